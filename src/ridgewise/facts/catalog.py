@@ -1,0 +1,48 @@
+"""The shipped catalogue: data files beside the code, read by name."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ridgewise.errors import RequestError
+from ridgewise.facts.figure import Source
+
+_ROOT = Path(__file__).resolve().parent.parent / "catalog"
+
+
+def catalog_path(*parts: str) -> Path:
+    """The path of a catalogue file or folder."""
+    return _ROOT.joinpath(*parts)
+
+
+def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
+    """A TOML file, bounded in size; a broken one is a RequestError naming file and line."""
+    try:
+        if path.stat().st_size > limit:
+            raise RequestError(f"file is larger than {limit >> 20} MiB", str(path))
+        with path.open("rb") as handle:
+            return tomllib.load(handle)
+    except FileNotFoundError:
+        raise RequestError("no such file", str(path)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RequestError(f"cannot be read: {error}", str(path)) from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise RequestError(f"not valid TOML: {error}", str(path)) from None
+
+
+@cache
+def load_sources() -> dict[str, Source]:
+    """Every source the catalogue cites, by key."""
+    sheet = read_toml(catalog_path("sources.toml"))
+    return {key: Source(key=key, **entry) for key, entry in sheet.items()}
+
+
+def source(key: str) -> Source:
+    """One source; an unknown key is a fault of the catalogue."""
+    sources = load_sources()
+    if key not in sources:
+        raise RequestError(f"source {key!r} is cited but not listed", "catalog/sources.toml")
+    return sources[key]

@@ -1,0 +1,57 @@
+"""Numbers with units: the aliases used in types, parsing at the border, formatting for people."""
+
+from ridgewise.units.format import (
+    count,
+    duration,
+    energy,
+    money,
+    power,
+    quantity,
+    rate,
+    share,
+    size,
+    span,
+)
+from ridgewise.units.kinds import (
+    Bytes,
+    BytesPerSecond,
+    Count,
+    Dollars,
+    Flop,
+    FlopPerSecond,
+    Joules,
+    Num,
+    Ratio,
+    Seconds,
+    Tokens,
+    TokensPerSecond,
+    Watts,
+)
+from ridgewise.units.parse import parse
+
+__all__ = [
+    "Bytes",
+    "BytesPerSecond",
+    "Count",
+    "Dollars",
+    "Flop",
+    "FlopPerSecond",
+    "Joules",
+    "Num",
+    "Ratio",
+    "Seconds",
+    "Tokens",
+    "TokensPerSecond",
+    "Watts",
+    "count",
+    "duration",
+    "energy",
+    "money",
+    "parse",
+    "power",
+    "quantity",
+    "rate",
+    "share",
+    "size",
+    "span",
+]
