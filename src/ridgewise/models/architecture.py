@@ -15,7 +15,9 @@ MixerKind = Literal["full", "sliding", "chunked", "mla", "linear", "ssm", "conv"
 FeedKind = Literal["dense", "moe", "none"]
 Weights = Mapping[str, int]
 
-_NONE: Weights = MappingProxyType({})
+
+def _no_weights() -> Weights:
+    return MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Mixer:
     state: int = 0
     state_bits: int = 32
     cached: bool = True
-    weights: Weights = _NONE
+    weights: Weights = field(default_factory=_no_weights)
     small: int = 0
 
     @property
@@ -80,8 +82,8 @@ class Feed:
     """
 
     kind: FeedKind
-    weights: Weights = _NONE
-    expert: Weights = _NONE
+    weights: Weights = field(default_factory=_no_weights)
+    expert: Weights = field(default_factory=_no_weights)
     experts: int = 0
     active: int = 0
     small: int = 0
@@ -146,7 +148,7 @@ class Architecture:
     tied: bool = False
     small: int = 0
     encoder: tuple[LayerGroup, ...] = ()
-    extra: Weights = field(default_factory=lambda: _NONE)
+    extra: Weights = field(default_factory=_no_weights)
     max_context: int = 0
     dtype: str = "bf16"
     kept: tuple[str, ...] = ()

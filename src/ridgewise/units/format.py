@@ -65,7 +65,7 @@ def money(dollars: float) -> str:
     if abs(dollars) >= 1e6:
         return f"${digits(dollars / 1e6)}M"
     if abs(dollars) >= 100:
-        return f"${digits(dollars, max(3, len(str(int(abs(dollars)))) - 2))}"
+        return f"${digits(dollars, 4) if abs(dollars) >= 1e5 else f'{dollars:,.0f}'}"
     return f"${dollars:,.2f}" if abs(dollars) >= 0.1 or dollars == 0 else f"${digits(dollars, 2)}"
 
 
