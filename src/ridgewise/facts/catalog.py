@@ -35,14 +35,22 @@ def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
 
 @cache
 def load_sources() -> dict[str, Source]:
-    """Every source the catalogue cites, by key."""
-    sheet = read_toml(catalog_path("sources.toml"))
-    return {key: Source(key=key, **entry) for key, entry in sheet.items()}
+    """Every source the catalogue cites, by key, from each ``sources.toml`` of the catalogue.
+
+    A key defined in two files is a fault of the catalogue.
+    """
+    found: dict[str, Source] = {}
+    for path in sorted(catalog_path().rglob("sources.toml")):
+        for key, entry in read_toml(path).items():
+            if key in found:
+                raise RequestError(f"source {key!r} is listed twice", str(path.relative_to(catalog_path())))
+            found[key] = Source(key=key, **entry)
+    return found
 
 
 def source(key: str) -> Source:
     """One source; an unknown key is a fault of the catalogue."""
     sources = load_sources()
     if key not in sources:
-        raise RequestError(f"source {key!r} is cited but not listed", "catalog/sources.toml")
+        raise RequestError(f"source {key!r} is cited but not listed", "catalog")
     return sources[key]

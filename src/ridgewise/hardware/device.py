@@ -30,13 +30,16 @@ FIGURES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "peak_int8": ("FLOP/s", "dense INT8 peak (operations per second)"),
         "peak_int4": ("FLOP/s", "dense INT4 peak (operations per second)"),
         "board_power": ("W", "power limit of the device: TDP, TBP or package power"),
-        "idle_power": ("W", "draw with nothing running"),
+        "idle_power": ("W", "draw with nothing loaded and nothing running"),
+        "resident_power": ("W", "draw with a model in memory and nothing running"),
         "link_bandwidth": ("B/s", "device-to-device bandwidth per direction"),
+        "host_bandwidth": ("B/s", "bandwidth to the host's memory per direction"),
         "max_per_node": ("1", "devices one node usually holds"),
         "cores": ("1", "processor cores"),
         "compute_units": ("1", "streaming multiprocessors, compute units or GPU cores"),
         "shader_cores": ("1", "CUDA cores or stream processors"),
         "tensor_cores": ("1", "tensor or matrix cores"),
+        "base_clock": ("Hz", "clock under sustained load"),
         "boost_clock": ("Hz", "boost clock"),
         "l2": ("B", "level-2 cache"),
         "l3": ("B", "level-3 or last-level cache"),
@@ -84,6 +87,14 @@ class Device:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     compute_units: Mapping[str, Mapping[str, Figure]] = field(default_factory=dict)
     notes: str = ""
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    @property
+    def complete(self) -> bool:
+        """Sold as a complete computer (Mac, mini PC, board computer, laptop): needs no host."""
+        return self.kind in ("unified", "sbc", "npu")
 
     def number(self, figure: str) -> float | None:
         """A figure's value in SI units or bytes; None when the catalogue does not know it."""

@@ -2,6 +2,7 @@
 
 from ridgewise.units.format import (
     count,
+    digits,
     duration,
     energy,
     money,
@@ -44,6 +45,7 @@ __all__ = [
     "TokensPerSecond",
     "Watts",
     "count",
+    "digits",
     "duration",
     "energy",
     "money",

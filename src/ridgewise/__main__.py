@@ -1,0 +1,7 @@
+"""``python -m ridgewise``."""
+
+import sys
+
+from ridgewise.app.main import main
+
+sys.exit(main())

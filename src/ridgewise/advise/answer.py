@@ -1,0 +1,223 @@
+"""The answer to a planning question: verdict, ranked options, reasons, findings, ways out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from ridgewise.advise import inference, learning
+from ridgewise.advise.finding import Finding
+from ridgewise.advise.option import Option
+from ridgewise.advise.question import PRIORITIES, Question
+from ridgewise.advise.rank import WEIGHTS, Weights, ranked, shortlist, total_cost
+from ridgewise.advise.rules import findings
+from ridgewise.advise.verdict import Verdict, verdict
+from ridgewise.economics.cost import AMORTISATION_MONTHS, TARIFF
+from ridgewise.errors import RequestError
+from ridgewise.hardware import Device
+from ridgewise.models.formats import load_formats
+from ridgewise.units import count, digits, duration, money, size
+from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Everything a plan says.
+
+    options    every device's best layout, ranked; ``table`` the shortlist shown
+    why        why the first is first; ``changes`` what would change that
+    fixes      what would make it possible when nothing is feasible
+    """
+
+    question: Question
+    verdict: Verdict
+    options: tuple[Option, ...]
+    table: tuple[Option, ...]
+    why: tuple[str, ...]
+    changes: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    fixes: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    weights: Weights
+
+    @property
+    def pick(self) -> Option | None:
+        """The recommendation; None when nothing is feasible."""
+        return self.options[0] if self.options and self.options[0].feasible else None
+
+
+def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
+    """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none."""
+    devices = question.hardware or tuple(d for d in catalogue if d.status == "available")
+    options = tuple(ranked(question, evaluated(question, devices)))
+    if not options and question.named:
+        names = ", ".join(device.name for device in question.hardware)
+        raise RequestError(f"no engine or no figures to compute with on {names}", "--hardware")
+    pick = options[0] if options and options[0].feasible else None
+    return Answer(
+        question=question,
+        verdict=verdict(question, pick),
+        options=options,
+        table=tuple(shortlist(list(options))),
+        why=tuple(reasons(question, options)) if pick else (),
+        changes=tuple(changes(question, options)) if pick else (),
+        findings=tuple(findings(question, options)),
+        fixes=() if pick else tuple(fixes(question, options, catalogue)),
+        assumptions=tuple(assumptions(question, pick)),
+        weights=WEIGHTS[question.priority],
+    )
+
+
+def evaluated(question: Question, devices: Sequence[Device]) -> list[Option]:
+    """The best layout of every device for this question."""
+    if isinstance(question.workload, Pretraining | FineTuning):
+        return list(learning.candidates(question, tuple(devices)))
+    return list(inference.candidates(question, tuple(devices)))
+
+
+def reasons(question: Question, options: Sequence[Option]) -> Iterator[str]:
+    """Why the first is first, in numbers."""
+    pick = options[0]
+    others = [option for option in options[1:] if option.feasible]
+    if pick.speed is not None:
+        yield f"it holds the model with {size(pick.left)} per device to spare"
+        fast = f"{digits(pick.speed.each, 2)} tokens/s for each user"
+        wait = f" after {duration(pick.speed.ttft)}" if pick.speed.ttft is not None else ""
+        yield f"it answers at {fast}{wait}, bound by {pick.speed.bound}"
+    if pick.run is not None:
+        yield (
+            f"the run takes {duration(pick.run.seconds)} at {digits(100 * pick.run.mfu, 2)} % MFU "
+            f"(model FLOPs, attention halved for causality), bound by {pick.run.bound}"
+        )
+    if not others:
+        yield "nothing else among the candidates does the job"
+        return
+    second = others[0]
+    yield from _against(pick, second)
+
+
+def _against(pick: Option, second: Option) -> Iterator[str]:
+    mine, theirs = total_cost(pick), total_cost(second)
+    if mine and theirs:
+        span = "for the run" if pick.run else f"over {AMORTISATION_MONTHS // 12} years"
+        word = "less" if mine <= theirs else "more"
+        gap = abs(mine - theirs)
+        yield f"{span} it costs {money(mine)}, {money(gap)} {word} than the runner-up, {second.name}"
+    if pick.speed and second.speed:
+        ratio = pick.speed.each / second.speed.each
+        word = "faster" if ratio >= 1 else "slower"
+        yield f"for each user it is {digits(max(ratio, 1 / ratio), 2)} times {word} than the runner-up"
+
+
+def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
+    """What would change the answer: other priorities, other prices, other loads."""
+    pick = options[0]
+    for priority in PRIORITIES:
+        if priority == question.priority:
+            continue
+        other = ranked(replace(question, priority=priority), options)[0]
+        if other.feasible and (other.device.id, other.count) != (pick.device.id, pick.count):
+            yield f"with --priority {priority}: {other.name}"
+    others = [option for option in options[1:] if option.feasible]
+    weight = WEIGHTS[question.priority].cost
+    if others and total_cost(pick):
+        factor = 2 ** ((pick.score - others[0].score) / weight)
+        if 1.0 < factor < 20:
+            yield f"at {digits(factor, 2)} times its cost, {others[0].name} would be first"
+    if isinstance(question.workload, SingleUser | Service) and pick.context_limit:
+        yield f"it fits contexts up to {count(math.floor(pick.context_limit))} tokens in this format"
+    if isinstance(question.workload, Service):
+        yield from _growth(question, pick)
+    if isinstance(question.workload, SingleUser):
+        yield "training or fine-tuning as well is another question: ask it with --goal"
+
+
+def _growth(question: Question, pick: Option) -> Iterator[str]:
+    """The number of users at which the pick breaks, found by doubling and halving."""
+    work = question.workload
+    assert isinstance(work, Service) and pick.speed is not None
+    if work.concurrency is not None:
+        if pick.batch_limit:
+            yield f"its memory holds {digits(pick.batch_limit)} requests in flight"
+        return
+    low, high = 1.0, 64.0
+    for _ in range(7):
+        middle = math.sqrt(low * high)
+        again = inference.again(replace(question, workload=replace(work, users=work.users * middle)), pick)
+        low, high = (middle, high) if again.feasible else (low, middle)
+    if low > 1.05:
+        yield f"it carries about {digits(work.users * low, 2)} users before a limit breaks"
+    else:
+        yield "it is close to its limit: the next step up is due with the next tens of users"
+
+
+def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Device]) -> Iterator[str]:
+    """Nothing is feasible: by how much, and the nearest changes that would make it so."""
+    if options:
+        nearest = options[0]
+        yield f"nearest: {nearest.name}: {'; '.join(nearest.shortfalls)}"
+    for what, changed in _relaxations(question):
+        try:
+            found = ranked(changed, evaluated(changed, changed.hardware or tuple(catalogue)))
+        except RequestError:
+            continue
+        if found and found[0].feasible:
+            yield f"{what}: {found[0].name} would do"
+
+
+def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:
+    """Single changes, gentlest first."""
+    work = question.workload
+    if isinstance(work, SingleUser | Service):
+        if question.kv_bits > 8:
+            yield "with an 8-bit KV cache (--kv-bits 8)", replace(question, kv_bits=8.0)
+        if work.context > 2 * (work.prompt + work.output):
+            shorter = work.prompt + work.output
+            yield (
+                f"with a context of {digits(shorter)} tokens (--context)",
+                replace(question, workload=replace(work, context=shorter)),
+            )
+        smaller = [f for f in load_formats().values() if f.default < 4.6 and f.family in ("gguf", "hf")]
+        for fmt in sorted(smaller, key=lambda f: -f.default):
+            if question.format is None or fmt.default < question.format.default:
+                yield f"quantised to {fmt.name} (--quant {fmt.id})", replace(question, format=fmt)
+    if isinstance(work, FineTuning) and work.method != "qlora":
+        yield "with QLoRA (--goal qlora)", replace(question, workload=replace(work, method="qlora"))
+    if isinstance(work, Pretraining | FineTuning) and work.deadline is not None:
+        yield "without the deadline (--deadline)", replace(question, workload=replace(work, deadline=None))
+    if question.budget is not None:
+        yield "without the budget", replace(question, budget=None)
+    if question.max_power is not None:
+        yield "without the power limit", replace(question, max_power=None)
+    if question.hardware:
+        yield "on other hardware", replace(question, hardware=())
+
+
+def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
+    """What was filled in, so that it can be overridden."""
+    work = question.workload
+    yield from question.arch.assumptions
+    if isinstance(work, SingleUser | Service):
+        yield (
+            f"a request of {digits(work.prompt)} prompt and {digits(work.output)} output tokens "
+            f"(--prompt, --output), contexts up to {digits(work.context)} (--context)"
+        )
+    if isinstance(work, Service) and work.concurrency is None:
+        yield (
+            f"{digits(100 * work.active_share)} % of the users in a conversation at the busiest time, "
+            f"{duration(work.think)} between an answer and the next question (--active, --think)"
+        )
+    if isinstance(work, Service) and work.slo_tpot is None:
+        yield f"no TPOT limit given: answers must keep up with reading, {digits(inference.READING_SPEED)} tokens/s"
+    if isinstance(work, FineTuning):
+        yield f"{count(work.tokens)} tokens of data times epochs (--tokens), adapters of rank {digits(work.rank)}"
+    if isinstance(work, Pretraining | FineTuning) and work.deadline is not None:
+        yield f"done within {duration(work.deadline)} (--deadline)"
+    tariff = question.tariff if question.tariff is not None else TARIFF
+    yield f"electricity at {money(tariff)}/kWh (--tariff); purchases spread over {AMORTISATION_MONTHS} months"
+    yield "latencies under load are steady-state means, not percentiles; bursts wait longer" if isinstance(
+        work, Service
+    ) else "one request at a time, nothing else running on the machine"
+    if pick and pick.speed and pick.speed.tier in ("datasheet", "assumed"):
+        yield "no measurement supports the pick's speed: it rests on datasheet figures and class priors"

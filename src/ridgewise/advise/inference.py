@@ -1,0 +1,259 @@
+"""Candidates for using a model: every device class, the engines that run there, the layouts that fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from ridgewise.advise.option import Option
+from ridgewise.advise.question import Question
+from ridgewise.economics import monthly_cost, wall_power
+from ridgewise.economics.cost import TARIFF
+from ridgewise.engines import Backend, Engine, load_engines
+from ridgewise.hardware import Device
+from ridgewise.hardware.machine import Machine, configurations
+from ridgewise.models.formats import Format, load_formats, native_format
+from ridgewise.serving import Setup, Speed, largest_batch, service, single
+from ridgewise.serving.estimate import footprint
+from ridgewise.units import digits, duration, size
+from ridgewise.work import Plan
+from ridgewise.workloads import Service, SingleUser
+
+#: Engines in order of preference by what they are good at.
+SINGLE_ENGINES = ("mlx", "llama.cpp", "npu", "vllm")
+SERVICE_ENGINES = ("vllm", "llama.cpp")
+#: Weight formats tried in order: the usual quality floor first, smaller ones only when it does not fit.
+LADDERS = {
+    "gguf": ("q4_k_m", "iq4_xs", "q3_k_m"),
+    "mlx": ("mlx-4bit",),
+    "hf": ("fp8", "w4a16"),
+}
+#: An answer slower than this is slower than people read [tokens/s]: about 4 words a second.
+READING_SPEED = 6.0
+#: Time to first token a service is held to when no limit is given [s].
+PATIENCE = 10.0
+COUNTS: dict[str, tuple[int, ...]] = {
+    "gpu-datacenter": (1, 2, 4, 8, 16, 32, 64),
+    "gpu-workstation": (1, 2, 4, 8),
+    "gpu-consumer": (1, 2, 4),
+    "unified": (1,),
+    "cpu": (1,),
+    "npu": (1,),
+    "sbc": (1,),
+    "tpu": (1, 4, 8, 16, 32, 64),
+    "accelerator": (1, 2, 4, 8, 16),
+}
+
+
+def engines_for(question: Question, device: Device) -> Iterator[tuple[Engine, Backend]]:
+    """The engine that would be chosen on this device for this workload, best first."""
+    engines = load_engines()
+    if question.engine:
+        order: tuple[str, ...] = (question.engine,)
+    elif isinstance(question.workload, Service):
+        order = SERVICE_ENGINES
+    else:
+        order = SINGLE_ENGINES if device.kind != "gpu-datacenter" else ("vllm", "llama.cpp")
+    for name in order:
+        backend = engines[name].backend(device)
+        if backend is not None:
+            yield engines[name], backend
+
+
+def formats_for(question: Question, engine: Engine, backend: Backend, device: Device) -> list[Format]:
+    """Weight formats worth trying, highest quality first."""
+    formats = load_formats()
+    if question.format is not None:
+        return [question.format] if question.format.family in engine.families else []
+    native = native_format(question.arch)
+    if native.id == "mxfp4" and "gguf" in engine.families:
+        return [formats["gguf-mxfp4"]]
+    tried: list[Format] = [native] if native.family in engine.families else []
+    for family in engine.families:
+        tried += [formats[name] for name in LADDERS.get(family, ()) if name != native.id]
+    allowed = [f for f in tried if not backend.formats or f.id in backend.formats]
+    smaller = native.default
+    return [
+        f
+        for f in allowed
+        if (f.id == native.id or f.default < smaller or native.id == "mxfp4" and f.id == "fp8")
+        and not (f.compute == "fp8" and f.id != native.id and device.number("peak_fp8") is None)
+    ]
+
+
+def layouts(engine: Engine, backend: Backend, count: int) -> Iterator[tuple[int, int, int]]:
+    """(tp, pp, replicas) that use ``count`` devices."""
+    if engine.split == "tensor":
+        per_replica = [d for d in (1, 2, 4, 8, 16) if count % d == 0 and d <= backend.max_devices]
+        for tp in per_replica:
+            yield tp, 1, count // tp
+        if count > 16 and count % 16 == 0 and backend.max_devices >= 16:
+            yield 16, 1, count // 16
+    elif engine.split == "layer" and count <= backend.max_devices:
+        yield 1, count, 1
+    elif count == 1:
+        yield 1, 1, 1
+
+
+def evaluate(question: Question, setup: Setup, configuration: float | None) -> Option:
+    """Memory, speed, power and cost of one deployment, and what it falls short of."""
+    work = question.workload
+    assert isinstance(work, SingleUser | Service)
+    if isinstance(work, Service):
+        speed = service(setup, work)
+        sequences = max(speed.concurrency / setup.replicas, 1.0)
+        context = work.prompt + work.output
+    else:
+        speed = single(setup, work)
+        sequences, context = 1.0, work.context
+    foot = footprint(setup, sequences, context)
+    activity = "serve" if isinstance(work, Service) and speed.concurrency >= 8 else "decode"
+    complete = setup.device.kind in ("unified", "npu", "sbc")
+    draw = wall_power(setup.device, setup.count, activity, complete)  # type: ignore[arg-type]
+    cost = monthly_cost(
+        setup.device,
+        setup.count,
+        draw,
+        work.hours_per_day,
+        work.busy,
+        question.tariff if question.tariff is not None else TARIFF,
+        configuration,
+        question.prices.get(setup.device.id),
+    )
+    option = Option(
+        device=setup.device,
+        count=setup.count,
+        engine=setup.engine.id,
+        format=setup.plan.format.id,
+        tp=int(setup.plan.tp),
+        pp=int(setup.plan.pp),
+        replicas=setup.replicas,
+        memory={part: float(amount) for part, amount in foot.parts.items()},
+        usable=float(foot.usable),
+        cost=cost,
+        draw=draw,
+        configuration=configuration,
+        speed=speed,
+        context_limit=largest_context(setup, sequences),
+        batch_limit=largest_batch(setup, context) * setup.replicas,
+    )
+    return replace(option, shortfalls=tuple(shortfalls(question, setup, option)))
+
+
+def largest_context(setup: Setup, sequences: float) -> float:
+    """Longest context that fits with this many sequences, up to the model's own limit [tokens]."""
+    limit = float(setup.arch.max_context or 131072)
+    grid = np.geomspace(256, max(limit, 512), 48)
+    left = np.asarray(footprint(setup, sequences, grid).left)
+    if left[0] < 0:
+        return 0.0
+    if left[-1] >= 0:
+        return limit
+    return float(np.interp(0.0, -left, grid))
+
+
+def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[str]:
+    """What the option falls short of, one sentence each, with how much is missing."""
+    work, speed = question.workload, option.speed
+    assert speed is not None and isinstance(work, SingleUser | Service)
+    if not np.isfinite(speed.tpot):
+        yield "no memory bandwidth is known for this device"
+    if option.left < 0:
+        yield f"memory: {size(-option.left)} too little per device"
+    yield from speed_shortfalls(work, speed, option)
+    buy = option.cost.buy_low
+    if question.budget is not None:
+        if buy is None:
+            yield "budget: no sourced purchase price"
+        elif buy > question.budget:
+            yield f"budget: ${digits(buy - question.budget)} over"
+    if question.max_power is not None and option.draw and option.draw.wall > question.max_power:
+        yield f"power: {digits(option.draw.wall)} W at the wall, limit {digits(question.max_power)} W"
+
+
+def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -> Iterator[str]:
+    """Latency limits (a service without any is held to reading speed and patience), and concurrency."""
+    serves = isinstance(work, Service)
+    ttft_limit = work.slo_ttft if work.slo_ttft is not None or not serves else PATIENCE
+    tpot_limit = work.slo_tpot if work.slo_tpot is not None or not serves else 1 / READING_SPEED
+    if ttft_limit is not None and speed.ttft is not None and speed.ttft > ttft_limit:
+        yield f"TTFT {duration(speed.ttft)} over the limit of {duration(ttft_limit)}"
+    if speed.ttft is None and work.slo_ttft is not None:
+        yield "TTFT unknown: the catalogue has no peak rate for this device"
+    if tpot_limit is not None and speed.tpot > tpot_limit:
+        yield f"TPOT {duration(speed.tpot)} over the limit of {duration(tpot_limit)}"
+    if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
+        yield (
+            f"concurrency: {digits(speed.concurrency)} requests in flight, "
+            f"memory holds {digits(option.batch_limit)}"
+        )
+
+
+def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
+    """The best layout of every device, feasible or with its shortfalls."""
+    for device in devices:
+        for configuration in configurations(device):
+            found = list(_of_device(question, device, configuration))
+            if found:
+                yield _best(found)
+
+
+def _best(options: list[Option]) -> Option:
+    """Of one device: feasible first, then fewest devices, then the widest format, then the fastest."""
+
+    def order(option: Option) -> tuple[bool, int, int, float]:
+        rate = option.speed.total if option.speed else 0.0
+        return (not option.feasible, len(option.shortfalls), option.count, -rate)
+
+    return min(options, key=order)
+
+
+def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
+    usable = Machine(device, 1, configuration).usable
+    if usable is None or not device.bandwidth:
+        return
+    for engine, backend in engines_for(question, device):
+        for count in COUNTS[device.kind]:
+            options = list(_layouts_of(question, device, configuration, usable, engine, backend, count))
+            yield from options
+            if any(option.feasible for option in options):
+                return
+
+
+def _layouts_of(
+    question: Question, device: Device, configuration: float | None, usable: float,
+    engine: Engine, backend: Backend, count: int,
+) -> Iterator[Option]:  # fmt: skip
+    """Every layout of ``count`` devices in the widest format that does the job."""
+    for fmt in formats_for(question, engine, backend, device):
+        options = []
+        for tp, pp, replicas in layouts(engine, backend, count):
+            if replicas > 1 and not isinstance(question.workload, Service):
+                continue
+            plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
+            setup = Setup(question.arch, device, engine, backend, plan, usable, replicas)
+            if _hopeless(setup):
+                continue
+            options.append(evaluate(question, setup, configuration))
+        yield from options
+        if any(option.feasible for option in options):
+            return
+
+
+def _hopeless(setup: Setup) -> bool:
+    """Not even the weights fit: no need to compute speeds, unless it is the only thing to report."""
+    return float(footprint(setup, 0.0, 256.0).left) < 0 and setup.replicas > 1
+
+
+def again(question: Question, option: Option) -> Option:
+    """The same deployment under another question: the same devices, layout, engine and format."""
+    engine = load_engines()[option.engine]
+    backend = engine.backend(option.device)
+    assert backend is not None, "the option was built with this back end"
+    plan = Plan(load_formats()[option.format], float(option.tp), float(option.pp), question.kv_bits)
+    usable = Machine(option.device, 1, option.configuration).usable
+    assert usable is not None
+    setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas)
+    return evaluate(question, setup, option.configuration)

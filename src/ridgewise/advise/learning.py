@@ -1,0 +1,128 @@
+"""Candidates for building a model: training-capable devices, as many as the deadline asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from ridgewise.advise.option import Option
+from ridgewise.advise.question import Question
+from ridgewise.economics import Cost, Draw, cost_of, purchase, wall_power
+from ridgewise.economics.cost import TARIFF
+from ridgewise.hardware import Device
+from ridgewise.hardware.machine import Machine, configurations
+from ridgewise.hardware.offers import rental_price
+from ridgewise.memory.training import Method
+from ridgewise.training import TrainingEstimate, search
+from ridgewise.units import digits, duration, size
+from ridgewise.workloads import FineTuning, Pretraining
+
+#: A run longer than this is not a plan [s]: hardware is replaced sooner.
+NEVER = 3 * 31557600.0
+COUNTS: dict[str, tuple[int, ...]] = {
+    "gpu-datacenter": tuple(2**n for n in range(15)),
+    "gpu-workstation": (1, 2, 4, 8),
+    "gpu-consumer": (1, 2, 4, 8),
+    "unified": (1,),
+    "tpu": tuple(2**n for n in range(2, 15)),
+    "accelerator": tuple(2**n for n in range(13)),
+}
+
+
+def evaluate(question: Question, device: Device, count: int, configuration: float | None) -> Option | None:
+    """The fastest layout of ``count`` devices; None where nothing is known about training on them."""
+    work = question.workload
+    assert isinstance(work, Pretraining | FineTuning)
+    usable = Machine(device, count, configuration).usable
+    if usable is None:
+        return None
+    method: Method = "full" if isinstance(work, Pretraining) else work.method
+    sequences = work.batch / work.length if isinstance(work, Pretraining) else work.batch
+    rank = work.rank if isinstance(work, FineTuning) else 16.0
+    run = search(question.arch, device, count, usable, method, work.tokens, work.length, sequences, rank)
+    if run is None:
+        return None
+    complete = device.kind == "unified"
+    draw = wall_power(device, count, "train", complete)
+    option = Option(
+        device=device,
+        count=count,
+        engine="training",
+        format="nf4" if method == "qlora" else "bf16",
+        tp=run.tp,
+        pp=run.pp,
+        replicas=run.shards,
+        memory=run.memory,
+        usable=usable,
+        cost=run_cost(
+            device, count, draw, run, question.tariff or TARIFF, configuration, question.prices.get(device.id)
+        ),
+        draw=draw,
+        configuration=configuration,
+        run=run,
+    )
+    return replace(option, shortfalls=tuple(shortfalls(question, option, work.deadline)))
+
+
+def run_cost(
+    device: Device,
+    count: int,
+    draw: Draw | None,
+    run: TrainingEstimate,
+    tariff: float,
+    memory: float | None,
+    own: float | None,
+) -> Cost:
+    """Purchase and rent of the run's machines; ``month`` holds what the whole run costs when rented, or
+    the energy of the run on own machines where nobody rents them out."""
+    bought, rented = purchase(device, count, memory, own), rental_price(device)
+    hours = run.seconds / 3600
+    energy = draw.wall / 1000 * hours * tariff if draw else None
+    rent = (rented.low + rented.high) / 2 * count * hours if rented else None
+    return cost_of(bought, rented, count, rent if rent is not None else energy, energy)
+
+
+def shortfalls(question: Question, option: Option, deadline: float | None) -> Iterator[str]:
+    run = option.run
+    assert run is not None
+    if not run.fits:
+        yield f"memory: {size(-run.memory_left)} too little per device in the best layout"
+    elif run.seconds > NEVER:
+        yield f"time: {duration(run.seconds)} for the run"
+    elif deadline is not None and run.seconds > deadline:
+        yield f"time: {duration(run.seconds)}, deadline {duration(deadline)}"
+    buy = option.cost.buy_low
+    rent = option.cost.rent_low
+    if question.budget is not None:
+        affordable = [x for x in (buy, rent and rent * run.seconds / 3600) if x is not None]
+        if not affordable:
+            yield "budget: no sourced price to buy or rent"
+        elif min(affordable) > question.budget:
+            yield f"budget: ${digits(min(affordable) - question.budget)} over"
+    if question.max_power is not None and option.draw and option.draw.wall > question.max_power:
+        yield f"power: {digits(option.draw.wall)} W at the wall, limit {digits(question.max_power)} W"
+
+
+def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
+    """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
+    for device in devices:
+        for configuration in configurations(device)[-1:]:
+            options = list(_of_device(question, device, configuration))
+            if options:
+                yield min(options, key=lambda o: (not o.feasible, len(o.shortfalls), _missing(o), o.count))
+
+
+def _missing(option: Option) -> tuple[bool, float]:
+    run = option.run
+    assert run is not None
+    return (not run.fits, run.seconds)
+
+
+def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
+    for count in COUNTS.get(device.kind, ()):
+        option = evaluate(question, device, count, configuration)
+        if option is None:
+            return
+        yield option
+        if option.feasible:
+            return

@@ -1,0 +1,66 @@
+"""One way to do it: a machine, a layout, and everything computed about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ridgewise.economics import Cost, Draw
+from ridgewise.hardware import Device
+from ridgewise.serving import Speed
+from ridgewise.training import TrainingEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One candidate, evaluated.
+
+    memory        bytes per device by part; ``usable`` is what the device offers to them
+    configuration memory of the machine where it is sold with several [B]; None: the device's own
+    speed         inference only; ``run`` training only
+    shortfalls    why it does not do: one sentence each; empty: feasible
+    score         utility under the question's priority; higher is better
+    """
+
+    device: Device
+    count: int
+    engine: str
+    format: str
+    tp: int
+    pp: int
+    replicas: int
+    memory: Mapping[str, float]
+    usable: float
+    cost: Cost
+    draw: Draw | None
+    configuration: float | None = None
+    speed: Speed | None = None
+    run: TrainingEstimate | None = None
+    context_limit: float | None = None
+    batch_limit: float | None = None
+    shortfalls: tuple[str, ...] = ()
+    score: float = field(default=float("-inf"))
+
+    @property
+    def feasible(self) -> bool:
+        return not self.shortfalls
+
+    @property
+    def memory_total(self) -> float:
+        return sum(self.memory.values())
+
+    @property
+    def left(self) -> float:
+        return self.usable - self.memory_total
+
+    @property
+    def name(self) -> str:
+        times = f"{self.count} × " if self.count > 1 else ""
+        return f"{times}{self.device.name}"
+
+    @property
+    def joules_per_token(self) -> float | None:
+        """Wall energy per generated token while working."""
+        if self.draw is None or self.speed is None:
+            return None
+        return self.draw.wall / self.speed.total

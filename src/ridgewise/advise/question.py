@@ -1,0 +1,47 @@
+"""What is asked: model, workload, priority and limits. The rest is derived and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from ridgewise.hardware import Device
+from ridgewise.models import Architecture
+from ridgewise.models.formats import Format
+from ridgewise.workloads import Workload
+
+Priority = Literal["speed", "cost", "energy", "balanced"]
+PRIORITIES: tuple[Priority, ...] = get_args(Priority)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One planning question.
+
+    budget      most to spend on buying [USD]; None: no limit
+    max_power   most the machine may draw at the wall [W]; None: no limit
+    hardware    candidates named by the user; empty: the whole catalogue
+    format      weight format asked for; None: chosen per engine
+    engine      engine asked for; None: chosen per device
+    kv_bits     bits per cached value
+    tariff      electricity price [USD/kWh]
+    prices      the user's own price per device [USD], by device id
+    """
+
+    arch: Architecture
+    workload: Workload
+    priority: Priority = "balanced"
+    budget: float | None = None
+    max_power: float | None = None
+    hardware: tuple[Device, ...] = ()
+    format: Format | None = None
+    engine: str | None = None
+    kv_bits: float = 16.0
+    tariff: float | None = None
+    prices: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def named(self) -> bool:
+        """Did the user name the candidates?"""
+        return bool(self.hardware)

@@ -1,0 +1,42 @@
+"""Mistake 1: training-grade GPUs bought for personal or departmental inference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from ridgewise.advise.finding import Finding
+from ridgewise.advise.option import Option
+from ridgewise.advise.question import Question
+from ridgewise.units import digits, money
+from ridgewise.workloads import Service, SingleUser
+
+#: A purchase this many times dearer than the pick is overkill when both are fast enough.
+FACTOR = 2.0
+
+
+def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
+    """Among the candidates a training-class device does the job at a multiple of the pick's price."""
+    if not isinstance(question.workload, SingleUser | Service):
+        return
+    feasible = [option for option in options if option.feasible]
+    if not feasible:
+        return
+    pick = feasible[0]
+    priced = pick.cost.buy
+    for option in feasible[1:]:
+        buy = option.cost.buy
+        if option.device.kind != "gpu-datacenter" or pick.device.kind == "gpu-datacenter":
+            continue
+        if priced is None or buy is None or buy < FACTOR * priced:
+            continue
+        assert pick.speed is not None and option.speed is not None
+        yield Finding(
+            "overkill",
+            "warning" if question.named else "note",
+            f"{option.name} would cost {money(buy)}, {digits(buy / priced, 2)} times {pick.name}: its training "
+            f"compute idles while decoding is bound by {option.speed.bound}; users would see "
+            f"{digits(option.speed.each, 2)} instead of {digits(pick.speed.each, 2)} tokens/s each",
+            f"buy {pick.name} and keep {money(buy - priced)}",
+            buy - priced,
+        )
+        return

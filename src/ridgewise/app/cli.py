@@ -1,0 +1,237 @@
+"""The command line. Every command imports what it needs when it runs, so that help comes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="ridgewise",
+    help="What hardware does my AI workload need, and why? Answers in numbers you can check.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+models_app = typer.Typer(help="Models of the catalogue, or your own: list, show, add.", no_args_is_help=True)
+hardware_app = typer.Typer(help="Hardware of the catalogue, or your own: list, show, add.", no_args_is_help=True)
+app.add_typer(models_app, name="models")
+app.add_typer(hardware_app, name="hardware")
+
+Model = Annotated[str, typer.Argument(help="catalogue name or alias, or path to a config.json or its folder")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="print Markdown")]
+Text = Annotated[str | None, typer.Option()]
+
+
+def _version(value: bool) -> None:
+    if value:
+        from ridgewise import __version__
+
+        typer.echo(f"ridgewise {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="print the version")
+    ] = False,
+) -> None:
+    """What hardware does my AI workload need, and why?"""
+
+
+GOAL = "Goal"
+LOAD = "Inference load"
+TRAIN = "Training"
+LIMITS = "Limits and prices"
+WHAT = "Candidates"
+OUT = "Output"
+
+
+@app.command()
+def plan(
+    model: Annotated[
+        str | None, typer.Argument(help="catalogue name or alias, or path to a config.json or its folder")
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option(help="infer, train, finetune, lora or qlora", rich_help_panel=GOAL)
+    ] = None,
+    priority: Annotated[
+        str | None, typer.Option(help="speed, cost, energy or balanced", rich_help_panel=GOAL)
+    ] = None,
+    users: Annotated[
+        str | None, typer.Option(help="people with access; 1 is a single user", rich_help_panel=LOAD)
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="prompt tokens of a request", rich_help_panel=LOAD)] = None,
+    output: Annotated[str | None, typer.Option(help="output tokens of a request", rich_help_panel=LOAD)] = None,
+    context: Annotated[
+        str | None, typer.Option(help="longest context memory must hold", rich_help_panel=LOAD)
+    ] = None,
+    concurrency: Annotated[
+        str | None, typer.Option(help="requests in flight, instead of --active and --think", rich_help_panel=LOAD)
+    ] = None,
+    active: Annotated[
+        str | None, typer.Option(help="share of users in a conversation at the peak", rich_help_panel=LOAD)
+    ] = None,
+    think: Annotated[
+        str | None, typer.Option(help="time between answer and next question", rich_help_panel=LOAD)
+    ] = None,
+    slo_ttft: Annotated[
+        str | None, typer.Option(help="limit on time to first token: 1s, 500ms", rich_help_panel=LOAD)
+    ] = None,
+    slo_tpot: Annotated[
+        str | None, typer.Option(help="limit on time per output token: 50ms", rich_help_panel=LOAD)
+    ] = None,
+    tokens: Annotated[str | None, typer.Option(help="training tokens: 2T, 20M", rich_help_panel=TRAIN)] = None,
+    length: Annotated[str | None, typer.Option(help="training sequence length", rich_help_panel=TRAIN)] = None,
+    batch: Annotated[
+        str | None,
+        typer.Option(help="tokens per step (train), sequences per step (fine-tuning)", rich_help_panel=TRAIN),
+    ] = None,
+    rank: Annotated[str | None, typer.Option(help="adapter rank", rich_help_panel=TRAIN)] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="training must end within: 30d, 12h", rich_help_panel=TRAIN)
+    ] = None,
+    budget: Annotated[
+        str | None, typer.Option(help="most to spend on buying [USD]", rich_help_panel=LIMITS)
+    ] = None,
+    max_power: Annotated[
+        str | None, typer.Option(help="most to draw at the wall: 600W", rich_help_panel=LIMITS)
+    ] = None,
+    tariff: Annotated[
+        str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)
+    ] = None,
+    price: Annotated[
+        list[str] | None, typer.Option(help="your own price: 'RTX 4090=1500'", rich_help_panel=LIMITS)
+    ] = None,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
+    ] = None,
+    quant: Annotated[
+        str | None, typer.Option(help="weight format: q4_k_m, fp8, bf16 …", rich_help_panel=WHAT)
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="inference engine: llama.cpp, vllm …", rich_help_panel=WHAT)
+    ] = None,
+    kv_bits: Annotated[str | None, typer.Option(help="bits per cached value", rich_help_panel=WHAT)] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="plan file (TOML); flags override it", rich_help_panel=OUT)
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)
+    ] = None,
+    json: Json = False,
+    markdown: Markdown = False,
+) -> int:
+    """Recommend hardware for a model and a workload, ranked, with reasons."""
+    from ridgewise.app import planning
+
+    flags = dict(
+        model=model, goal=goal, priority=priority, users=users, prompt=prompt, output=output, context=context,
+        concurrency=concurrency, active=active, think=think, slo_ttft=slo_ttft, slo_tpot=slo_tpot, tokens=tokens,
+        length=length, batch=batch, rank=rank, deadline=deadline, budget=budget, max_power=max_power,
+        tariff=tariff, prices=planning.own_prices(price or []), hardware=planning.names(hardware or []),
+        quant=quant, engine=engine, kv_bits=kv_bits,
+    )  # fmt: skip
+    return planning.run(flags, file, save, json=json, markdown=markdown)
+
+
+@app.command()
+def fit(
+    model: Model,
+    hardware: Annotated[str, typer.Argument(help="device name or alias")],
+    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format")] = None,
+    context: Annotated[str, typer.Option(help="tokens each sequence holds")] = "8192",
+    concurrency: Annotated[str, typer.Option(help="sequences held at once")] = "1",
+    kv_bits: Annotated[str, typer.Option("--kv-bits", "--kv-dtype", help="bits per cached value: 16, 8, fp8")] = "16",
+    tp: Annotated[int, typer.Option(min=1, max=1024, help="devices in tensor parallel or layer split")] = 1,
+    memory: Annotated[str | None, typer.Option(help="memory of the machine, where several are sold")] = None,
+    free: Annotated[str | None, typer.Option(help="free memory per device, instead of the label: 22GiB")] = None,
+    json: Json = False,
+) -> int:
+    """Does it fit? A waterfall of memory per device, and the smallest change that makes it fit."""
+    from ridgewise.app import inspecting
+
+    return inspecting.fit(
+        model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, json=json
+    )
+
+
+@app.command()
+def explain(
+    model: Model,
+    hardware: Annotated[str, typer.Argument(help="device name or alias")],
+    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format")] = None,
+    prompt: Annotated[str, typer.Option(help="prompt tokens")] = "1024",
+    output: Annotated[str, typer.Option(help="output tokens")] = "512",
+    batch: Annotated[str, typer.Option(help="sequences decoded together")] = "1",
+    tp: Annotated[int, typer.Option(min=1, max=1024, help="devices in tensor parallel or layer split")] = 1,
+    json: Json = False,
+) -> int:
+    """Every number of an estimate: operators, formulas, inputs with sources, coefficients with evidence."""
+    from ridgewise.app import inspecting
+
+    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, json=json)
+
+
+@models_app.command("list")
+def models_list(
+    search: Annotated[str, typer.Argument(help="only names that contain this")] = "", json: Json = False
+) -> int:
+    """Models of the catalogue."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.list_models(search, json=json)
+
+
+@models_app.command("show")
+def models_show(model: Model, json: Json = False) -> int:
+    """One model on one screen: parameters by component, cache per token, layers."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.show_model(model, json=json)
+
+
+@models_app.command("add")
+def models_add(
+    path: Annotated[Path, typer.Argument(help="config.json or folder")],
+    name: Annotated[str, typer.Argument(help="name to use, like org/name")],
+) -> int:
+    """Add your own model to your catalogue."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.add_model(path, name)
+
+
+@hardware_app.command("list")
+def hardware_list(
+    search: Annotated[str, typer.Argument(help="only names that contain this")] = "",
+    kind: Annotated[str | None, typer.Option(help="only this class: gpu-consumer, unified, cpu …")] = None,
+    json: Json = False,
+) -> int:
+    """Devices of the catalogue."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.list_hardware(search, kind, json=json)
+
+
+@hardware_app.command("show")
+def hardware_show(name: Annotated[str, typer.Argument(help="device name or alias")], json: Json = False) -> int:
+    """One device: every figure with its unit, kind, source and date, its prices, its ridge point."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.show_hardware(name, json=json)
+
+
+@hardware_app.command("add")
+def hardware_add(path: Annotated[Path, typer.Argument(help="sheet (TOML) of the device")]) -> int:
+    """Check a device sheet and add it to your catalogue."""
+    from ridgewise.app import cataloguing
+
+    return cataloguing.add_hardware(path)

@@ -1,0 +1,80 @@
+"""``ridgewise fit`` and ``ridgewise explain``: one model on one device, every term shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer
+from ridgewise.errors import RequestError
+from ridgewise.units import parse
+
+
+def _number(text: str, unit: str, flag: str, low: float, high: float) -> float:
+    value = parse(text, unit, flag)
+    if not low <= value <= high:
+        raise RequestError(f"{text} is outside {low:g} … {high:g}", flag)
+    return value
+
+
+def _kv_bits(text: str) -> float:
+    named = {"fp16": "16", "bf16": "16", "f16": "16", "fp8": "8", "q8_0": "8.5", "q4_0": "4.5", "auto": "16"}
+    return _number(named.get(text.casefold(), text), "1", "--kv-bits", 2, 32)
+
+
+def _deployment(
+    model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int,
+    memory: str | None = None, free: str | None = None,
+) -> Deployment:  # fmt: skip
+    from ridgewise.engines import engine as find_engine
+    from ridgewise.hardware.sheets import device
+    from ridgewise.models.formats import weight_format
+    from ridgewise.models.read import load
+
+    return deploy(
+        load(model),
+        device(hardware),
+        find_engine(engine) if engine else None,
+        weight_format(quant) if quant else None,
+        _kv_bits(kv_bits),
+        tp,
+        _number(memory, "B", "--memory", 2**20, 2**60) if memory else None,
+        _number(free, "B", "--free", 0, 2**60) if free else None,
+    )
+
+
+def fit(
+    model: str, hardware: str, engine: str | None, quant: str | None, context: str, concurrency: str,
+    kv_bits: str, tp: int, memory: str | None, free: str | None, *, json: bool,
+) -> int:  # fmt: skip
+    """Print the memory waterfall; 0 when it fits, 1 when it does not."""
+    tokens = _number(context, "tokens", "--context", 1, 1e9)
+    sequences = _number(concurrency, "1", "--concurrency", 1, 1e9)
+    found = fit_answer(_deployment(model, hardware, engine, quant, kv_bits, tp, memory, free), sequences, tokens)
+    _show(found, json)
+    return 0 if found.fits else 1
+
+
+def explain(
+    model: str, hardware: str, engine: str | None, quant: str | None, prompt: str, output: str, batch: str,
+    tp: int, *, json: bool,
+) -> int:  # fmt: skip
+    """Print every term of one estimate."""
+    found = explanation(
+        _deployment(model, hardware, engine, quant, "16", tp),
+        _number(prompt, "tokens", "--prompt", 1, 1e8),
+        _number(output, "tokens", "--output", 1, 1e8),
+        _number(batch, "1", "--batch", 1, 1e6),
+    )
+    _show(found, json)
+    return 0
+
+
+def _show(found: Any, json: bool) -> None:
+    if json:
+        from ridgewise.report.document import as_json
+
+        print(as_json(found))
+    else:
+        from ridgewise.report.inspection import show
+
+        show(found)

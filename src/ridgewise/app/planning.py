@@ -1,0 +1,79 @@
+"""``ridgewise plan``: the three questions or the flags, then the answer."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ridgewise.errors import RequestError
+
+
+def own_prices(entries: Sequence[str]) -> dict[str, str]:
+    """``NAME=PRICE`` pairs as a mapping."""
+    prices = {}
+    for entry in entries:
+        name, equals, amount = entry.rpartition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"{entry!r} is not NAME=PRICE", "--price", ("--price 'RTX 4090=1500'",))
+        prices[name.strip()] = amount.strip()
+    return prices
+
+
+def names(entries: Sequence[str]) -> list[str]:
+    """Names given by repeating a flag or separated by commas."""
+    return [name.strip() for entry in entries for name in entry.split(",") if name.strip()]
+
+
+def ask(flags: dict[str, Any]) -> dict[str, Any]:
+    """The three questions and the model, on a terminal; Enter takes the default."""
+    from rich.console import Console
+    from rich.prompt import Confirm, Prompt
+
+    console = Console()
+    console.print("Three questions, then the answer. Enter takes the default.\n", style="bold")
+    model = Prompt.ask("Which model (name or path of a config.json)", default="meta-llama/Llama-3.1-8B-Instruct")
+    asked: dict[str, Any] = {**flags, "model": model}
+    if Confirm.ask("1. Will you train it yourself?", default=False):
+        asked["goal"] = Prompt.ask("   how", choices=["qlora", "lora", "finetune", "train"], default="qlora")
+        default = "2T" if asked["goal"] == "train" else "20M"
+        asked["tokens"] = Prompt.ask("   tokens (data times epochs)", default=default)
+    else:
+        asked["users"] = Prompt.ask("2. How many users? (1: yourself alone; more: a service)", default="1")
+    longterm = Prompt.ask(
+        "3. What matters: peak speed, or long-term experience and cost?",
+        choices=["speed", "balanced", "cost", "energy"],
+        default="balanced",
+    )
+    return {**asked, "priority": longterm}
+
+
+def run(
+    flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json: bool, markdown: bool
+) -> int:
+    """Answer one planning question; 0 when something is feasible, 1 when nothing is."""
+    given = {name: value for name, value in flags.items() if value not in (None, [], {})}
+    if json and markdown:
+        raise RequestError("--json and --markdown exclude each other", "flags", ("--json", "--markdown"))
+    if not given and file is None and sys.stdin.isatty() and sys.stdout.isatty() and not json:
+        given = ask(given)
+
+    from ridgewise.advise import answer
+    from ridgewise.app.request import from_flags, question, write_plan_file
+    from ridgewise.hardware.sheets import load_devices
+    from ridgewise.report import document as documents
+
+    request = from_flags(file, given)
+    asked = question(request)
+    if save is not None:
+        write_plan_file(request, save)
+    document = documents.plan_document(answer(asked, tuple(load_devices().values())))
+    if json:
+        print(documents.as_json(document))
+    else:
+        from ridgewise.report import text
+
+        print(text.markdown(document)) if markdown else text.print_plan(document)
+    failed = not document.feasible or any(f.level == "error" for f in document.findings)
+    return 1 if failed else 0

@@ -1,0 +1,133 @@
+"""Money: what the machine costs to buy, and what a month of it costs, bought or rented.
+
+Energy [kWh] = wall power × hours at work + idle power × hours waiting; a purchase is spread over
+:data:`AMORTISATION_MONTHS`. Every price keeps its source and date in the catalogue.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ridgewise.economics.power import Draw, host_kind
+from ridgewise.hardware import Device
+from ridgewise.hardware.offers import Offer, hosts, purchase_price, rental_price
+
+#: Months over which a purchase is spread: three years, the usual depreciation of servers.
+AMORTISATION_MONTHS = 36
+HOURS_PER_MONTH = 730.0
+#: Electricity when the user gives none [USD/kWh]: the order of US and EU household tariffs.
+TARIFF = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Money of one option [USD].
+
+    buy_low, buy_high   purchase of everything; None: no sourced price
+    rent_low, rent_high per hour for all devices; None: no sourced offer
+    month               amortised purchase (or rent) and energy per month, at the middle of the range
+    energy_month        energy part of it
+    basis               keys of the facts used
+    """
+
+    buy_low: float | None
+    buy_high: float | None
+    rent_low: float | None
+    rent_high: float | None
+    month: float | None
+    energy_month: float | None
+    complete: bool
+    tier: str = "datasheet"
+    basis: tuple[str, ...] = ()
+
+    @property
+    def buy(self) -> float | None:
+        """Middle of the purchase range."""
+        if self.buy_low is None or self.buy_high is None:
+            return None
+        return (self.buy_low + self.buy_high) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What ``count`` devices cost with the hosts they need [USD], and the facts behind it."""
+
+    low: float
+    high: float
+    complete: bool
+    tier: str
+    basis: tuple[str, ...]
+
+
+def purchase(device: Device, count: int, memory: float | None = None, own: float | None = None) -> Purchase | None:
+    """The price of everything, from the user's ``own`` price per device or the catalogue; None: no price."""
+    offer = purchase_price(device, memory)
+    if own is not None:
+        low = high = own * count
+        complete, tier, basis = (offer is not None and offer.complete), "measured", ("your own price",)
+    elif offer is not None:
+        low, high, complete = offer.low * count, offer.high * count, offer.complete
+        tier, basis = "datasheet", offer.basis
+    else:
+        return None
+    if not complete:
+        shell = next((h for h in hosts() if h.kind == host_kind(device, count, complete)), None)
+        if shell is not None:
+            boxes = math.ceil(count / shell.boards_max)
+            low, high = low + boxes * shell.low, high + boxes * shell.high
+            tier, basis = worst(tier, "datasheet" if shell.figure_kind != "assumed" else "assumed"), (*basis, shell.key)
+    return Purchase(low, high, complete, tier, basis)
+
+
+def worst(*tiers: str) -> str:
+    """The least supported of several tiers."""
+    order = ("measured", "interpolated", "transferred", "datasheet", "assumed")
+    return max(tiers, key=order.index)
+
+
+def energy_month(device: Device, count: int, draw: Draw, hours_per_day: float, busy: float, tariff: float) -> float:
+    """USD per month: at the wall while working, at idle for the rest of the hours it is on."""
+    idle = device.number("idle_power")
+    waiting = max((idle or 0.0) * count, 0.1 * draw.wall)
+    hours = hours_per_day * HOURS_PER_MONTH / 24
+    return (draw.wall * busy + waiting * (1 - busy)) * hours / 1000 * tariff
+
+
+def monthly_cost(
+    device: Device,
+    count: int,
+    draw: Draw | None,
+    hours_per_day: float,
+    busy: float,
+    tariff: float = TARIFF,
+    memory: float | None = None,
+    own: float | None = None,
+) -> Cost:
+    """Purchase, rent and the month of one option: owning where a price is known, else renting."""
+    bought = purchase(device, count, memory, own)
+    rented = rental_price(device)
+    energy = energy_month(device, count, draw, hours_per_day, busy, tariff) if draw else None
+    month = None
+    if bought is not None and energy is not None:
+        month = (bought.low + bought.high) / 2 / AMORTISATION_MONTHS + energy
+    elif rented is not None:
+        month = (rented.low + rented.high) / 2 * count * HOURS_PER_MONTH * hours_per_day / 24
+    return cost_of(bought, rented, count, month, energy)
+
+
+def cost_of(
+    bought: Purchase | None, rented: Offer | None, count: int, month: float | None, energy: float | None
+) -> Cost:
+    """The record of what was bought, rented and spent on energy."""
+    return Cost(
+        buy_low=bought.low if bought else None,
+        buy_high=bought.high if bought else None,
+        rent_low=rented.low * count if rented else None,
+        rent_high=rented.high * count if rented else None,
+        month=month,
+        energy_month=energy,
+        complete=bought is not None and bought.complete,
+        tier=bought.tier if bought else "datasheet",
+        basis=(*(bought.basis if bought else ()), *(rented.basis if rented else ())),
+    )

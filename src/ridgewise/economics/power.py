@@ -1,0 +1,53 @@
+"""Watts at the board and at the wall: measured shares of the power limit, not the limit itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.hardware.device import Device
+
+Activity = Literal["decode", "serve", "train"]
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """Power of a machine at work [W]: all boards together, and the wall with its interval."""
+
+    board: float
+    wall: float
+    low: float
+    high: float
+
+
+@cache
+def _table() -> Mapping[str, Any]:
+    return read_toml(catalog_path("calibration", "power.toml"))
+
+
+def host_kind(device: Device, count: int, complete: bool) -> str:
+    """What stands around the devices: nothing more (a complete machine), a desktop, a workstation, a server."""
+    if complete:
+        return "complete"
+    if device.kind in ("gpu-datacenter", "tpu", "accelerator"):
+        return "server"
+    return "desktop" if count <= 2 else "workstation"
+
+
+def wall_power(device: Device, count: int, activity: Activity, complete: bool) -> Draw | None:
+    """Draw of ``count`` devices at work, host included; None when the board limit is unknown."""
+    limit = device.number("board_power")
+    if limit is None:
+        return None
+    table = _table()
+    shares = table[activity]
+    host = table["host"][host_kind(device, count, complete)]
+    if complete:
+        wall = count * limit * host["per_package_watt"] + host["active"]
+        return Draw(count * limit, wall, 0.8 * wall, 1.15 * wall)
+    around = host["active"] + count * limit * host.get("per_board_watt", 0.0)
+    board, low, high = (count * limit * shares[key] for key in ("share", "low", "high"))
+    return Draw(board, board + around, low + around, high + around)

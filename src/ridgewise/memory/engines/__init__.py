@@ -1,0 +1,22 @@
+"""How each engine uses memory: one file per engine, each a :class:`MemoryPolicy`."""
+
+from __future__ import annotations
+
+from ridgewise.errors import RequestError, nearest
+from ridgewise.memory.engines.llamacpp import LLAMA_CPP
+from ridgewise.memory.engines.mlx import MLX
+from ridgewise.memory.engines.policy import MemoryPolicy
+from ridgewise.memory.engines.textbook import TEXTBOOK
+from ridgewise.memory.engines.vllm import VLLM
+
+POLICIES: dict[str, MemoryPolicy] = {p.id: p for p in (LLAMA_CPP, MLX, VLLM, TEXTBOOK)}
+
+
+def policy(name: str) -> MemoryPolicy:
+    """The memory policy an engine sheet names."""
+    if name not in POLICIES:
+        raise RequestError(f"unknown memory policy {name!r}", "engine sheet", nearest(name, POLICIES))
+    return POLICIES[name]
+
+
+__all__ = ["POLICIES", "MemoryPolicy", "policy"]

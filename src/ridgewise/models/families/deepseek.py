@@ -1,0 +1,209 @@
+"""Latent attention and its descendants: DeepSeek V2 to V4, Kimi K2, GLM-5, LongCat, MiniCPM3, Mistral 4."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import isqrt
+
+from ridgewise.models.architecture import Architecture, Feed, Mixer
+from ridgewise.models.families.base import (
+    Builder,
+    Rule,
+    assemble,
+    decoder,
+    dense,
+    feed_layers,
+    mixture,
+    mla_mixer,
+    sparse_layers,
+)
+from ridgewise.models.fields import Fields
+from ridgewise.models.parts import NO_FEED, mlp, moe
+
+V2 = Rule(window="none")
+V3 = Rule(window="none", correction=True)
+
+
+def indexed(f: Fields, rule: Rule) -> list[Mixer]:
+    """Latent attention with the lightning indexer (DeepSeek-V3.2): its own cached key, a top-k selection.
+
+    Layers marked "shared" reuse the selection of an earlier layer and hold no indexer (GLM-5.2).
+    """
+    n, own = f.layers, mla_mixer(f)
+    kinds = f.items("indexer_types", str, n) or ["full"] * n
+    with_index = with_indexer(f, own)
+    shared = replace(own, selected=with_index.selected)
+    return [with_index if kind == "full" else shared for kind in kinds]
+
+
+def with_indexer(f: Fields, mixer: Mixer, *, rows: int | None = None) -> Mixer:
+    """The mixer with an indexer: queries from the query latent, one key per token, a weight per head."""
+    heads, dim = f.int("index_n_heads"), f.int("index_head_dim")
+    q_latent = f.int("q_lora_rank") if rows is None else rows
+    weights = {**mixer.weights, "index": q_latent * heads * dim + f.hidden * dim + f.hidden * heads}
+    return replace(
+        mixer, weights=weights, small=mixer.small + 2 * dim, selected=f.int("index_topk"),
+        index_heads=heads, index_dim=dim,
+    )  # fmt: skip
+
+
+DSA = replace(V3, mixers=indexed)
+
+
+def deepseek_v3(f: Fields, name: str) -> Architecture:
+    """DeepSeek-V3 and kin, with multi-token-prediction modules apart (2412.19437)."""
+    return with_mtp(f, decoder(V3, f, name))
+
+
+def deepseek_v32(f: Fields, name: str) -> Architecture:
+    """DeepSeek-V3.2, GLM-5: latent attention with sparse selection (modeling_deepseek_v32.py)."""
+    return with_mtp(f, decoder(DSA, f, name))
+
+
+def with_mtp(f: Fields, arch: Architecture) -> Architecture:
+    """Multi-token prediction: per module the last layer again, a 2h × h projection and three norms."""
+    count = f.optional("num_nextn_predict_layers", "num_mtp_modules", most=64)
+    if not count:
+        return arch
+    h = arch.hidden
+    modules = count * (arch.groups[-1].parameters + 2 * h * h + 3 * h)
+    f.assume(
+        "Multi-token-prediction modules are counted without the copies of embedding and head that some "
+        "checkpoints store with them."
+    )
+    return replace(arch, extra={**arch.extra, "mtp": modules})
+
+
+def axk1(f: Fields, name: str) -> Architecture:
+    """A.X K1: a further norm after the experts (modeling_axk1.py)."""
+    feeds = [
+        replace(feed, small=feed.small + f.hidden) if feed.kind == "moe" else feed for feed in feed_layers(f, V3)
+    ]
+    rule = replace(V3, feeds=lambda _f, _rule: feeds)
+    return with_mtp(f, decoder(rule, f, name))
+
+
+def longcat(f: Fields, name: str) -> Architecture:
+    """LongCat-Flash: each layer is two attention + dense halves beside one mixture (2509.01322).
+
+    Zero-computation experts have a router row and no weights; they are not counted among the experts.
+    A layer therefore becomes two: the first half carries the experts and its own dense feed-forward.
+    """
+    h, n = f.hidden, f.layers
+    experts, zero = f.int("n_routed_experts"), f.int("zero_expert_num", default=0, least=0)
+    mixer, plain = mla_mixer(f), mlp(h, f.int("ffn_hidden_size"))
+    mixed = moe(
+        h, experts, min(f.int("moe_topk"), experts), f.int("expert_ffn_hidden_size"),
+        router=experts + zero, correction=True,
+    )  # fmt: skip
+    mixed = replace(mixed, weights={**mixed.weights, **{f"shared_{r}": w for r, w in plain.weights.items()}})
+    if zero:
+        f.assume(f"{zero} zero-computation experts hold no weights; active parameters count the top-k as real experts.")
+    return with_mtp(f, assemble(V3, f, name, [(mixer, mixed, 2 * h), (mixer, plain, 2 * h)] * n))
+
+
+def deepseek_v4(f: Fields, name: str) -> Architecture:
+    """DeepSeek-V4: one shared key-value head in a sliding window, plus compressed blocks (modeling_deepseek_v4.py).
+
+    A layer with compression ratio 4 keeps one compressed entry per 4 tokens and selects among them with an
+    indexer; ratio 128 keeps one per 128 tokens. Hyper-connections hold ``hc_mult`` residual streams.
+    """
+    h, n, streams = f.hidden, f.layers, f.int("hc_mult", default=1)
+    ratios = _ratios(f, n)
+    hyper = 2 * ((2 * streams + streams * streams) * (streams * h + 1) + 3)
+    built = {ratio: _v4_mixer(f, ratio) for ratio in set(ratios)}
+    hashed = f.int("num_hash_layers", default=0, least=0)
+    inner = f.int("moe_intermediate_size")
+    experts, active = f.int("n_routed_experts"), f.int("num_experts_per_tok")
+    shared = f.int("n_shared_experts", default=1, least=0) * inner
+    feeds = {c: moe(h, experts, active, inner, shared=shared, correction=c) for c in (False, True)}
+    layers = [(built[ratio], feeds[i >= hashed], 2 * h + hyper) for i, ratio in enumerate(ratios)]
+    if hashed:
+        f.assume(f"The first {hashed} layers route by a fixed token table, which holds no weights.")
+    f.assume(
+        "Compressed key-value entries are counted per source token: 1/4 or 1/128 of an entry of the stored "
+        "width, rounded up; the sliding window holds one full entry per token besides."
+    )
+    ends = streams * (streams * h + 1) + 1
+    arch = assemble(V3, f, name, layers, small=ends)
+    return _v4_mtp(f, arch)
+
+
+def _ratios(f: Fields, n: int) -> list[int]:
+    if f.has("compress_ratios"):
+        found = f.items("compress_ratios", int, n)
+        return [int(ratio) for ratio in found]
+    raise f.refuse("field is missing", "compress_ratios")
+
+
+def _v4_mixer(f: Fields, ratio: int) -> Mixer:
+    h, heads, dim = f.hidden, f.heads, f.head_dim
+    q_rank, o_rank, groups = f.int("q_lora_rank"), f.int("o_lora_rank"), f.int("o_groups")
+    if heads % groups:
+        raise f.refuse(f"{heads} heads are not a multiple of {groups} groups", "o_groups")
+    weights = {
+        "q_a": h * q_rank,
+        "q_b": q_rank * heads * dim,
+        "k": h * dim,
+        "o_a": heads // groups * dim * groups * o_rank,
+        "o_b": groups * o_rank * h,
+    }
+    small = heads + q_rank + dim
+    index_heads = index_dim = 0
+    selected = None
+    if ratio:
+        wide = 2 if ratio == 4 else 1
+        weights["compress"] = 2 * h * wide * dim
+        small += ratio * wide * dim + dim
+    if ratio == 4:
+        index_heads, index_dim = f.int("index_n_heads"), f.int("index_head_dim")
+        weights["index"] = 2 * h * 2 * index_dim + q_rank * index_heads * index_dim + h * index_heads
+        small += ratio * 2 * index_dim + index_dim
+        selected = f.int("index_topk")
+    per_token = -(-dim // ratio) if ratio else 0
+    return Mixer(
+        "sliding" if not ratio else "mla", heads=heads, kv_heads=1, qk_dim=dim,
+        v_dim=0 if not ratio else dim, latent=per_token, rope_dim=0,
+        window=f.int("sliding_window") if not ratio else None,
+        selected=selected, index_heads=index_heads, index_dim=-(-index_dim // ratio) if ratio else 0,
+        state=f.int("sliding_window") * dim if ratio else 0, state_bits=16,
+        weights=weights, small=small,
+    )  # fmt: skip
+
+
+def _v4_mtp(f: Fields, arch: Architecture) -> Architecture:
+    count = f.int("num_nextn_predict_layers", default=0, least=0, most=64)
+    if not count:
+        return arch
+    h = arch.hidden
+    plain = _v4_mixer(f, 0)
+    last = replace(arch.groups[-1], mixer=plain)
+    streams = f.int("hc_mult", default=1)
+    modules = count * (last.parameters + 2 * h * h + 3 * h + streams * (streams * h + 1) + 1)
+    return replace(arch, extra={**arch.extra, "mtp": modules})
+
+
+def mistral4(f: Fields, name: str) -> Architecture:
+    """Mistral Small 4: latent attention, experts in every layer (modeling_mistral4.py)."""
+    return decoder(V2, f, name)
+
+
+def minicpm3(f: Fields, name: str) -> Architecture:
+    """MiniCPM3: latent attention, dense (modeling_minicpm3.py)."""
+    return decoder(replace(V2, tied=True), f, name)
+
+
+FAMILIES: dict[str, Builder] = {
+    "deepseek_v2": lambda f, name: decoder(V2, f, name),
+    "deepseek_v3": deepseek_v3,
+    "kimi_k2": deepseek_v3,
+    "glm4_moe_lite": deepseek_v3,
+    "deepseek_v32": deepseek_v32,
+    "glm_moe_dsa": deepseek_v32,
+    "deepseek_v4": deepseek_v4,
+    "deepseek_ref": deepseek_v4,
+    "axk1": axk1,
+    "longcat_flash": longcat,
+    "mistral4": mistral4,
+    "minicpm3": minicpm3,
+}

@@ -1,0 +1,192 @@
+"""Wrappers: a language model with a vision or audio tower beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.families import deepseek, gemma, hybrid, llama, towers
+from ridgewise.models.families.base import Builder, Rule, assemble, grouped
+from ridgewise.models.families.towers import Tower
+from ridgewise.models.fields import Fields
+from ridgewise.models.parts import Layer, mlp
+
+TEXT: dict[str, Builder] = {**llama.FAMILIES, **deepseek.FAMILIES, **gemma.FAMILIES, **hybrid.FAMILIES}
+
+# What publishers leave out of ``text_config``: the defaults of the configuration classes in transformers.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "llama": {"hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+              "num_attention_heads": 32, "vocab_size": 32000},
+    "mistral": {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,
+                "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 32000},
+    "gemma3_text": {"vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
+                    "sliding_window": 4096, "max_position_embeddings": 131072},
+}  # fmt: skip
+VISION_DEFAULTS: dict[str, dict[str, Any]] = {
+    "siglip_vision_model": {"image_size": 224, "patch_size": 16, "num_hidden_layers": 12,
+                            "num_attention_heads": 12, "hidden_size": 768, "intermediate_size": 3072},
+    "gemma3": {"image_size": 896, "patch_size": 14},
+}  # fmt: skip
+
+
+def text_fields(f: Fields, text_type: str) -> Fields:
+    """The language model's own fields: nested or flat, with what the wrapper says of tying and storage."""
+    data: dict[str, Any] = dict(f.sub("text_config").data if f.has("text_config") else f.data)
+    kind = data.get("model_type") if f.has("text_config") else None
+    data["model_type"] = kind if isinstance(kind, str) and kind in TEXT else text_type
+    if f.has("tie_word_embeddings") and data.get("tie_word_embeddings") is None:
+        data["tie_word_embeddings"] = f.flag("tie_word_embeddings")
+    for name, value in _defaults(str(data["model_type"])).items():
+        if data.get(name) is None:
+            f.assume(f"text_config leaves out {name}: {value}, the default of the library.")
+            data[name] = value
+    return Fields(data, f"{f.where}: text_config" if f.has("text_config") else f.where, f.notes)
+
+
+def _defaults(kind: str) -> Mapping[str, Any]:
+    return DEFAULTS.get(kind, {})
+
+
+def wrapper(text_type: str, tower: Tower, f: Fields, name: str) -> Architecture:
+    """The language model, with its towers apart; without a tower's configuration it is read as text only."""
+    text = text_fields(f, text_type)
+    arch = TEXT[str(text.data["model_type"])](text, name)
+    arch = replace(arch, family=f.text("model_type", arch.family))
+    if not any(f.has(part) for part in ("vision_config", "audio_config", "img_processor")):
+        f.assume("No vision or audio tower is described: the language model alone is counted.")
+        return arch
+    return replace(arch, extra={**arch.extra, **tower(f, arch.hidden)})
+
+
+def mllama_text(f: Fields, name: str) -> Architecture:
+    """Llama 3.2 Vision's decoder: gated cross-attention layers among Llama layers (modeling_mllama.py).
+
+    Cross layers hold the image's keys and values, whatever the text's length; text alone skips them.
+    """
+    h, n = f.hidden, f.layers
+    cross = set(f.items("cross_attention_layers", int))
+    own = grouped(f, Rule(), "full", None)
+    image = replace(own, kind="cross", small=2 * f.head_dim)
+    feed = mlp(h, f.inner)
+    layers: list[Layer] = [
+        (image, feed, 2 * h + 2) if i in cross else (own, feed, 2 * h) for i in range(n)
+    ]
+    f.assume("Cross-attention layers cache the keys and values of the image only; text alone skips them.")
+    arch = assemble(Rule(), f, name, layers)
+    return replace(arch, embedding=arch.embedding + 8 * h)
+
+
+def inkling_text(f: Fields, name: str) -> Architecture:
+    """Inkling: short convolutions on keys, values and both residual branches, relative positions, shared sink."""
+    h, n = f.hidden, f.layers
+    kernel, rel = f.int("conv_kernel_size", "sconv_kernel_size", default=4), f.int("d_rel")
+    kinds = f.items("layer_types", str, n)
+    experts, shared = f.int("n_routed_experts"), f.int("n_shared_experts", default=0, least=0)
+    inner = f.int("moe_intermediate_size")
+    from ridgewise.models.parts import attention, moe
+
+    def mixer(local: bool) -> Any:
+        heads = f.int("swa_num_attention_heads") if local else f.heads
+        kv = f.int("swa_num_key_value_heads") if local else f.kv_heads
+        dim = f.int("swa_head_dim") if local else f.head_dim
+        window = f.int("sliding_window_size") if local else None
+        extent = window or f.int("rel_extent")
+        built = attention(h, heads, kv, dim, kind="sliding" if local else "full", window=window, small=2 * dim)
+        weights = {**built.weights, "r": h * heads * rel, "conv": 2 * kv * dim * kernel, "rel": rel * extent}
+        return replace(built, weights=weights, state=(2 * kv * dim + 2 * h) * (kernel - 1), state_bits=16)
+
+    built = {kind: mixer(kind == "hybrid_sliding") for kind in set(kinds)}
+    feed = moe(
+        h, experts, f.int("num_experts_per_tok"), inner, shared=shared * inner, router=experts + shared,
+        small=experts + 1,
+    )  # fmt: skip
+    plain = mlp(h, f.inner, small=1)
+    sparse = f.items("mlp_layer_types", str, n) or ["sparse"] * n
+    layers = [
+        (built[kind], feed if sparse[i] == "sparse" else plain, 2 * h + 2 * h * kernel)
+        for i, kind in enumerate(kinds)
+    ]
+    return assemble(Rule(embedding_norm=True), f, name, layers)
+
+
+def minimax_m3_text(f: Fields, name: str) -> Architecture:
+    """MiniMax-M3: grouped attention with block-sparse selection by a small indexer (modeling_minimax_m3_vl.py).
+
+    The indexer keeps one key per token; ``sparse_topk_blocks`` blocks of tokens are attended.
+    """
+    from ridgewise.models.families.base import dense, mixture, sparse_layers
+
+    n, h = f.layers, f.hidden
+    rule = Rule(qk_norm="head", correction=True)
+    full = grouped(f, rule, "full", None)
+    part = f.sub("sparse_attention_config")
+    heads, dim = part.int("sparse_num_index_heads"), part.int("sparse_index_dim")
+    selected = part.int("sparse_topk_blocks") * part.int("sparse_block_size")
+    picked = replace(
+        full, weights={**full.weights, "index": h * heads * dim + h * dim}, small=full.small + 2 * dim,
+        selected=selected, index_heads=heads, index_dim=dim,
+    )  # fmt: skip
+    uses = part.items("sparse_attention_freq", int, n) or [1] * n
+    sparse = sparse_layers(f, n)
+    feeds = {True: mixture(f, rule), False: dense(f, rule)}
+    layers = [(picked if uses[i] else full, feeds[sparse[i]], 2 * h) for i in range(n)]
+    return deepseek.with_mtp(f, assemble(rule, f, name, layers))
+
+
+TEXT |= {
+    "mllama_text_model": mllama_text,
+    "inkling_text": inkling_text,
+    "minimax_m3": minimax_m3_text,
+}
+
+WRAPPERS: dict[str, tuple[str, Tower]] = {
+    "qwen2_vl": ("qwen2", towers.qwen2_vl),
+    "qwen2_5_vl": ("qwen2", towers.qwen2_vl),
+    "qwen3_vl": ("qwen3", towers.qwen_vl),
+    "qwen3_vl_moe": ("qwen3_moe", towers.qwen_vl),
+    "qwen3_5": ("qwen3_5_text", towers.qwen_vl),
+    "qwen3_5_moe": ("qwen3_5_moe_text", towers.qwen_vl),
+    "gemma3": ("gemma3_text", towers.gemma3),
+    "gemma4": ("gemma4_text", towers.gemma4),
+    "gemma4_unified": ("gemma4_text", towers.gemma4),
+    "lfm2_vl": ("lfm2", towers.lfm2_vl),
+    "llava": ("llama", towers.llava),
+    "mistral3": ("mistral", towers.pixtral),
+    "kimi_k25": ("deepseek_v3", towers.moonvit),
+    "kimi_k3": ("kimi_linear", towers.moonvit),
+    "glm4v": ("glm4v_text", towers.glm4v),
+    "glm5_next": ("glm5_next_text", towers.glm5_next),
+    "llama4": ("llama4_text", towers.llama4),
+    "mllama": ("mllama_text_model", towers.mllama),
+    "minimax_m3_vl": ("minimax_m3", towers.minimax_m3),
+    "muse_glimmer": ("muse_glimmer_text", towers.muse),
+    "voxtral": ("llama", towers.voxtral),
+    "phi3_v": ("phi3", towers.phi3_v),
+    "inkling_mm_model": ("inkling_text", towers.inkling),
+}
+
+
+def step3p7(f: Fields, name: str) -> Architecture:
+    """Step-3.7 Flash: text fields flat or nested, a tower where described."""
+    return wrapper("step3p5", towers.step3, f, name)
+
+
+def ministral3(f: Fields, name: str) -> Architecture:
+    """Ministral 3: the text model, or the wrapper some files give the same type."""
+    if f.has("text_config"):
+        return wrapper("ministral3", towers.pixtral, f, name)
+    return llama.FAMILIES["ministral3"](f, name)
+
+
+FAMILIES: dict[str, Builder] = {
+    kind: partial(wrapper, text, tower) for kind, (text, tower) in WRAPPERS.items()
+} | {
+    "minimax_m3": minimax_m3_text,
+    "mllama_text_model": mllama_text,
+    "inkling_text": inkling_text,
+    "step3p7": step3p7,
+    "ministral3": ministral3,
+}

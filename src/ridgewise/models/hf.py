@@ -1,0 +1,77 @@
+"""From a Hugging Face ``config.json`` to an Architecture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ridgewise.errors import RequestError
+from ridgewise.models import quantisation
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.families import FAMILIES
+from ridgewise.models.families.base import Rule, decoder
+from ridgewise.models.fields import Fields
+
+GENERIC = Rule()
+MOST_ELEMENTS = 10**15
+
+
+def read_config(config: Mapping[str, Any], name: str) -> Architecture:
+    """The architecture a configuration describes; RequestError naming the field where it does not."""
+    if not isinstance(config, Mapping):
+        raise RequestError("is not a JSON object", name)
+    f = Fields(config, name)
+    arch = build(f, name)
+    stored = quantisation.dtype(f)
+    arch = replace(
+        arch,
+        dtype=stored,
+        kept=quantisation.kept(f),
+        max_context=arch.max_context,
+        assumptions=tuple(f.notes),
+    )
+    return _checked(arch, f)
+
+
+def build(f: Fields, name: str) -> Architecture:
+    """The architecture alone: sizes and weights, without storage."""
+    family = f.text("model_type") or f.text("_class_name")
+    builder = FAMILIES.get(family)
+    if builder is not None:
+        return builder(f, name)
+    return unknown(f, name, family)
+
+
+def unknown(f: Fields, name: str, family: str) -> Architecture:
+    """A model type not known here, read as a Llama-like decoder, and said so; refused where it cannot be."""
+    if f.has("text_config"):
+        raise f.refuse(f"model type {family!r} wraps other models in a way not known here", "model_type")
+    unread = sorted(set(f.data) & _TELLTALES)
+    if unread:
+        raise f.refuse(
+            f"model type {family or 'missing'!r} is not known, and {', '.join(unread)} show that it is no "
+            "plain decoder", "model_type",
+        )  # fmt: skip
+    f.assume(
+        f"Model type {family or 'missing'!r} is not known here: read as a Llama-like decoder "
+        "(gated feed-forward, two RMSNorms a layer, no biases)."
+    )
+    if f.first(("num_key_value_heads", "num_kv_heads", "n_kv_heads")) is None:
+        f.assume("No key-value heads are stated: as many as attention heads are assumed.")
+    return decoder(GENERIC, f, name)
+
+
+_TELLTALES = frozenset({
+    "kv_lora_rank", "ssm_state_size", "mamba_d_state", "state_size", "linear_attn_config", "block_configs",
+    "hybrid_override_pattern", "layers_block_type", "compress_ratios", "encoder_layers", "decoder_layers",
+    "num_decoder_layers", "linear_num_value_heads", "conv_L_cache", "attn_type_list", "vision_config",
+    "index_topk", "hc_mult", "num_kv_shared_layers", "hybrid_layer_pattern", "cross_attention_layers",
+})  # fmt: skip
+
+
+def _checked(arch: Architecture, f: Fields) -> Architecture:
+    """Refuse totals beyond any model: a slip of a field, not an architecture."""
+    if not 0 < arch.parameters_total < MOST_ELEMENTS:
+        raise f.refuse(f"{arch.parameters_total:.3g} parameters are beyond any model")
+    return arch

@@ -1,0 +1,285 @@
+"""Answers as documents: the JSON that every face gives, units in the keys.
+
+The dataclasses here are the published types: their JSON Schemas are generated from them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ridgewise.advise import Answer, Finding, Option
+from ridgewise.units import digits
+from ridgewise.workloads import FineTuning, Pretraining, Service
+
+SCHEMA_VERSION = 1
+Tier = Literal["measured", "interpolated", "transferred", "datasheet", "assumed"]
+TIERS: tuple[Tier, ...] = ("measured", "interpolated", "transferred", "datasheet", "assumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 80 % interval, how well it is supported, and what it rests on."""
+
+    value: float
+    low: float
+    high: float
+    tier: Tier
+    basis: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the model is laid out: tensor-parallel × pipeline (or layer split) × replicas."""
+
+    tp: int
+    pp: int
+    replicas: int
+
+
+@dataclass(frozen=True, slots=True)
+class OptionDocument:
+    """One ranked option."""
+
+    rank: int
+    name: str
+    device: str
+    device_class: str
+    count: int
+    configuration_memory_bytes: float | None
+    engine: str
+    format: str
+    layout: Layout
+    feasible: bool
+    shortfalls: tuple[str, ...]
+    memory_bytes: Estimate
+    memory_parts_bytes: dict[str, float]
+    memory_usable_bytes: float
+    memory_left_bytes: float
+    context_limit_tokens: float | None
+    batch_limit_requests: float | None
+    concurrency_requests: float | None
+    ttft_s: Estimate | None
+    tpot_s: Estimate | None
+    decode_tokens_per_s: Estimate | None
+    total_tokens_per_s: Estimate | None
+    run_s: Estimate | None
+    train_tokens_per_s: Estimate | None
+    mfu: float | None
+    board_power_w: float | None
+    power_w: Estimate | None
+    energy_j_per_token: Estimate | None
+    purchase_usd: Estimate | None
+    rent_usd_per_h: Estimate | None
+    cost_usd_per_month: float | None
+    cost_usd_run: float | None
+    bound: str
+    prefill_bound: str | None
+    arithmetic_intensity_flop_per_byte: float | None
+    ridge_point_flop_per_byte: float | None
+    tier: Tier
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class FindingDocument:
+    """A mistake caught."""
+
+    rule: str
+    level: Literal["error", "warning", "note"]
+    text: str
+    remedy: str
+    saves_usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """The answer to a planning question."""
+
+    schema_version: int
+    command: str
+    ridgewise_version: str
+    model: str
+    parameters_total: int
+    parameters_active: int
+    goal: str
+    workload: dict[str, float | str | None]
+    priority: str
+    weights: dict[str, float]
+    phase: str
+    decides: str
+    verdict: str
+    feasible: bool
+    pick: str | None
+    options: tuple[OptionDocument, ...]
+    considered: int
+    why: tuple[str, ...]
+    changes: tuple[str, ...]
+    findings: tuple[FindingDocument, ...]
+    fixes: tuple[str, ...]
+    assumptions: tuple[str, ...]
+
+
+def plan_document(answer: Answer) -> PlanDocument:
+    """An answer as the published document; the options are the shortlist shown to people."""
+    from ridgewise import __version__
+
+    question = answer.question
+    work = question.workload
+    rank = {id(option): place for place, option in enumerate(answer.options, 1)}
+    return PlanDocument(
+        schema_version=SCHEMA_VERSION,
+        command="plan",
+        ridgewise_version=__version__,
+        model=question.arch.name,
+        parameters_total=question.arch.parameters_total,
+        parameters_active=question.arch.parameters_active,
+        goal=work.goal,
+        workload={name: value for name, value in asdict(work).items()},
+        priority=question.priority,
+        weights=asdict(answer.weights),
+        phase=answer.verdict.phase,
+        decides=answer.verdict.decides,
+        verdict=answer.verdict.text,
+        feasible=answer.pick is not None,
+        pick=answer.pick.name if answer.pick else None,
+        options=tuple(option_document(option, rank[id(option)], work) for option in answer.table),
+        considered=len(answer.options),
+        why=answer.why,
+        changes=answer.changes,
+        findings=tuple(finding_document(finding) for finding in answer.findings),
+        fixes=answer.fixes,
+        assumptions=answer.assumptions,
+    )
+
+
+def finding_document(finding: Finding) -> FindingDocument:
+    return FindingDocument(finding.rule, finding.level, finding.text, finding.remedy, finding.saves)
+
+
+def _around(value: float | None, spread: float, tier: str, basis: tuple[str, ...]) -> Estimate | None:
+    """An estimate whose 80 % interval is a ratio up and down."""
+    if value is None or not math.isfinite(value):
+        return None
+    return Estimate(value, value / spread, value * spread, tier, basis)  # type: ignore[arg-type]
+
+
+def option_document(option: Option, rank: int, work: object) -> OptionDocument:
+    """One option with intervals, tiers and the facts each number rests on."""
+    device, speed, run, cost, draw = option.device, option.speed, option.run, option.cost, option.draw
+    figure = lambda *names: tuple(f"{device.id}.{n}" for n in names if n in device.figures)  # noqa: E731
+    decode_basis, prefill_basis, tier = figure("bandwidth"), figure("bandwidth"), "datasheet"
+    if speed is not None:
+        tier = speed.tier
+        coefficient = (f"calibration.timing.{speed.key}",)
+        decode_basis = figure("bandwidth", "link_bandwidth") + coefficient
+        prefill_basis = figure("peak_fp16", "peak_bf16", "bandwidth") + coefficient
+    if run is not None:
+        tier = run.tier
+    price_basis = cost.basis
+    memory = option.memory_total
+    certain = sum(n for part, n in option.memory.items() if part in ("weights", "KV cache"))
+    slack = 0.01 * certain + 0.35 * (memory - certain)
+    return OptionDocument(
+        rank=rank,
+        name=option.name,
+        device=device.id,
+        device_class=device.kind,
+        count=option.count,
+        configuration_memory_bytes=option.configuration,
+        engine=option.engine,
+        format=option.format,
+        layout=Layout(option.tp, option.pp, option.replicas),
+        feasible=option.feasible,
+        shortfalls=option.shortfalls,
+        memory_bytes=Estimate(memory, memory - slack, memory + slack, _memory_tier(option), figure("memory")),
+        memory_parts_bytes=dict(option.memory),
+        memory_usable_bytes=option.usable,
+        memory_left_bytes=option.left,
+        context_limit_tokens=option.context_limit,
+        batch_limit_requests=option.batch_limit,
+        concurrency_requests=speed.concurrency if speed else None,
+        ttft_s=_around(speed.ttft, speed.prefill_spread, tier, prefill_basis) if speed else None,
+        tpot_s=_around(speed.tpot, speed.decode_spread, tier, decode_basis) if speed else None,
+        decode_tokens_per_s=_around(speed.each, speed.decode_spread, tier, decode_basis) if speed else None,
+        total_tokens_per_s=_around(speed.total, speed.decode_spread, tier, decode_basis) if speed else None,
+        run_s=Estimate(run.seconds, run.low, run.high, run.tier, (f"calibration.training.{run.key}",))  # type: ignore[arg-type]
+        if run
+        else None,
+        train_tokens_per_s=_around(
+            run.tokens_per_second, run.high / run.seconds, run.tier, (f"calibration.training.{run.key}",)
+        )
+        if run
+        else None,
+        mfu=run.mfu if run else None,
+        board_power_w=draw.board if draw else None,
+        power_w=Estimate(draw.wall, draw.low, draw.high, "transferred", figure("board_power")) if draw else None,
+        energy_j_per_token=_energy(option),
+        purchase_usd=Estimate(cost.buy, cost.buy_low, cost.buy_high, cost.tier, price_basis)  # type: ignore[arg-type]
+        if cost.buy is not None and cost.buy_low is not None and cost.buy_high is not None
+        else None,
+        rent_usd_per_h=Estimate((cost.rent_low + cost.rent_high) / 2, cost.rent_low, cost.rent_high, "datasheet", price_basis)
+        if cost.rent_low is not None and cost.rent_high is not None
+        else None,
+        cost_usd_per_month=cost.month if run is None else None,
+        cost_usd_run=cost.month if run is not None else None,
+        bound=speed.bound if speed else run.bound if run else "",
+        prefill_bound=speed.prefill_bound if speed else None,
+        arithmetic_intensity_flop_per_byte=speed.intensity if speed else None,
+        ridge_point_flop_per_byte=device.ridge("fp16"),
+        tier=tier,  # type: ignore[arg-type]
+        score=option.score,
+    )
+
+
+def _memory_tier(option: Option) -> Tier:
+    """Weights and caches are arithmetic; the engine's share was measured on few set-ups."""
+    usable = option.device.figures.get("memory")
+    return "assumed" if usable is not None and usable.kind == "assumed" else "transferred"
+
+
+def _energy(option: Option) -> Estimate | None:
+    value = option.joules_per_token
+    if value is None or option.draw is None or option.speed is None:
+        return None
+    spread = option.speed.decode_spread
+    low, high = option.draw.low / option.draw.wall / spread, option.draw.high / option.draw.wall * spread
+    return Estimate(value, value * low, value * high, option.speed.tier, ())  # type: ignore[arg-type]
+
+
+def as_json(document: object) -> str:
+    """One line of JSON; infinities and NaN never appear (they become null)."""
+    import json
+
+    return json.dumps(_plain(asdict(document)), ensure_ascii=False, allow_nan=False)  # type: ignore[call-overload]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value.item() if hasattr(value, "item") else value
+
+
+def schema(document: type) -> dict[str, Any]:
+    """The JSON Schema of a published document type."""
+    from pydantic import TypeAdapter
+
+    made: dict[str, Any] = TypeAdapter(document).json_schema()
+    return made
+
+
+def workload_line(answer: Answer) -> str:
+    """The workload in one line, for headings."""
+    work = answer.question.workload
+    if isinstance(work, Pretraining):
+        return f"train on {digits(work.tokens / 1e9)} billion tokens"
+    if isinstance(work, FineTuning):
+        return f"{work.goal} on {digits(work.tokens / 1e6)} million tokens"
+    if isinstance(work, Service):
+        return f"serve {digits(work.users)} users"
+    return "answer one user"

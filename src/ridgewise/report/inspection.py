@@ -1,0 +1,135 @@
+"""``fit`` and ``explain`` for people."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ridgewise.advise.deployment import Explanation, FitAnswer, Phase
+from ridgewise.facts import load_sources
+from ridgewise.units import count, digits, duration, quantity, rate, size
+
+
+def _table(*columns: str) -> Table:
+    drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
+    for place, title in enumerate(columns):
+        drawn.add_column(title, justify="left" if place == 0 else "right", overflow="fold")
+    return drawn
+
+
+def show(found: FitAnswer | Explanation) -> None:
+    """Print either document."""
+    console = Console(highlight=False)
+    if isinstance(found, FitAnswer):
+        _show_fit(found, console)
+    else:
+        _show_explanation(found, console)
+
+
+def _list(console: Console, title: str, lines: tuple[str, ...]) -> None:
+    if lines:
+        console.print()
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            console.print(Text(f"  · {line}"))
+
+
+def _show_fit(found: FitAnswer, console: Console) -> None:
+    times = f"{found.devices} × " if found.devices > 1 else ""
+    console.print(Text(f"{found.model} on {times}{found.device}", style="bold"))
+    console.print(
+        Text(
+            f"{found.engine}, {found.format} weights, {digits(found.sequences)} × {count(found.context_tokens)} tokens; "
+            f"{found.policy}"
+        )
+    )
+    table = _table("per device", "size", "")
+    table.add_row("memory", size(found.memory_total_bytes), "")
+    steps = {"reserved": found.reserved_bytes, **found.parts_bytes}
+    widest = max(found.memory_total_bytes, *steps.values())
+    for part, amount in steps.items():
+        table.add_row(f"− {part}", size(amount), Text("█" * round(30 * amount / widest), justify="left"))
+    end = "= left" if found.fits else "= MISSING"
+    table.add_row(end, size(abs(found.left_bytes)), "", style="bold")
+    console.print()
+    console.print(table)
+    console.print()
+    console.print(
+        Text(
+            f"fits contexts up to {count(found.context_limit_tokens)} tokens; {digits(found.batch_limit_requests)} such "
+            f"sequences at once; {digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
+        )
+    )
+    _list(console, "Does not fit. Each of these alone would do", found.fixes)
+    _list(console, "Assumed", found.assumptions)
+
+
+def _show_explanation(found: Explanation, console: Console) -> None:
+    times = f"{found.devices} × " if found.devices > 1 else ""
+    console.print(Text(f"{found.model} on {times}{found.device}", style="bold"))
+    console.print(
+        Text(
+            f"{found.engine} ({found.backend}), {found.format} weights; prompt {digits(found.prompt_tokens)}, output "
+            f"{digits(found.output_tokens)}, batch {digits(found.batch)}; tier {found.tier}"
+        )
+    )
+    for phase in found.phases:
+        _show_phase(phase, console)
+    if found.ridge_point_flop_per_byte:
+        console.print()
+        console.print(
+            Text(
+                f"ridge point {digits(found.ridge_point_flop_per_byte)} FLOP/B "
+                f"({rate(found.peak_flop_per_s or 0, 'FLOP/s')} in {found.peak_precision} over the bandwidth): "
+                + "; ".join(
+                    f"{p.phase} at {digits(p.intensity_flop_per_byte)} is "
+                    f"{'above, compute decides' if p.intensity_flop_per_byte > found.ridge_point_flop_per_byte else 'below, memory decides'}"
+                    for p in found.phases
+                )
+            )
+        )
+    _list(console, "Formulas", found.formulas)
+    known = load_sources()
+    lines = []
+    for entered in found.inputs:
+        cited = "; ".join(f"{known[key].title} ({known[key].url})" for key in entered.sources) or "no source yet"
+        lines.append(
+            f"{entered.key} = {quantity(entered.value, entered.unit)} [{entered.kind}] {entered.as_of} {cited}"
+            + (f"; {entered.note}" if entered.note else "")
+        )
+    _list(console, "Inputs", tuple(lines))
+    evidence = (
+        f"{found.coefficient_key} [{found.coefficient_kind}]: {found.coefficient_rows} measurements, "
+        f"{len(found.coefficient_devices)} devices, {len(found.coefficient_sources)} sources. {found.coefficient_note}"
+    )
+    values = tuple(f"{name} = {_coefficient(name, value)}" for name, value in found.coefficients.items())
+    _list(console, "Coefficients", (evidence, *values))
+    _list(console, "Assumed", found.assumptions)
+
+
+def _coefficient(name: str, value: float) -> str:
+    return duration(value) if name.endswith("overhead") else digits(value)
+
+
+def _show_phase(phase: Phase, console: Console) -> None:
+    table = _table(phase.phase, "GFLOP", "weights", "cache", "FLOP/B", "compute", "memory", "bound")
+    for row in phase.operators:
+        table.add_row(
+            row.operator,
+            digits(row.flops / 1e9),
+            size(row.weight_bytes),
+            size(row.cache_bytes),
+            digits(row.intensity_flop_per_byte),
+            duration(row.compute_s) if row.compute_s is not None else "unknown",
+            duration(row.memory_s),
+            row.bound,
+        )
+    table.add_row("overhead, all-reduces", "", "", "", "", "", duration(phase.overhead_s), "")
+    if phase.seconds is None or phase.low_s is None or phase.high_s is None:
+        total = "unknown: the catalogue has no peak rate for this device"
+    else:
+        total = f"{duration(phase.seconds)} ({duration(phase.low_s)}–{duration(phase.high_s)}, 80 %)"
+    console.print()
+    console.print(table)
+    console.print(Text(f"{phase.phase} step: {total}", style="bold"))

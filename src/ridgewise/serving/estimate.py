@@ -1,0 +1,236 @@
+"""TTFT, TPOT and throughput of one deployment.
+
+A single user waits for the prefill and then for one step per token. A service in the steady state runs
+``c`` requests at once; each step also carries its share of other requests' prompts (chunked prefill),
+so with ``o`` tokens per answer every step holds ``c/o`` of a prompt:
+
+    TPOT = t_decode(c) + c/o · t_prompt
+    TTFT = overhead + step in progress + t_prompt · (1 + ρ/(2(1−ρ)))       (M/D/1, Pollaczek–Khinchine)
+    c    = sessions · R / (R + think),   R = TTFT + o · TPOT               (interactive response-time law)
+
+Bursts and open arrivals need the queue itself: these are means of the steady state.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ridgewise.engines import Backend, Engine
+from ridgewise.hardware.device import Device
+from ridgewise.memory import Footprint, inference
+from ridgewise.memory.engines import policy
+from ridgewise.models.architecture import Architecture
+from ridgewise.timing import Efficiency, Fitted, Rates, Term, load_calibration, terms
+from ridgewise.timing.roofline import allreduce_seconds, overhead_seconds, total_seconds
+from ridgewise.units import Count, Num, Seconds, Tokens
+from ridgewise.work import Plan, Step, decode, forward, prefill
+from ridgewise.workloads import Service, SingleUser
+
+#: Spread assumed where no measurement backs a class of devices.
+UNMEASURED = 2.0
+#: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
+#: engines use faster custom kernels, a part of which hides in ``layer_overhead``.
+LINK_LATENCY = {"fast": 8e-6, "pcie": 20e-6}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One model on one machine under one engine: ``replicas`` groups of ``tp·pp`` devices."""
+
+    arch: Architecture
+    device: Device
+    engine: Engine
+    backend: Backend
+    plan: Plan
+    usable: float
+    replicas: int = 1
+    fitted: Fitted = field(init=False)
+    tier: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        fitted = _fitted(self.engine.id, self.backend.id, self.device)
+        object.__setattr__(self, "fitted", fitted)
+        object.__setattr__(self, "tier", _tier(fitted, self.device))
+
+    @property
+    def count(self) -> int:
+        return int(self.plan.tp * self.plan.pp) * self.replicas
+
+    @property
+    def peak(self) -> tuple[float, str] | None:
+        """Peak rate in the precision the products really run in."""
+        return self.device.peak(self.fitted.peak or self.plan.format.compute)
+
+    @property
+    def rates(self) -> Rates:
+        """What one device offers; an unknown peak counts as the bandwidth times an old ridge point."""
+        bandwidth = self.device.bandwidth or np.nan
+        peak = self.peak[0] if self.peak else np.nan
+        link = self.device.number("link_bandwidth") or 16e9
+        latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
+        return Rates(peak, bandwidth, 0.75 * link, latency)
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What users feel and the system yields; None where the catalogue lacks the peak it takes.
+
+    ttft, tpot    mean seconds to the first token and per further token
+    each          tokens per second one user sees while reading
+    total         output tokens per second of the whole system
+    concurrency   requests in flight, all replicas together
+    bound         what limits decode: "memory", "compute" or "overhead"
+    prefill_bound what limits prefill
+    intensity     FLOP per byte of one decode step
+    """
+
+    ttft: float | None
+    tpot: float
+    total: float
+    concurrency: float
+    bound: str
+    prefill_bound: str
+    intensity: float
+    decode_spread: float
+    prefill_spread: float
+    tier: str
+    key: str
+
+    @property
+    def each(self) -> float:
+        return 1.0 / self.tpot
+
+
+def _fitted(engine: str, backend: str, device: Device) -> Fitted:
+    table = load_calibration()
+    for key in (f"{engine}/{backend}/{device.kind}", f"{engine}/{backend}", f"prior/{device.kind}"):
+        if key in table:
+            return table[key]
+    return Fitted("prior", Efficiency(), UNMEASURED, UNMEASURED, kind="assumed")
+
+
+def _tier(fitted: Fitted, device: Device) -> str:
+    """How well this prediction is supported, worst first."""
+    needed = [device.figures.get(name) for name in ("bandwidth",)]
+    if any(figure is None or figure.kind == "assumed" for figure in needed):
+        return "assumed"
+    if fitted.kind == "assumed" or not fitted.rows:
+        return "datasheet"
+    return "interpolated" if device.id in fitted.devices else "transferred"
+
+
+def step_terms(setup: Setup, step: Step) -> list[Term]:
+    """Every operator of a step against both roofs."""
+    return terms(forward(setup.arch, step, setup.plan), setup.rates, setup.fitted.efficiency)
+
+
+def fixed_seconds(setup: Setup, step: Step) -> Seconds:
+    """Overhead and collectives of a step."""
+    arch, eff = setup.arch, setup.fitted.efficiency
+    expert_layers = sum(g.count for g in arch.groups if g.feed.experts)
+    message = step.tokens * arch.hidden * 2.0
+    collectives = 2 * arch.layers * allreduce_seconds(message, setup.plan.tp, setup.rates)
+    return overhead_seconds(arch.layers, expert_layers, eff) + collectives
+
+
+def step_time(setup: Setup, step: Step) -> Seconds:
+    """Seconds of one step: operators, overhead, collectives."""
+    return total_seconds(step_terms(setup, step)) + fixed_seconds(setup, step)
+
+
+def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
+    """Memory per device while ``sequences`` sequences per replica hold ``context`` tokens each."""
+    rules = policy(setup.engine.memory)
+    return inference(setup.arch, setup.plan, sequences, context, rules, setup.usable)
+
+
+def largest_batch(setup: Setup, context: Tokens) -> float:
+    """Sequences of ``context`` tokens one replica can hold: memory left over bytes per sequence."""
+    empty, one = footprint(setup, 0.0, context), footprint(setup, 1.0, context)
+    per_sequence = float(one.total - empty.total)
+    if per_sequence <= 0:
+        return float(setup.engine.max_sequences) if float(empty.left) >= 0 else 0.0
+    return max(float(empty.left) // per_sequence, 0.0)
+
+
+def _bound(setup: Setup, step: Step) -> tuple[str, float]:
+    parts = step_terms(setup, step)
+    compute = sum(float(np.nan_to_num(t.compute_seconds)) for t in parts if t.bound == "compute")
+    memory = sum(float(t.memory_seconds) for t in parts if t.bound == "memory")
+    fixed = float(fixed_seconds(setup, step))
+    bound = max((compute, "compute"), (memory, "memory"), (fixed, "overhead"))[1]
+    flops = sum(float(t.work.flops) for t in parts)
+    moved = sum(float(t.work.bytes) for t in parts)
+    return bound, flops / moved
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _speed(
+    setup: Setup, ttft: float, tpot: float, total: float, concurrency: float, load: Step, prompt: float
+) -> Speed:
+    bound, intensity = _bound(setup, load)
+    prefill_bound, _ = _bound(setup, prefill(prompt))
+    fit = setup.fitted
+    return Speed(
+        _finite(ttft), tpot, total, concurrency, bound, prefill_bound, intensity,
+        fit.decode_spread, fit.prefill_spread, setup.tier, fit.key,
+    )  # fmt: skip
+
+
+def decode_seconds(setup: Setup, context: Tokens, sequences: Count = 1.0) -> Seconds:
+    """One decode step; without a known peak only the memory roof is used."""
+    return _memory_only(setup, decode(context, sequences))
+
+
+def _memory_only(setup: Setup, step: Step) -> Seconds:
+    parts = step_terms(setup, step)
+    seconds: Num = 0.0
+    for term in parts:
+        seconds = seconds + np.fmax(term.compute_seconds, term.memory_seconds)
+    return seconds + fixed_seconds(setup, step)
+
+
+def single(setup: Setup, work: SingleUser) -> Speed:
+    """One user: the prompt is read, then one step per token at the mean context of the answer."""
+    context = work.prompt + work.output / 2
+    ttft = float(step_time(setup, prefill(work.prompt))) + setup.fitted.efficiency.request_overhead
+    tpot = float(decode_seconds(setup, context))
+    return _speed(setup, ttft, tpot, 1 / tpot, 1.0, decode(context), work.prompt)
+
+
+def steady_state(setup: Setup, work: Service, batch: Num) -> tuple[Num, Num]:
+    """Mean TTFT and TPOT of one replica with ``batch`` requests in flight."""
+    context = work.prompt + work.output / 2
+    bare = decode_seconds(setup, context, batch)
+    alone = step_time(setup, prefill(work.prompt))
+    share = batch / work.output
+    joint = step_time(setup, prefill(work.prompt) + decode(context, batch))
+    extra = np.minimum(np.maximum(joint - bare, 0.0), alone)
+    tpot = bare + share * extra
+    busy = np.minimum(share * extra / tpot, 0.98)
+    ttft = setup.fitted.efficiency.request_overhead + 0.5 * bare + alone * (1 + busy / (2 * (1 - busy)))
+    return ttft, tpot
+
+
+def service(setup: Setup, work: Service) -> Speed:
+    """Many users over all replicas: the closed loop of sessions, answers and thinking."""
+    grid = np.unique(np.round(np.geomspace(1, 4096, 64)))
+    ttft, tpot = steady_state(setup, work, grid)
+    if work.concurrency is not None:
+        batch = max(work.concurrency / setup.replicas, 1.0)
+    else:
+        sessions = max(work.users * work.active_share / setup.replicas, 1.0)
+        answer = np.where(np.isfinite(ttft), ttft, 0.0) + work.output * tpot
+        carried = grid * (answer + work.think) / answer
+        batch = float(np.clip(np.interp(sessions, carried, grid), min(1.0, sessions), grid[-1]))
+    first, rest = (float(np.interp(batch, grid, column)) for column in (ttft, tpot))
+    context = work.prompt + work.output / 2
+    total = batch * setup.replicas / rest
+    return _speed(
+        setup, first, rest, total, batch * setup.replicas, decode(context, batch), work.prompt
+    )

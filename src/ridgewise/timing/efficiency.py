@@ -1,0 +1,77 @@
+"""What a real engine gets out of a real device: coefficients fitted on measurements, with their spread.
+
+They live in ``catalog/calibration/timing.toml``, one table per engine back end, each with the number of
+measurements, devices and sources it rests on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+from ridgewise.facts.catalog import catalog_path, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Efficiency:
+    """Coefficients of one engine back end.
+
+    weight_read     share of the datasheet bandwidth reached while reading weights
+    cache_read      share of it reached while reading the KV cache
+    compute         share of the peak matrix rate reached by large products
+    half_rows       rows (tokens per weight matrix) at which a product reaches half of that share
+    attention       share of the peak rate reached by prefill attention
+    layer_overhead  seconds every layer costs besides its work: launches, norms, rope, small copies
+    expert_overhead further seconds per mixture-of-experts layer: routing, gathers, scatter
+    step_overhead   seconds every step costs: scheduling, sampling, detokenising
+    request_overhead  seconds before the first token besides compute: HTTP, tokeniser, queueing for a step
+    """
+
+    weight_read: float = 0.7
+    cache_read: float = 0.6
+    compute: float = 0.5
+    half_rows: float = 64.0
+    attention: float = 0.35
+    layer_overhead: float = 60e-6
+    expert_overhead: float = 40e-6
+    step_overhead: float = 0.5e-3
+    request_overhead: float = 30e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """Coefficients with their evidence.
+
+    decode_spread, prefill_spread   ratio r such that about 80 % of measurements fall within
+                                    [prediction / r, prediction · r] on devices and sources left out
+    devices                         devices whose measurements entered the fit
+    peak                            precision of the peak that ``compute`` refers to; "" = the format's own
+    """
+
+    key: str
+    efficiency: Efficiency
+    decode_spread: float
+    prefill_spread: float
+    rows: int = 0
+    devices: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    peak: str = ""
+    kind: str = "measured"
+    note: str = ""
+
+
+_NAMES = {f.name for f in fields(Efficiency)}
+
+
+@cache
+def load_calibration() -> Mapping[str, Fitted]:
+    """The shipped coefficients by key: ``engine/back end`` with an optional ``/device class``."""
+    sheet: dict[str, dict[str, Any]] = read_toml(catalog_path("calibration", "timing.toml"))
+    return {key: _fitted(key, entry) for key, entry in sheet.items()}
+
+
+def _fitted(key: str, entry: Mapping[str, Any]) -> Fitted:
+    rest = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k not in _NAMES}
+    return Fitted(key=key, efficiency=Efficiency(**{k: v for k, v in entry.items() if k in _NAMES}), **rest)

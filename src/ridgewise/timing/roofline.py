@@ -1,0 +1,98 @@
+"""The roofline, operator by operator, with the costs that no roofline shows.
+
+Williams, Waterman, Patterson, "Roofline" (CACM 2009): an operator takes the longer of computing and
+moving. On top come a fixed cost per layer and per step (launches, small collectives, scheduling),
+which explain most of what a single "bandwidth efficiency" gets wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ridgewise.timing.efficiency import Efficiency
+from ridgewise.units import BytesPerSecond, Count, FlopPerSecond, Num, Seconds
+from ridgewise.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the device offers: peak matrix rate in the precision used, and memory bandwidth.
+
+    link          bandwidth between devices per direction, and the latency of one small all-reduce
+    """
+
+    peak: FlopPerSecond
+    bandwidth: BytesPerSecond
+    link: BytesPerSecond = np.inf
+    link_latency: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One operator's share of a step: its work, the two roofs, and the longer of them."""
+
+    operator: str
+    work: Work
+    compute_seconds: Seconds
+    memory_seconds: Seconds
+
+    @property
+    def seconds(self) -> Seconds:
+        return np.maximum(self.compute_seconds, self.memory_seconds)
+
+    @property
+    def bound(self) -> str:
+        """"compute" or "memory" (of a single answer)."""
+        return "compute" if float(np.mean(self.compute_seconds - self.memory_seconds)) > 0 else "memory"
+
+
+def compute_share(rows: Num, eff: Efficiency) -> Num:
+    """Share of the peak rate a product with ``rows`` tokens reaches: saturating in its rows."""
+    return eff.compute * rows / (rows + eff.half_rows)
+
+
+def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]:
+    """Each operator against both roofs."""
+    found = []
+    for operator, part in work.items():
+        share = eff.attention if operator.startswith("attention") else compute_share(part.rows, eff)
+        computing = part.flops / (rates.peak * np.maximum(share, 1e-9))
+        moving = (part.weights / eff.weight_read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
+        found.append(Term(operator, part, computing, moving))
+    return found
+
+
+def overhead_seconds(layers: Count, expert_layers: Count, eff: Efficiency) -> Seconds:
+    """Time of a step in which neither roof is touched."""
+    return layers * eff.layer_overhead + expert_layers * eff.expert_overhead + eff.step_overhead
+
+
+def allreduce_seconds(message: Num, group: Count, rates: Rates) -> Seconds:
+    """One ring all-reduce of ``message`` bytes over ``group`` devices: latency plus
+    ``2(g−1)/g`` of the message over the link (Patarasuk & Yuan 2009); nothing for a group of one."""
+    moved = 2 * (group - 1) / group * message / rates.link
+    return np.where(np.asarray(group) > 1, rates.link_latency + moved, 0.0)
+
+
+def total_seconds(parts: list[Term]) -> Seconds:
+    return sum((term.seconds for term in parts), 0.0)
+
+
+def step_seconds(
+    work: Mapping[str, Work],
+    rates: Rates,
+    eff: Efficiency,
+    layers: Count,
+    expert_layers: Count = 0.0,
+    message: Num = 0.0,
+    group: Count = 1.0,
+) -> Seconds:
+    """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer."""
+    return (
+        total_seconds(terms(work, rates, eff))
+        + overhead_seconds(layers, expert_layers, eff)
+        + 2 * layers * allreduce_seconds(message, group, rates)
+    )

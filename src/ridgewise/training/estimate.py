@@ -1,0 +1,240 @@
+"""Step time and layout of a training run.
+
+Work: the backward pass costs twice the forward (weights and inputs); frozen weights need no weight
+gradient, so LoRA costs once (``4N`` per token in all); full recomputation repeats the forward.
+Time: products at the share of the peak rate that public runs reach (``catalog/calibration/training.toml``),
+tensor-parallel all-reduces on the node's links, sharded states gathered over the network behind the
+compute, and the pipeline's idle share ``(p−1)/m`` (GPipe, arXiv 1811.06965).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.hardware.device import Device
+from ridgewise.memory.training import Method, Recompute
+from ridgewise.memory.training import training as training_memory
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import weight_format
+from ridgewise.units import Count, Flop, Num, Seconds, Tokens
+from ridgewise.work import Plan, forward
+from ridgewise.work import training as training_step
+
+#: Passes over the forward FLOPs in one training step, without recomputation.
+PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
+RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
+#: Extra forward passes that recomputation costs; selective repeats only the attention scores.
+RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.05, "full": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEfficiency:
+    """What public training runs get out of a device class (``catalog/calibration/training.toml``).
+
+    compute      share of the peak reached by large dense models inside one node
+    half_hidden  hidden size at which a model reaches half of that share
+    moe          factor on ``compute`` for mixture-of-experts models
+    scaling      share lost per doubling of nodes
+    micro_step   least seconds of one micro-step (launches, optimiser, data loading)
+    network      bytes per second and device between nodes
+    spread       ratio of the 80 % interval on sources and devices left out
+    """
+
+    compute: float
+    half_hidden: float
+    moe: float
+    scaling: float
+    micro_step: float
+    network: float
+    spread: float
+    rows: int = 0
+    devices: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingEstimate:
+    """The fastest layout found that fits, or the nearest one that does not."""
+
+    seconds: float
+    low: float
+    high: float
+    tokens_per_second: float
+    mfu: float
+    fits: bool
+    memory: Mapping[str, float]
+    memory_left: float
+    count: int
+    tp: int
+    pp: int
+    shards: int
+    micro_batch: int
+    recompute: Recompute
+    bound: str
+    key: str
+    tier: str
+
+
+@cache
+def load_training_calibration() -> Mapping[str, TrainingEfficiency]:
+    """Training coefficients by class: device kind, optionally with vendor."""
+    sheet: dict[str, dict[str, Any]] = read_toml(catalog_path("calibration", "training.toml"))
+    return {
+        key: TrainingEfficiency(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
+        for key, entry in sheet.items()
+    }
+
+
+def efficiency_for(device: Device) -> tuple[str, TrainingEfficiency] | None:
+    """The most specific class measured: architecture, vendor and kind, kind."""
+    table = load_training_calibration()
+    for key in (device.architecture, f"{device.vendor}/{device.kind}", device.kind):
+        if key in table:
+            return key, table[key]
+    return None
+
+
+def flops_per_token(arch: Architecture, length: Tokens, method: Method = "full") -> Flop:
+    """Model FLOPs per trained token, attention halved for causality, head included, recomputation not."""
+    step = training_step(length)
+    work = forward(arch, step, Plan(weight_format("bf16")))
+    return PASSES[method] * sum(part.flops for part in work.values()) / step.tokens
+
+
+def _grid(count: int, per_node: int, sequences: float) -> dict[str, np.ndarray]:
+    """Every layout of ``count`` devices as columns: tp inside a node, pp, FSDP over the rest, micro-batch."""
+    rows = [
+        (tp, pp, count // (tp * pp), micro)
+        for tp in (1, 2, 4, 8)
+        if tp <= min(per_node, count) and count % tp == 0
+        for pp in (1, 2, 4, 8, 16)
+        if count % (tp * pp) == 0
+        for micro in (1, 2, 4, 8, 16)
+        if micro == 1 or micro * (count // (tp * pp)) <= sequences
+    ]
+    columns = np.array(rows, dtype=float).T
+    return dict(zip(("tp", "pp", "shards", "micro"), columns, strict=True))
+
+
+def step_seconds(
+    arch: Architecture,
+    device: Device,
+    eff: TrainingEfficiency,
+    method: Method,
+    recompute: Recompute,
+    length: Tokens,
+    sequences: Count,
+    grid: Mapping[str, Num],
+    per_node: int,
+) -> tuple[Seconds, Num, Num]:
+    """Seconds of one optimiser step, with the compute and communication parts of it."""
+    peak = device.peak("bf16")
+    assert peak is not None, "candidates without a peak are dropped before"
+    tp, pp, shards, micro = grid["tp"], grid["pp"], grid["shards"], grid["micro"]
+    count = tp * pp * shards
+    micro_steps = np.maximum(sequences / (shards * micro), 1.0)
+    forward_flops = flops_per_token(arch, length, "full") / 3.0
+    passes = PASSES[method] + RECOMPUTED[recompute]
+    share = eff.compute * arch.hidden / (arch.hidden + eff.half_hidden) * (eff.moe if arch.moe else 1.0)
+    nodes = np.maximum(count / per_node, 1.0)
+    share = share * (1.0 - eff.scaling) ** np.log2(nodes)
+    tokens = micro * length
+    compute = np.maximum(tokens * forward_flops * passes / (peak[0] * share * tp * pp), eff.micro_step)
+    link = device.number("link_bandwidth") or 16e9
+    messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0
+    tensor = messages / (0.75 * link)
+    trained = arch.parameters_total if method == "full" else arch.parameters_total * 0.01
+    reach = np.where(count > per_node, eff.network, link)
+    moved = 2.0 * 3.0 * (shards - 1) / shards * trained / (tp * pp)
+    gather = moved / reach
+    per_micro = compute + tensor
+    bubble = 1.0 + (pp - 1) / np.maximum(micro_steps, 1.0) * (pp > 1)
+    exposed = np.maximum(gather - 0.8 * per_micro * micro_steps, 0.05 * gather)
+    return micro_steps * per_micro * bubble + exposed, micro_steps * compute, micro_steps * tensor + exposed
+
+
+def search(
+    arch: Architecture,
+    device: Device,
+    count: int,
+    usable: float,
+    method: Method,
+    tokens: float,
+    length: float,
+    sequences: float,
+    rank: float = 16.0,
+) -> TrainingEstimate | None:
+    """The fastest layout of ``count`` devices that fits; None when the catalogue knows no bf16 peak or
+    no measured class for the device. ``sequences`` is the global batch."""
+    found = efficiency_for(device)
+    if found is None or device.peak("bf16") is None or not device.bandwidth:
+        return None
+    key, eff = found
+    per_node = int(device.number("max_per_node") or 8)
+    sequences = max(sequences, 1.0)
+    grid = _grid(count, per_node, sequences)
+    best: tuple[bool, float, int, Recompute] | None = None
+    memories = {}
+    for recompute in RECOMPUTES:
+        foot = training_memory(
+            arch, method, length, grid["micro"], usable, grid["shards"], grid["tp"], grid["pp"], recompute, rank
+        )
+        seconds, _, _ = step_seconds(
+            arch, device, eff, method, recompute, length, sequences, grid, per_node
+        )
+        memories[recompute] = foot
+        fits = np.asarray(foot.fits)
+        cost = np.where(fits, seconds, np.inf) if fits.any() else np.asarray(-foot.left)
+        row = int(np.argmin(cost))
+        candidate = (bool(fits.any()), float(cost[row]), row, recompute)
+        if best is None or (candidate[0], -candidate[1]) > (best[0], -best[1]):
+            best = candidate
+    assert best is not None
+    fits_any, _, row, recompute = best
+    one = {name: float(column[row]) for name, column in grid.items()}
+    seconds, compute, communication = (
+        float(x) for x in step_seconds(arch, device, eff, method, recompute, length, sequences, one, per_node)
+    )
+    batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
+    run = tokens / batch_tokens * seconds
+    foot = memories[recompute]
+    rate = batch_tokens / seconds
+    peak = device.peak("bf16")
+    assert peak is not None
+    mfu = flops_per_token(arch, length, "full") * PASSES[method] / 3.0 * rate / (count * peak[0])
+    return TrainingEstimate(
+        seconds=run,
+        low=run / eff.spread,
+        high=run * eff.spread,
+        tokens_per_second=rate,
+        mfu=float(mfu),
+        fits=fits_any,
+        memory={part: float(np.broadcast_to(v, grid["tp"].shape)[row]) for part, v in foot.parts.items()},
+        memory_left=float(np.broadcast_to(foot.left, grid["tp"].shape)[row]),
+        count=count,
+        tp=int(one["tp"]),
+        pp=int(one["pp"]),
+        shards=int(one["shards"]),
+        micro_batch=int(one["micro"]),
+        recompute=recompute,
+        bound="compute" if compute >= communication else "links",
+        key=key,
+        tier=_tier(device, eff),
+    )
+
+
+def _tier(device: Device, eff: TrainingEfficiency) -> str:
+    """How well a run on this device is supported by measurements."""
+    peak = device.figures.get("peak_bf16") or device.figures.get("peak_fp16")
+    if peak is None or peak.kind == "assumed":
+        return "assumed"
+    if not eff.rows:
+        return "datasheet"
+    return "interpolated" if device.id in eff.devices else "transferred"

@@ -1,0 +1,23 @@
+"""How a model is laid out on devices: names (formats) and numbers (degrees of parallelism)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ridgewise.models.formats import Format
+from ridgewise.units import Count, Num
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A deployment of one replica.
+
+    tp   tensor-parallel degree: every device holds 1/tp of each layer; two all-reduces per layer
+    pp   pipeline stages (or llama.cpp's layer split): capacity adds, the latency of one token does not
+    kv_bits   bits per cached value
+    """
+
+    format: Format
+    tp: Count = 1.0
+    pp: Count = 1.0
+    kv_bits: Num = 16.0
