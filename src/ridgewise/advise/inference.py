@@ -109,9 +109,8 @@ def evaluate(question: Question, setup: Setup, configuration: float | None) -> O
         speed = single(setup, work)
         sequences, context = 1.0, work.context
     foot = footprint(setup, sequences, context)
-    activity = "serve" if isinstance(work, Service) and speed.concurrency >= 8 else "decode"
-    complete = setup.device.kind in ("unified", "npu", "sbc")
-    draw = wall_power(setup.device, setup.count, activity, complete)  # type: ignore[arg-type]
+    many = isinstance(work, Service) and speed.concurrency >= 8 * setup.replicas
+    draw = wall_power(setup.device, setup.count, "serve" if many else "decode")
     cost = monthly_cost(
         setup.device,
         setup.count,

@@ -42,8 +42,7 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
     run = search(question.arch, device, count, usable, method, work.tokens, work.length, sequences, rank)
     if run is None:
         return None
-    complete = device.kind == "unified"
-    draw = wall_power(device, count, "train", complete)
+    draw = wall_power(device, count, "train")
     option = Option(
         device=device,
         count=count,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ridgewise.economics.power import Draw, host_kind
 from ridgewise.hardware import Device
-from ridgewise.hardware.offers import Offer, hosts, purchase_price, rental_price
+from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, purchase_price, rental_price
 
 #: Months over which a purchase is spread: three years, the usual depreciation of servers.
 AMORTISATION_MONTHS = 36
@@ -63,20 +63,25 @@ class Purchase:
 def purchase(device: Device, count: int, memory: float | None = None, own: float | None = None) -> Purchase | None:
     """The price of everything, from the user's ``own`` price per device or the catalogue; None: no price."""
     offer = purchase_price(device, memory)
+    complete = offer is not None and offer.complete
+    basis: tuple[str, ...]
     if own is not None:
         low = high = own * count
-        complete, tier, basis = (offer is not None and offer.complete), "measured", ("your own price",)
+        tier, basis = "measured", ("your own price",)
     elif offer is not None:
-        low, high, complete = offer.low * count, offer.high * count, offer.complete
-        tier, basis = "datasheet", offer.basis
+        low, high = offer.low * count, offer.high * count
+        tier, basis = "assumed" if offer.assumed else "datasheet", offer.basis
     else:
         return None
-    if not complete:
-        shell = next((h for h in hosts() if h.kind == host_kind(device, count, complete)), None)
-        if shell is not None:
-            boxes = math.ceil(count / shell.boards_max)
-            low, high = low + boxes * shell.low, high + boxes * shell.high
-            tier, basis = worst(tier, "datasheet" if shell.figure_kind != "assumed" else "assumed"), (*basis, shell.key)
+    shell = None if complete else next((h for h in hosts() if h.kind == host_kind(device, count)), None)
+    if shell is not None:
+        boxes = math.ceil(count / shell.boards_max)
+        low, high = low + boxes * shell.low, high + boxes * shell.high
+        tier, basis = worst(tier, "assumed" if shell.figure_kind == "assumed" else "datasheet"), (*basis, shell.key)
+    if device.kind == "cpu" and memory is not None:
+        ram = next(p for p in memory_prices() if p.kind == "ddr5" and p.currency == "USD")
+        low, high = low + ram.low * memory / GIB, high + ram.high * memory / GIB
+        tier, basis = "assumed", (*basis, "memory.ddr5")
     return Purchase(low, high, complete, tier, basis)
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
+from ridgewise.hardware.machine import Machine
 
 Activity = Literal["decode", "serve", "train"]
 
@@ -28,24 +29,21 @@ def _table() -> Mapping[str, Any]:
     return read_toml(catalog_path("calibration", "power.toml"))
 
 
-def host_kind(device: Device, count: int, complete: bool) -> str:
+def host_kind(device: Device, count: int) -> str:
     """What stands around the devices: nothing more (a complete machine), a desktop, a workstation, a server."""
-    if complete:
-        return "complete"
-    if device.kind in ("gpu-datacenter", "tpu", "accelerator"):
-        return "server"
-    return "desktop" if count <= 2 else "workstation"
+    return Machine(device, count).host or "complete"
 
 
-def wall_power(device: Device, count: int, activity: Activity, complete: bool) -> Draw | None:
+def wall_power(device: Device, count: int, activity: Activity) -> Draw | None:
     """Draw of ``count`` devices at work, host included; None when the board limit is unknown."""
     limit = device.number("board_power")
     if limit is None:
         return None
     table = _table()
     shares = table[activity]
-    host = table["host"][host_kind(device, count, complete)]
-    if complete:
+    kind = host_kind(device, count)
+    host = table["host"][kind]
+    if kind == "complete":
         wall = count * limit * host["per_package_watt"] + host["active"]
         return Draw(count * limit, wall, 0.8 * wall, 1.15 * wall)
     around = host["active"] + count * limit * host.get("per_board_watt", 0.0)

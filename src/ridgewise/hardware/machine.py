@@ -17,7 +17,7 @@ UNIFIED_SHARE: dict[str, tuple[float, str]] = {
     "NVIDIA": (0.92, "GPU memory is the system memory less what the system and its services hold"),
     "": (0.5, "drivers of integrated GPUs map about half of the memory"),
 }
-#: What the operating system keeps on a computer whose processor computes: at most so much, at most this share.
+#: What the operating system keeps where the processor computes: at most so much, at most this share.
 SYSTEM_BYTES = 4 * GIB
 SYSTEM_SHARE = 0.25
 #: Devices per node where the sheet says nothing.
@@ -42,8 +42,8 @@ class Machine:
         if self.memory is None:
             return
         label = self.device.memory
-        fixed = not (self.device.complete or self.device.kind == "cpu" or self.device.memory_options)
-        if self.memory <= 0 or (fixed and label is not None and not math.isclose(self.memory, label, rel_tol=0.02)):
+        open_ended = self.device.complete or self.device.kind == "cpu" or label is None
+        if self.memory <= 0 or not (open_ended or math.isclose(self.memory, label or 0.0, rel_tol=0.02)):
             raise RequestError(
                 f"{self.device.name} is not sold with {self.memory / GIB:g} GiB",
                 "memory",
@@ -117,6 +117,14 @@ class Machine:
         return "server"
 
 
+#: RAM sizes a processor is usually given [GiB], by memory channels: a desktop has two.
+DESKTOP_RAM = (64, 128, 192)
+SERVER_RAM = (256, 512, 768, 1152)
+
+
 def configurations(device: Device) -> tuple[float | None, ...]:
     """The memory sizes to consider [B], smallest first; (None,) where the device has one."""
+    if device.kind == "cpu":
+        channels = device.number("memory_channels") or 8
+        return tuple(size * GIB for size in (DESKTOP_RAM if channels <= 2 else SERVER_RAM))
     return tuple(sorted(device.memory_options)) or (None,)

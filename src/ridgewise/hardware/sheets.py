@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -71,15 +72,23 @@ PLAUSIBLE: Mapping[str, tuple[float, float]] = MappingProxyType(
         "1": (1.0, 1e7),
     }
 )
-_EXAMPLES = {
-    "B": "80 GiB", "B/s": "3350 GB/s", "FLOP/s": "989 TFLOP/s", "W": "700 W", "Hz": "1.98 GHz", "T/s": "4800 MT/s", "1": "8"
-}  # fmt: skip
+_EXAMPLES: Mapping[str, str] = MappingProxyType(
+    {
+        "B": "80 GiB",
+        "B/s": "3350 GB/s",
+        "FLOP/s": "989 TFLOP/s",
+        "W": "700 W",
+        "Hz": "1.98 GHz",
+        "T/s": "4800 MT/s",
+        "1": "8",
+    }
+)
 
 
 def load_devices(extra: Path | None = None) -> Mapping[str, Device]:
-    """Every device by id: the catalogue's, then the sheets of ``extra`` (a user's folder), which add or override.
+    """Every device by id: the catalogue's, then the sheets of ``extra``, which add or override.
 
-    Read once. RequestError names the file and figure of a broken sheet.
+    ``extra`` is a user's own folder. Read once. RequestError names the file and figure of a broken sheet.
     """
     return _load(extra)
 
@@ -145,7 +154,8 @@ def device_from(sheet: Mapping[str, Any], where: str, shipped: bool = False) -> 
         raise RequestError(f"id {identity!r} must be lower case, words joined by '-'", where)
     _member(texts["kind"], DEVICE_KINDS, "device kind", f"{where}: kind")
     _member(texts.get("status", "available"), STATUSES, "status", f"{where}: status")
-    reader = _Reader(identity, where, _sources(sheet.get("sources", ()), where), texts.pop("as_of", ""), shipped)
+    sources = _sources(sheet.get("sources", ()), where)
+    reader = _Reader(identity, where, sources, texts.pop("as_of", ""), shipped)
     options = _strings(sheet.get("memory_options", ()), f"{where}: memory_options")
     units = _table(sheet.get("unit", {}), f"{where}: unit")
     _known(units, UNITS, "unit", where)
@@ -160,41 +170,45 @@ def device_from(sheet: Mapping[str, Any], where: str, shipped: bool = False) -> 
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads the figures of one sheet with its defaults."""
 
-    def __init__(self, identity: str, where: str, sources: tuple[str, ...], as_of: str, shipped: bool) -> None:
-        self._id, self._where, self._sources, self._as_of, self._shipped = identity, where, sources, as_of, shipped
+    identity: str
+    where: str
+    sources: tuple[str, ...]
+    as_of: str
+    shipped: bool
 
     def figures(self, table: Mapping[str, Any], prefix: str) -> Mapping[str, Figure]:
         """The figures of one compute unit by name."""
-        _known(table, FIGURES, "figure", self._where)
+        _known(table, FIGURES, "figure", self.where)
         return MappingProxyType({name: self._figure(name, raw, prefix) for name, raw in table.items()})
 
     def _figure(self, name: str, raw: Any, prefix: str) -> Figure:
-        where = f"{self._where}: {prefix}{name}"
+        where = f"{self.where}: {prefix}{name}"
         entry: Mapping[str, Any] = raw if isinstance(raw, dict) else {"value": raw}
         _known(entry, FIGURE_KEYS, "entry", where)
         if "value" not in entry:
             raise RequestError("value is missing", where)
         unit = FIGURES[name][0]
         value = _value(entry["value"], unit, where)
-        sources = _sources(entry["sources"], where) if "sources" in entry else self._sources
-        kind = entry.get("kind", "spec" if sources or self._shipped else "assumed")
+        sources = _sources(entry["sources"], where) if "sources" in entry else self.sources
+        kind = entry.get("kind", "spec" if sources or self.shipped else "assumed")
         _member(kind, KINDS, "kind", where)
         if kind == "assumed" and "sources" not in entry:
             sources = ()
-        if self._shipped and kind != "assumed" and not sources:
+        if self.shipped and kind != "assumed" and not sources:
             raise RequestError("a figure that is not assumed needs a source", where)
         as_of = _text(entry["as_of"], where) if "as_of" in entry else self._date(entry)
         note = _text(entry["note"], where) if "note" in entry else ""
-        return Figure(f"{self._id}.{prefix}{name}", value, unit, cast(Kind, kind), sources, as_of, note)
+        return Figure(f"{self.identity}.{prefix}{name}", value, unit, cast(Kind, kind), sources, as_of, note)
 
     def _date(self, entry: Mapping[str, Any]) -> str:
         """The latest date of the figure's own sources, else the sheet's."""
         known = load_sources()
         dates = [known[key].date for key in entry.get("sources", ()) if known[key].date]
-        return max(dates, default=self._as_of)
+        return max(dates, default=self.as_of)
 
 
 def _sheets(folder: Path) -> list[Path]:
@@ -288,7 +302,9 @@ def sheet_schema() -> dict[str, Any]:
 
 def _figure_schema(unit: str, note: str) -> dict[str, Any]:
     quantity = {"type": ["string", "number"], "exclusiveMinimum": 0, "minLength": 1}
-    entries: dict[str, Any] = {key: {"type": "string", "description": text} for key, text in FIGURE_KEYS.items()}
+    entries: dict[str, Any] = {
+        key: {"type": "string", "description": text} for key, text in FIGURE_KEYS.items()
+    }
     entries["value"] = quantity
     entries["kind"]["enum"] = list(KINDS)
     entries["sources"] = {"type": "array", "items": {"type": "string"}, "description": FIGURE_KEYS["sources"]}

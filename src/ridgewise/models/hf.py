@@ -12,6 +12,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.families import FAMILIES
 from ridgewise.models.families.base import Rule, decoder
 from ridgewise.models.fields import Fields
+from ridgewise.models.reduced import read_reduced, recognised
 
 GENERIC = Rule()
 MOST_ELEMENTS = 10**15
@@ -22,13 +23,17 @@ def read_config(config: Mapping[str, Any], name: str) -> Architecture:
     if not isinstance(config, Mapping):
         raise RequestError("is not a JSON object", name)
     f = Fields(config, name)
-    arch = build(f, name)
+    if recognised(config):
+        arch, notes = read_reduced(config, name, lambda data, said: build(Fields(data, name, said), name))
+        f.notes.extend(notes)
+        arch = replace(arch, reduced=True)
+    else:
+        arch = build(f, name)
     stored = quantisation.dtype(f)
     arch = replace(
         arch,
         dtype=stored,
         kept=quantisation.kept(f),
-        max_context=arch.max_context,
         assumptions=tuple(f.notes),
     )
     return _checked(arch, f)

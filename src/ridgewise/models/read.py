@@ -245,7 +245,7 @@ def _from_entry(entry: Entry, config: dict[str, Any]) -> Architecture:
         said.append(f"Read from a reduced sheet, not from the published configuration. {entry.note}".strip())
     elif entry.kind == "library-default":
         said.append(f"Read from the defaults of a library. {entry.note}".strip())
-    return replace(arch, reduced=entry.kind == "reduced", assumptions=(*said, *arch.assumptions))
+    return replace(arch, reduced=arch.reduced or entry.kind == "reduced", assumptions=(*said, *arch.assumptions))
 
 
 def _is_file(path: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ridgewise.models.architecture import Architecture, Feed, Mixer, MixerKind
@@ -11,13 +11,7 @@ from ridgewise.models.fields import Fields
 from ridgewise.models.parts import attention, merged, mla, mlp, moe
 
 Builder = Callable[[Fields, str], Architecture]
-Extra = Callable[[Fields, Architecture], dict[str, int]]
 Windows = list[tuple[MixerKind, int | None]]
-
-
-def no_extra(_f: Fields, _arch: Architecture) -> dict[str, int]:
-    """No modules beside the main model."""
-    return {}
 
 
 @dataclass(frozen=True)
@@ -31,12 +25,13 @@ class Rule:
     qk_norm      "head": one norm over a head; "full": over all heads; "heads": one norm per head
     window       where ``layer_types`` is absent: "all" layers slide, "qwen" flags, or every n-th is full
     correction   the router keeps a load-balancing bias
+    qk_flag      the flag that switches those norms on, and its default
     sinks        one learned attention sink per head
+    mtp          multi-token-prediction modules are stored where ``num_nextn_predict_layers`` asks for them
     """
 
     mixers: Callable[[Fields, Rule], Sequence[Mixer]] = field(default=lambda f, rule: mixer_layers(f, rule))
     feeds: Callable[[Fields, Rule], Sequence[Feed]] = field(default=lambda f, rule: feed_layers(f, rule))
-    extra: Extra = no_extra
     norm: int = 1
     norms: int = 2
     bias_field: str = "attention_bias"
@@ -46,7 +41,9 @@ class Rule:
     mlp_bias: bool = False
     gated: bool = True
     qk_norm: Literal["", "head", "full", "heads"] = ""
+    qk_flag: tuple[str, bool] = ("", True)
     sinks: bool = False
+    mtp: bool = False
     window: str | int = "all"
     tied: bool = False
     head_bias: bool = False
@@ -115,6 +112,8 @@ def grouped(f: Fields, rule: Rule, kind: MixerKind, window: int | None, **sizes:
     heads, kv = sizes.get("heads") or f.heads, sizes.get("kv") or f.kv_heads
     bias = f.flag(rule.bias_field, default=rule.qkv_bias)
     norms = {"": 0, "head": 2 * dim, "full": (heads + kv) * dim, "heads": (heads + kv) * dim}[rule.qk_norm]
+    flag, default = rule.qk_flag
+    norms *= f.flag(flag, default=default) if flag else 1
     gate = sizes.get("gate", 0)
     return attention(
         f.hidden, heads, kv, dim, sizes.get("v_dim"), kind=kind, window=window,
@@ -208,8 +207,22 @@ def sparse_layers(f: Fields, n: int) -> list[bool]:
 def decoder(rule: Rule, f: Fields, name: str) -> Architecture:
     """A decoder-only model: embedding, layers, last norm, head."""
     h = f.hidden
-    layers = [(m, d, rule.norms * rule.norm * h) for m, d in zip(rule.mixers(f, rule), rule.feeds(f, rule), strict=True)]
-    return assemble(rule, f, name, layers)
+    mixers, feeds = rule.mixers(f, rule), rule.feeds(f, rule)
+    small = rule.norms * rule.norm * h
+    arch = assemble(rule, f, name, [(m, d, small) for m, d in zip(mixers, feeds, strict=True)])
+    return with_mtp(f, arch) if rule.mtp else arch
+
+
+def with_mtp(f: Fields, arch: Architecture, layer: int | None = None, norms: int = 3) -> Architecture:
+    """Multi-token prediction (2412.19437): per module one layer, the last again where none is given,
+    a 2h × h projection and norms. Copies of embedding and head that checkpoints store are not counted."""
+    count = f.optional("num_nextn_predict_layers", most=64)
+    if not count:
+        return arch
+    h = arch.hidden
+    own = arch.groups[-1].parameters if layer is None else layer
+    f.assume("Multi-token-prediction modules are counted without the copies of embedding and head stored with them.")
+    return replace(arch, extra={**arch.extra, "mtp": count * (own + 2 * h * h + norms * h)})
 
 
 def assemble(rule: Rule, f: Fields, name: str, layers: Sequence[tuple[Mixer, Feed, int]], small: int = 0) -> Architecture:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import isqrt
 
-from ridgewise.models.architecture import Architecture, Feed, Mixer
+from ridgewise.models.architecture import Architecture, Mixer
 from ridgewise.models.families.base import (
     Builder,
     Rule,
     assemble,
     decoder,
-    dense,
     feed_layers,
-    mixture,
     mla_mixer,
-    sparse_layers,
+    with_mtp,
 )
 from ridgewise.models.fields import Fields
-from ridgewise.models.parts import NO_FEED, mlp, moe
+from ridgewise.models.parts import mlp, moe
 
-V2 = Rule(window="none")
-V3 = Rule(window="none", correction=True)
+def latent(f: Fields, _rule: Rule) -> list[Mixer]:
+    """Latent attention in every layer: a configuration without a latent rank is refused."""
+    return [mla_mixer(f)] * f.layers
+
+
+V2 = Rule(mixers=latent)
+V3 = replace(V2, correction=True, mtp=True)
 
 
 def indexed(f: Fields, rule: Rule) -> list[Mixer]:
@@ -47,31 +49,17 @@ def with_indexer(f: Fields, mixer: Mixer, *, rows: int | None = None) -> Mixer:
     )  # fmt: skip
 
 
-DSA = replace(V3, mixers=indexed)
-
-
-def deepseek_v3(f: Fields, name: str) -> Architecture:
-    """DeepSeek-V3 and kin, with multi-token-prediction modules apart (2412.19437)."""
-    return with_mtp(f, decoder(V3, f, name))
+DSA = replace(V3, mixers=indexed, mtp=False)
 
 
 def deepseek_v32(f: Fields, name: str) -> Architecture:
-    """DeepSeek-V3.2, GLM-5: latent attention with sparse selection (modeling_deepseek_v32.py)."""
-    return with_mtp(f, decoder(DSA, f, name))
+    """DeepSeek-V3.2, GLM-5: latent attention with sparse selection (modeling_deepseek_v32.py).
 
-
-def with_mtp(f: Fields, arch: Architecture) -> Architecture:
-    """Multi-token prediction: per module the last layer again, a 2h × h projection and three norms."""
-    count = f.optional("num_nextn_predict_layers", "num_mtp_modules", most=64)
-    if not count:
-        return arch
-    h = arch.hidden
-    modules = count * (arch.groups[-1].parameters + 2 * h * h + 3 * h)
-    f.assume(
-        "Multi-token-prediction modules are counted without the copies of embedding and head that some "
-        "checkpoints store with them."
-    )
-    return replace(arch, extra={**arch.extra, "mtp": modules})
+    The layer of a multi-token-prediction module always has an indexer of its own.
+    """
+    arch = decoder(DSA, f, name)
+    last = replace(arch.groups[-1], mixer=with_indexer(f, mla_mixer(f)))
+    return with_mtp(f, arch, last.parameters)
 
 
 def axk1(f: Fields, name: str) -> Architecture:
@@ -80,7 +68,7 @@ def axk1(f: Fields, name: str) -> Architecture:
         replace(feed, small=feed.small + f.hidden) if feed.kind == "moe" else feed for feed in feed_layers(f, V3)
     ]
     rule = replace(V3, feeds=lambda _f, _rule: feeds)
-    return with_mtp(f, decoder(rule, f, name))
+    return decoder(rule, f, name)
 
 
 def longcat(f: Fields, name: str) -> Architecture:
@@ -195,9 +183,9 @@ def minicpm3(f: Fields, name: str) -> Architecture:
 
 FAMILIES: dict[str, Builder] = {
     "deepseek_v2": lambda f, name: decoder(V2, f, name),
-    "deepseek_v3": deepseek_v3,
-    "kimi_k2": deepseek_v3,
-    "glm4_moe_lite": deepseek_v3,
+    "deepseek_v3": lambda f, name: decoder(V3, f, name),
+    "kimi_k2": lambda f, name: decoder(V3, f, name),
+    "glm4_moe_lite": lambda f, name: decoder(V3, f, name),
     "deepseek_v32": deepseek_v32,
     "glm_moe_dsa": deepseek_v32,
     "deepseek_v4": deepseek_v4,

@@ -5,8 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ridgewise.models.architecture import Architecture, Feed, Mixer
-from ridgewise.models.families.base import Builder, Rule, assemble, dense, feed_layers, grouped, mixture, mla_mixer
-from ridgewise.models.families.deepseek import with_indexer, with_mtp
+from ridgewise.models.families.base import (
+    Builder,
+    Rule,
+    assemble,
+    dense,
+    feed_layers,
+    grouped,
+    mixture,
+    mla_mixer,
+    with_mtp,
+)
+from ridgewise.models.families.deepseek import with_indexer
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import (
     NO_FEED,

@@ -12,6 +12,7 @@ from ridgewise.models.architecture import Architecture, Feed, Mixer
 from ridgewise.models.families.base import (
     Builder,
     Rule,
+    Windows,
     assemble,
     decoder,
     dense,
@@ -19,6 +20,7 @@ from ridgewise.models.families.base import (
     mixture,
     sliding,
     sparse_layers,
+    with_mtp,
 )
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import NO_FEED, NO_MIXER, attention, mlp, moe
@@ -50,7 +52,7 @@ RULES: dict[str, Rule] = {
     "flex_olmo": OLMO2,
     "smollm3": LLAMA,
     "seed_oss": Rule(qkv_bias=True, o_bias=False, window="none"),
-    "cohere": Rule(norms=1, tied=True, window="none"),
+    "cohere": Rule(norms=1, tied=True, window="none", qk_norm="heads", qk_flag=("use_qk_norm", False)),
     "cohere2": Rule(norms=1, tied=True, window=4),
     "granite": LLAMA,
     "granitemoe": LLAMA,
@@ -65,26 +67,31 @@ RULES: dict[str, Rule] = {
     "glm4v_text": Rule(o_bias=False, qkv_bias=True, norms=4, window="none"),
     "solar_open": Rule(correction=True, window="none"),
     "mellum": Rule(qk_norm="head"),
-    "hy_v3": Rule(qk_norm="head", correction=True, window="none"),
-    "hunyuan_v1_dense": Rule(qk_norm="head", tied=True, window="none"),
-    "hunyuan_v1_moe": Rule(qk_norm="head", tied=True, window="none"),
+    "hy_v3": Rule(qk_norm="head", correction=True, window="none", mtp=True),
+    "hunyuan_v1_dense": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), tied=True, window="none"),
+    "hunyuan_v1_moe": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), tied=True, window="none"),
     "internlm": Rule(bias_field="bias", window="none"),
     "internlm2": Rule(bias_field="bias", window="none"),
     "internlm3": Rule(bias_field="qkv_bias", mlp_bias_field="bias", window="none"),
     "orion": Rule(norm=2, window="none"),
     "baichuan": LLAMA,
-    "mimo": Rule(qkv_bias=True, o_bias=False, window="qwen"),
+    "mimo": Rule(qkv_bias=True, o_bias=False, window="qwen", mtp=True),
     "phi3": Rule(),
-    "minimax_m2": Rule(qk_norm="full", correction=True, window="none"),
-    "bailing_moe": Rule(qk_norm="head", correction=True, window="none"),
+    "minimax_m2": Rule(qk_norm="full", qk_flag=("use_qk_norm", True), correction=True, window="none"),
+    "bailing_moe": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), correction=True, window="none",
+                        mtp=True),
+    "glm4_moe": Rule(o_bias=False, qk_norm="head", qk_flag=("use_qk_norm", False), correction=True, window="none",
+                     mtp=True),
     "deepseek": LLAMA,
 }  # fmt: skip
 
 
 def ernie_moe(f: Fields, name: str) -> Architecture:
-    """ERNIE 4.5 MoE: experts between two layers, and a correction bias (modeling_ernie4_5_moe.py)."""
+    """ERNIE 4.5 MoE: experts between two layers, a correction bias; a dense layer predicts the second token."""
     rule = replace(RULES["ernie4_5"], correction=True)
-    return decoder(rule, f, name)
+    arch = decoder(rule, f, name)
+    layer = grouped(f, rule, "full", None).parameters + dense(f, rule).parameters + 2 * f.hidden
+    return with_mtp(f, arch, layer, norms=2)
 
 
 def phimoe(f: Fields, name: str) -> Architecture:
@@ -98,13 +105,6 @@ def bitnet(f: Fields, name: str) -> Architecture:
     mixer = replace(mixer, small=mixer.small + f.hidden)
     feed = mlp(f.hidden, f.inner, small=f.inner)
     return assemble(Rule(tied=True), f, name, [(mixer, feed, 2 * f.hidden)] * f.layers)
-
-
-def glm4_moe(f: Fields, name: str) -> Architecture:
-    """GLM-4.5 to 4.7: optional head norms, correction bias (modeling_glm4_moe.py)."""
-    norm = "head" if f.flag("use_qk_norm") else ""
-    rule = Rule(o_bias=False, correction=True, window="none", qk_norm="head" if norm else "")
-    return decoder(rule, f, name)
 
 
 def qwen1(f: Fields, name: str) -> Architecture:
@@ -159,18 +159,29 @@ def llama4(f: Fields, name: str) -> Architecture:
 
 
 def gated_heads(f: Fields, name: str, rule: Rule) -> Architecture:
-    """Attention with one sigmoid gate per head (Step-3.5, Laguna): a projection of h × heads."""
+    """Attention with one sigmoid gate per head (Step-3.5, Laguna): a projection of h × heads.
+
+    Sliding layers may have their own number of heads. Multi-token prediction: a dense sliding layer.
+    """
     n, h = f.layers, f.hidden
-    per_layer = f.items("num_attention_heads_per_layer", int, n) or [f.heads] * n
     spans = sliding(f, n, rule)
-    built: dict[tuple[object, ...], Mixer] = {}
-    for heads, span in zip(per_layer, spans, strict=True):
-        if (heads, span) not in built:
-            built[heads, span] = grouped(f, rule, *span, heads=heads, gate=h * heads)
-    mixers = [built[key] for key in zip(per_layer, spans, strict=True)]
+    keys = list(zip(_heads_per_layer(f, n, spans), spans, strict=True))
+    built = {key: grouped(f, rule, *key[1], heads=key[0], gate=h * key[0]) for key in set(keys)}
     sparse = sparse_layers(f, n)
     feeds = {True: mixture(f, rule), False: dense(f, rule)}
-    return assemble(rule, f, name, [(mixers[i], feeds[sparse[i]], 2 * h) for i in range(n)])
+    arch = assemble(rule, f, name, [(built[keys[i]], feeds[sparse[i]], 2 * h) for i in range(n)])
+    most = max(built.values(), key=lambda mixer: mixer.parameters)
+    return with_mtp(f, arch, most.parameters + feeds[False].parameters + 2 * h)
+
+
+def _heads_per_layer(f: Fields, n: int, spans: Windows) -> list[int]:
+    listed = f.items("num_attention_heads_per_layer", int, n)
+    if any(not 0 < heads <= 10**4 for heads in listed):
+        raise f.refuse("lists a number of heads that is not between 1 and 10000", "num_attention_heads_per_layer")
+    if listed or not f.has("attention_other_setting"):
+        return listed or [f.heads] * n
+    other = f.sub("attention_other_setting").int("num_attention_heads", default=f.heads, most=10**4)
+    return [other if kind == "sliding" else f.heads for kind, _ in spans]
 
 
 def step3(f: Fields, name: str) -> Architecture:
@@ -262,7 +273,6 @@ FAMILIES: dict[str, Builder] = {key: rule_builder(rule) for key, rule in RULES.i
     "ernie4_5_moe": ernie_moe,
     "phimoe": phimoe,
     "bitnet": bitnet,
-    "glm4_moe": glm4_moe,
     "qwen": qwen1,
     "chatglm": chatglm,
     "minicpm": minicpm,

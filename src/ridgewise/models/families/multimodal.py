@@ -133,7 +133,9 @@ def minimax_m3_text(f: Fields, name: str) -> Architecture:
     sparse = sparse_layers(f, n)
     feeds = {True: mixture(f, rule), False: dense(f, rule)}
     layers = [(picked if uses[i] else full, feeds[sparse[i]], 2 * h) for i in range(n)]
-    return deepseek.with_mtp(f, assemble(rule, f, name, layers))
+    if f.optional("num_nextn_predict_layers", "num_mtp_modules"):
+        f.assume("The multi-token-prediction modules it names are not in the published files and not counted.")
+    return assemble(rule, f, name, layers)
 
 
 TEXT |= {
