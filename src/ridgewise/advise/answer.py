@@ -10,14 +10,14 @@ from ridgewise.advise import inference, learning
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import PRIORITIES, Question
-from ridgewise.advise.rank import WEIGHTS, Weights, ranked, shortlist, total_cost
+from ridgewise.advise.rank import SMALL_CHANGE, WEIGHTS, Weights, ranked, shortlist, total_cost
 from ridgewise.advise.rules import findings
 from ridgewise.advise.verdict import Verdict, verdict
 from ridgewise.economics.cost import AMORTISATION_MONTHS, TARIFF
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.models.formats import load_formats
-from ridgewise.units import count, digits, duration, money, size
+from ridgewise.units import count, digits, duration, money, size, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 
@@ -79,7 +79,7 @@ def evaluated(question: Question, devices: Sequence[Device]) -> list[Option]:
 def reasons(question: Question, options: Sequence[Option]) -> Iterator[str]:
     """Why the first is first, in numbers."""
     pick = options[0]
-    others = [option for option in options[1:] if option.feasible]
+    others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
     if pick.speed is not None:
         yield f"it holds the model with {size(pick.left)} per device to spare"
         fast = f"{digits(pick.speed.each, 2)} tokens/s for each user"
@@ -106,8 +106,11 @@ def _against(pick: Option, second: Option) -> Iterator[str]:
         yield f"{span} it costs {money(mine)}, {money(gap)} {word} than the runner-up, {second.name}"
     if pick.speed and second.speed:
         ratio = pick.speed.each / second.speed.each
-        word = "faster" if ratio >= 1 else "slower"
-        yield f"for each user it is {digits(max(ratio, 1 / ratio), 2)} times {word} than the runner-up"
+        if max(ratio, 1 / ratio) < 1.05:
+            yield "for each user it is as fast as the runner-up"
+        else:
+            word = "faster" if ratio >= 1 else "slower"
+            yield f"for each user it is {digits(max(ratio, 1 / ratio), 2)} times {word} than the runner-up"
 
 
 def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
@@ -119,18 +122,41 @@ def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
         other = ranked(replace(question, priority=priority), options)[0]
         if other.feasible and (other.device.id, other.count) != (pick.device.id, pick.count):
             yield f"with --priority {priority}: {other.name}"
-    others = [option for option in options[1:] if option.feasible]
-    weight = WEIGHTS[question.priority].cost
-    if others and total_cost(pick):
-        factor = 2 ** ((pick.score - others[0].score) / weight)
-        if 1.0 < factor < 20:
+    others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
+    cost = total_cost(pick)
+    if others and cost:
+        gap = (pick.score - others[0].score) / WEIGHTS[question.priority].cost
+        factor = ((1 + cost / SMALL_CHANGE) * 2**gap - 1) * SMALL_CHANGE / cost
+        if factor < 1.05:
+            yield f"{others[0].name} is practically level with it"
+        elif factor < 10:
             yield f"at {digits(factor, 2)} times its cost, {others[0].name} would be first"
+    yield from _own_desktop(question, options)
     if isinstance(question.workload, SingleUser | Service) and pick.context_limit:
         yield f"it fits contexts up to {count(math.floor(pick.context_limit))} tokens in this format"
     if isinstance(question.workload, Service):
         yield from _growth(question, pick)
     if isinstance(question.workload, SingleUser):
         yield "training or fine-tuning as well is another question: ask it with --goal"
+
+
+def _own_desktop(question: Question, options: Sequence[Option]) -> Iterator[str]:
+    """The pick for someone who already owns a desktop with a free slot."""
+    if not isinstance(question.workload, SingleUser) or question.prices:
+        return
+    spread = AMORTISATION_MONTHS
+
+    def bare(option: Option) -> Option:
+        cost, month = option.cost, option.cost.month
+        desktop = option.device.kind in ("gpu-consumer", "gpu-workstation") and option.count == 1
+        if not desktop or month is None or not cost.hosts:
+            return option
+        return replace(option, cost=replace(cost, month=month - cost.hosts / spread))
+
+    other = ranked(question, [bare(option) for option in options])[0]
+    if other.feasible and other.device.id != options[0].device.id and other.cost.buy_low is not None:
+        low, high = other.cost.buy_low - other.cost.hosts, (other.cost.buy_high or 0.0) - other.cost.hosts
+        yield f"if you already own a desktop with a free slot: {other.name}, about {money((low + high) / 2)} for the card"
 
 
 def _growth(question: Question, pick: Option) -> Iterator[str]:
@@ -175,7 +201,7 @@ def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:
         if work.context > 2 * (work.prompt + work.output):
             shorter = work.prompt + work.output
             yield (
-                f"with a context of {digits(shorter)} tokens (--context)",
+                f"with a context of {whole(shorter)} tokens (--context)",
                 replace(question, workload=replace(work, context=shorter)),
             )
         smaller = [f for f in load_formats().values() if f.default < 4.6 and f.family in ("gguf", "hf")]
@@ -200,8 +226,8 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
     yield from question.arch.assumptions
     if isinstance(work, SingleUser | Service):
         yield (
-            f"a request of {digits(work.prompt)} prompt and {digits(work.output)} output tokens "
-            f"(--prompt, --output), contexts up to {digits(work.context)} (--context)"
+            f"a request of {whole(work.prompt)} prompt and {whole(work.output)} output tokens "
+            f"(--prompt, --output), contexts up to {whole(work.context)} (--context)"
         )
     if isinstance(work, Service) and work.concurrency is None:
         yield (
@@ -216,8 +242,9 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
         yield f"done within {duration(work.deadline)} (--deadline)"
     tariff = question.tariff if question.tariff is not None else TARIFF
     yield f"electricity at {money(tariff)}/kWh (--tariff); purchases spread over {AMORTISATION_MONTHS} months"
-    yield "latencies under load are steady-state means, not percentiles; bursts wait longer" if isinstance(
-        work, Service
-    ) else "one request at a time, nothing else running on the machine"
+    if isinstance(work, Service):
+        yield "latencies under load are steady-state means with their interval, not percentiles; bursts wait longer"
+    if isinstance(work, SingleUser):
+        yield "one request at a time, nothing else running on the machine"
     if pick and pick.speed and pick.speed.tier in ("datasheet", "assumed"):
         yield "no measurement supports the pick's speed: it rests on datasheet figures and class priors"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -36,7 +37,7 @@ READING_SPEED = 6.0
 PATIENCE = 10.0
 COUNTS: dict[str, tuple[int, ...]] = {
     "gpu-datacenter": (1, 2, 4, 8, 16, 32, 64),
-    "gpu-workstation": (1, 2, 4, 8),
+    "gpu-workstation": (1, 2, 4),
     "gpu-consumer": (1, 2, 4),
     "unified": (1,),
     "cpu": (1,),
@@ -68,8 +69,9 @@ def formats_for(question: Question, engine: Engine, backend: Backend, device: De
     if question.format is not None:
         return [question.format] if question.format.family in engine.families else []
     native = native_format(question.arch)
-    if native.id == "mxfp4" and "gguf" in engine.families:
-        return [formats["gguf-mxfp4"]]
+    if native.id in ("mxfp4", "nvfp4"):
+        own = formats["gguf-mxfp4"] if "gguf" in engine.families and native.id == "mxfp4" else native
+        return [own] if own.family in engine.families else []
     tried: list[Format] = [native] if native.family in engine.families else []
     for family in engine.families:
         tried += [formats[name] for name in LADDERS.get(family, ()) if name != native.id]
@@ -78,7 +80,7 @@ def formats_for(question: Question, engine: Engine, backend: Backend, device: De
     return [
         f
         for f in allowed
-        if (f.id == native.id or f.default < smaller or native.id == "mxfp4" and f.id == "fp8")
+        if (f.id == native.id or f.default < smaller)
         and not (f.compute == "fp8" and f.id != native.id and device.number("peak_fp8") is None)
     ]
 
@@ -103,8 +105,8 @@ def evaluate(question: Question, setup: Setup, configuration: float | None) -> O
     assert isinstance(work, SingleUser | Service)
     if isinstance(work, Service):
         speed = service(setup, work)
-        sequences = max(speed.concurrency / setup.replicas, 1.0)
-        context = work.prompt + work.output
+        sequences = max(reserved(work, speed.concurrency / setup.replicas), 1.0)
+        context = mean_context(work, sequences)
     else:
         speed = single(setup, work)
         sequences, context = 1.0, work.context
@@ -161,6 +163,8 @@ def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[str
         yield "no memory bandwidth is known for this device"
     if option.left < 0:
         yield f"memory: {size(-option.left)} too little per device"
+    elif isinstance(work, Service) and option.left < option.memory_doubt:
+        yield f"memory: {size(option.left)} left per device, the estimate may be off by {size(option.memory_doubt)}"
     yield from speed_shortfalls(work, speed, option)
     buy = option.cost.buy_low
     if question.budget is not None:
@@ -173,21 +177,42 @@ def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[str
 
 
 def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -> Iterator[str]:
-    """Latency limits (a service without any is held to reading speed and patience), and concurrency."""
+    """Latency limits, held at the upper end of the 80 % interval: a limit kept only on average is not kept.
+    A service without limits is held to reading speed and patience. And concurrency."""
     serves = isinstance(work, Service)
     ttft_limit = work.slo_ttft if work.slo_ttft is not None or not serves else PATIENCE
     tpot_limit = work.slo_tpot if work.slo_tpot is not None or not serves else 1 / READING_SPEED
-    if ttft_limit is not None and speed.ttft is not None and speed.ttft > ttft_limit:
-        yield f"TTFT {duration(speed.ttft)} over the limit of {duration(ttft_limit)}"
+    if ttft_limit is not None and speed.ttft is not None:
+        yield from _over("TTFT", speed.ttft, speed.prefill_spread, ttft_limit)
     if speed.ttft is None and work.slo_ttft is not None:
         yield "TTFT unknown: the catalogue has no peak rate for this device"
-    if tpot_limit is not None and speed.tpot > tpot_limit:
-        yield f"TPOT {duration(speed.tpot)} over the limit of {duration(tpot_limit)}"
+    if tpot_limit is not None:
+        yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)
     if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
         yield (
             f"concurrency: {digits(speed.concurrency)} requests in flight, "
             f"memory holds {digits(option.batch_limit)}"
         )
+
+
+def _over(what: str, value: float, spread: float, limit: float) -> Iterator[str]:
+    if value > limit:
+        yield f"{what} {duration(value)} over the limit of {duration(limit)}"
+    elif value * spread > limit:
+        yield f"{what} {duration(value)} may reach {duration(value * spread)}, over the limit of {duration(limit)}"
+
+
+def mean_context(work: Service, sequences: float) -> float:
+    """Tokens per sequence when one of them is as long as the longest allowed and the others are typical."""
+    typical = work.prompt + work.output
+    return typical + max(work.context - typical, 0.0) / sequences
+
+
+def reserved(work: Service, concurrency: float) -> float:
+    """Requests memory must hold for a mean of ``concurrency`` in flight: arrivals are independent, so their
+    number varies like a Poisson count, and ``c + 2·√c`` covers 97 % of moments. A stated concurrency is
+    taken at its word."""
+    return concurrency if work.concurrency is not None else concurrency + 2.0 * math.sqrt(concurrency)
 
 
 def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
@@ -214,7 +239,7 @@ def _of_device(question: Question, device: Device, configuration: float | None) 
     if usable is None or not device.bandwidth:
         return
     for engine, backend in engines_for(question, device):
-        for count in COUNTS[device.kind]:
+        for count in COUNTS[device.kind] if not device.complete else (1,):
             options = list(_layouts_of(question, device, configuration, usable, engine, backend, count))
             yield from options
             if any(option.feasible for option in options):
@@ -230,6 +255,8 @@ def _layouts_of(
         options = []
         for tp, pp, replicas in layouts(engine, backend, count):
             if replicas > 1 and not isinstance(question.workload, Service):
+                continue
+            if any(group.mixer.heads % tp for group in question.arch.groups):
                 continue
             plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
             setup = Setup(question.arch, device, engine, backend, plan, usable, replicas)

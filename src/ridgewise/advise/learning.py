@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.economics import Cost, Draw, cost_of, purchase, wall_power
-from ridgewise.economics.cost import TARIFF
+from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase, wall_power
+from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.hardware.offers import rental_price
@@ -19,10 +19,12 @@ from ridgewise.workloads import FineTuning, Pretraining
 
 #: A run longer than this is not a plan [s]: hardware is replaced sooner.
 NEVER = 3 * 31557600.0
+#: A machine bought for a run is charged for a year of its life at least [s].
+LEAST_OWNED = 12 * HOURS_PER_MONTH * 3600
 COUNTS: dict[str, tuple[int, ...]] = {
     "gpu-datacenter": tuple(2**n for n in range(15)),
-    "gpu-workstation": (1, 2, 4, 8),
-    "gpu-consumer": (1, 2, 4, 8),
+    "gpu-workstation": (1, 2, 4),
+    "gpu-consumer": (1, 2, 4),
     "unified": (1,),
     "tpu": tuple(2**n for n in range(2, 15)),
     "accelerator": tuple(2**n for n in range(13)),
@@ -72,13 +74,18 @@ def run_cost(
     memory: float | None,
     own: float | None,
 ) -> Cost:
-    """Purchase and rent of the run's machines; ``month`` holds what the whole run costs when rented, or
-    the energy of the run on own machines where nobody rents them out."""
+    """Purchase and rent of the run's machines; ``month`` holds what the whole run costs: its rent, or, where
+    nobody rents the device out, its energy and the share of a bought machine's life it takes."""
     bought, rented = purchase(device, count, memory, own), rental_price(device)
     hours = run.seconds / 3600
     energy = draw.wall / 1000 * hours * tariff if draw else None
-    rent = (rented.low + rented.high) / 2 * count * hours if rented else None
-    return cost_of(bought, rented, count, rent if rent is not None else energy, energy)
+    if rented is not None:
+        return cost_of(bought, rented, count, (rented.low + rented.high) / 2 * count * hours, energy, "rent")
+    if bought is None or energy is None:
+        return cost_of(bought, None, count, None, energy, "own")
+    life = AMORTISATION_MONTHS * HOURS_PER_MONTH * 3600
+    used = min(max(run.seconds, LEAST_OWNED) / life, 1.0)
+    return cost_of(bought, None, count, (bought.low + bought.high) / 2 * used + energy, energy, "own")
 
 
 def shortfalls(question: Question, option: Option, deadline: float | None) -> Iterator[str]:
@@ -105,6 +112,8 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
 def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
     """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
     for device in devices:
+        if device.kind not in COUNTS:
+            continue
         for configuration in configurations(device)[-1:]:
             options = list(_of_device(question, device, configuration))
             if options:
@@ -118,7 +127,7 @@ def _missing(option: Option) -> tuple[bool, float]:
 
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
-    for count in COUNTS.get(device.kind, ()):
+    for count in COUNTS.get(device.kind, ()) if not device.complete else (1,):
         option = evaluate(question, device, count, configuration)
         if option is None:
             return

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ridgewise.economics import Cost, Draw
 from ridgewise.hardware import Device
+from ridgewise.memory import Footprint
 from ridgewise.serving import Speed
 from ridgewise.training import TrainingEstimate
 
@@ -50,6 +51,11 @@ class Option:
         return sum(self.memory.values())
 
     @property
+    def memory_doubt(self) -> float:
+        """How far the memory may be off [B]."""
+        return float(Footprint(self.memory, self.usable).doubt)
+
+    @property
     def left(self) -> float:
         return self.usable - self.memory_total
 
@@ -57,6 +63,11 @@ class Option:
     def name(self) -> str:
         times = f"{self.count} × " if self.count > 1 else ""
         return f"{times}{self.device.name}"
+
+    @property
+    def tier(self) -> str:
+        """How well the speed is supported."""
+        return self.speed.tier if self.speed else self.run.tier if self.run else "assumed"
 
     @property
     def joules_per_token(self) -> float | None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
-from ridgewise.workloads import Service, SingleUser
+from ridgewise.models.formats import load_formats
+from ridgewise.workloads import FineTuning, Service, SingleUser
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
 FAST_ENOUGH = 40.0
@@ -37,36 +38,65 @@ WEIGHTS: dict[Priority, Weights] = {
     "cost": Weights(0.35, 1.0, 0.15),
     "energy": Weights(0.35, 0.3, 1.0),
 }
-#: Points lost where no price is known: a choice nobody can price is not advice.
-UNPRICED = 4.0
+#: Points lost where no price is known, besides being taken for as dear as the dearest: a choice nobody can
+#: price is not advice.
+UNPRICED = 1.0
+
+
+#: Points lost where no measurement stands behind the speed.
+UNSUPPORTED = {"measured": 0.0, "interpolated": 0.0, "transferred": 0.0, "datasheet": 0.5, "assumed": 1.0}
+#: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below.
+QUALITY = ((8.0, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
+#: Share of the usable memory that should stay free, and points lost when none does.
+HEADROOM, TIGHT = 0.08, 1.0
+#: Points lost when the only price is years old: the device may no longer be sold.
+OLD_PRICE = 1.5
+#: Dollars below which a difference in cost hardly matters next to the work of setting a machine up.
+SMALL_CHANGE = 1000.0
+#: The same for a fine-tuning run, which is rented by the hour.
+SMALL_CHANGE_TUNING = 10.0
+#: A fine-tuning run shorter than this gains nothing by being shorter still [s].
+SHORT_RUN = 2 * 3600.0
 
 
 def total_cost(option: Option) -> float | None:
-    """What the ranking calls cost [USD]: three years of owning and running for inference, the run's rent
-    (or the machine, where it is not rented out) for training."""
-    cost = option.cost
-    if option.run is not None:
-        rented = cost.rent_low is not None
-        return cost.month if rented else (cost.buy or 0.0) + (cost.energy_month or 0.0) or None
-    return None if cost.month is None else cost.month * AMORTISATION_MONTHS
+    """What the ranking calls cost [USD]: three years of owning or renting for inference, the run for
+    training."""
+    month = option.cost.month
+    return month if month is None or option.run is not None else month * AMORTISATION_MONTHS
 
 
-def utility(question: Question, option: Option) -> float:
-    """Points of one option under the question's priority."""
+def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
+    """Points of one option under the question's priority; ``dearest`` stands in for an unknown cost."""
     weights = WEIGHTS[question.priority]
+    change = SMALL_CHANGE
     if option.run is not None:
-        speed = -math.log2(max(option.run.seconds, 1.0) / 86400)
-        energy = (option.draw.wall * option.run.seconds if option.draw else None)
-        reference = 1e9
+        tuning = isinstance(question.workload, FineTuning)
+        least = SHORT_RUN if tuning and question.priority != "speed" else 1.0
+        speed = -math.log2(max(option.run.seconds, least) / 86400)
+        energy = option.draw.wall * option.run.seconds if option.draw else None
+        reference, change = 1e9, SMALL_CHANGE_TUNING if tuning else SMALL_CHANGE
     else:
         assert option.speed is not None
         speed = _felt(question, option)
         energy, reference = option.joules_per_token, 1.0
     cost = total_cost(option)
     points = weights.speed * speed
-    points -= weights.cost * math.log2(max(cost, 1.0) / 1000) if cost else UNPRICED
+    points -= weights.cost * math.log2(1.0 + (cost or dearest) / change) + (0.0 if cost else UNPRICED)
+    points -= UNSUPPORTED[option.tier] + caveats(option)
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
     return points - 2.0 * len(option.shortfalls)
+
+
+def caveats(option: Option) -> float:
+    """Points lost for what no number above shows: coarse weights, no head-room, a price of the past."""
+    points = 0.0
+    if option.run is None:
+        bits = load_formats()[option.format]
+        expert = bits.roles.get("expert", bits.default)
+        points += next(loss for least, loss in QUALITY if min(bits.default, expert) >= least)
+        points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
+    return points + (OLD_PRICE if option.cost.stale else 0.0)
 
 
 def _felt(question: Question, option: Option) -> float:
@@ -83,20 +113,43 @@ def _felt(question: Question, option: Option) -> float:
 
 def ranked(question: Question, options: Iterable[Option]) -> list[Option]:
     """Feasible options first, best score first."""
-    scored = [replace(option, score=utility(question, option)) for option in options]
-    return sorted(scored, key=lambda o: (not o.feasible, -o.score, o.device.id))
+    listed = list(options)
+    dearest = max((cost for cost in map(total_cost, listed) if cost), default=1e6)
+    scored = [replace(option, score=utility(question, option, dearest)) for option in listed]
+    return sorted(scored, key=lambda o: (not o.feasible, -o.score, -o.left, o.device.id))
 
 
 def shortlist(options: list[Option], size: int = 8) -> list[Option]:
     """The best overall, then the best of every hardware class, then the runners-up, in rank order."""
-    chosen = options[:3]
-    for option in options:
+    options = _once(options)
+    able = [option for option in options if option.feasible]
+    chosen = able[:3]
+    for option in able:
         if len(chosen) < size and all(option.device.kind != c.device.kind for c in chosen):
             chosen.append(option)
-    for option in options:
+    misses = _near_misses(options)[: max(2, size - len(able))]
+    for option in (*able[: size - len(misses)], *misses):
         if len(chosen) < size and option not in chosen:
             chosen.append(option)
     return sorted(chosen, key=options.index)
+
+
+def _once(options: list[Option]) -> list[Option]:
+    """The best configuration of every device."""
+    best: dict[str, Option] = {}
+    for option in options:
+        best.setdefault(option.device.id, option)
+    return list(best.values())
+
+
+def _near_misses(options: list[Option]) -> list[Option]:
+    """The best option of every class that has no feasible one."""
+    able = {option.device.kind for option in options if option.feasible}
+    missed: dict[str, Option] = {}
+    for option in options:
+        if option.device.kind not in able:
+            missed.setdefault(option.device.kind, option)
+    return list(missed.values())
 
 
 def serves(question: Question) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.training import flops_per_token
-from ridgewise.units import count, digits
+from ridgewise.units import count, digits, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 
@@ -38,7 +38,7 @@ def verdict(question: Question, pick: Option | None) -> Verdict:
         return Verdict(
             "inference",
             "memory for the KV cache, bandwidth, and the load",
-            f"This is inference as a service for {digits(work.users)} users: memory for weights and KV cache sets "
+            f"This is inference as a service for {whole(work.users)} users: memory for weights and KV cache sets "
             f"how many run at once, bandwidth their speed, concurrency the size.{load}{line}",
         )
     if isinstance(work, Pretraining):

@@ -11,11 +11,16 @@ from dataclasses import dataclass
 
 from ridgewise.economics.power import Draw, host_kind
 from ridgewise.hardware import Device
-from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, purchase_price, rental_price
+from ridgewise.hardware.machine import Machine
+from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, newest_price_year, purchase_price, rental_price
 
 #: Months over which a purchase is spread: three years, the usual depreciation of servers.
 AMORTISATION_MONTHS = 36
 HOURS_PER_MONTH = 730.0
+#: Devices that people rent by the month; desktop-class hardware is compared as bought wherever it can be.
+SERVER_KINDS = ("gpu-datacenter", "tpu", "accelerator")
+#: Years after which a price says little about today.
+STALE_YEARS = 2
 #: Electricity when the user gives none [USD/kWh]: the order of US and EU household tariffs.
 TARIFF = 0.25
 
@@ -26,8 +31,12 @@ class Cost:
 
     buy_low, buy_high   purchase of everything; None: no sourced price
     rent_low, rent_high per hour for all devices; None: no sourced offer
-    month               amortised purchase (or rent) and energy per month, at the middle of the range
-    energy_month        energy part of it
+    month               the cheaper of owning (amortised purchase and energy) and renting, per month, at the
+                        middle of the range; for a training run: the whole run
+    tenure              which of the two that is: "own" or "rent"
+    energy_month        energy part of owning
+    as_of, stale        date of the device's price; ``stale``: older than :data:`STALE_YEARS`
+    hosts               middle price of the hosts inside the purchase; 0 for complete machines
     basis               keys of the facts used
     """
 
@@ -38,6 +47,10 @@ class Cost:
     month: float | None
     energy_month: float | None
     complete: bool
+    tenure: str = "own"
+    hosts: float = 0.0
+    as_of: str = ""
+    stale: bool = False
     tier: str = "datasheet"
     basis: tuple[str, ...] = ()
 
@@ -58,12 +71,15 @@ class Purchase:
     complete: bool
     tier: str
     basis: tuple[str, ...]
+    hosts: float = 0.0
+    as_of: str = ""
 
 
 def purchase(device: Device, count: int, memory: float | None = None, own: float | None = None) -> Purchase | None:
     """The price of everything, from the user's ``own`` price per device or the catalogue; None: no price."""
     offer = purchase_price(device, memory)
     complete = offer is not None and offer.complete
+    count = sold(device, count)
     basis: tuple[str, ...]
     if own is not None:
         low = high = own * count
@@ -74,15 +90,29 @@ def purchase(device: Device, count: int, memory: float | None = None, own: float
     else:
         return None
     shell = None if complete else next((h for h in hosts() if h.kind == host_kind(device, count)), None)
+    around = 0.0
     if shell is not None:
         boxes = math.ceil(count / shell.boards_max)
+        around = boxes * (shell.low + shell.high) / 2
         low, high = low + boxes * shell.low, high + boxes * shell.high
         tier, basis = worst(tier, "assumed" if shell.figure_kind == "assumed" else "datasheet"), (*basis, shell.key)
     if device.kind == "cpu" and memory is not None:
         ram = next(p for p in memory_prices() if p.kind == "ddr5" and p.currency == "USD")
         low, high = low + ram.low * memory / GIB, high + ram.high * memory / GIB
         tier, basis = "assumed", (*basis, "memory.ddr5")
-    return Purchase(low, high, complete, tier, basis)
+    return Purchase(low, high, complete, tier, basis, around, offer.as_of if offer and own is None else "")
+
+
+def is_stale(as_of: str) -> bool:
+    """A price so much older than the newest of the catalogue that the device may no longer be sold."""
+    return bool(as_of) and int(as_of[:4]) <= newest_price_year() - STALE_YEARS
+
+
+def sold(device: Device, count: int) -> int:
+    """Devices that must be bought to have ``count``: boards without a slot come by the node."""
+    whole_nodes = device.kind == "gpu-datacenter" and not device.slotted
+    node = Machine(device).per_node
+    return math.ceil(count / node) * node if whole_nodes else count
 
 
 def worst(*tiers: str) -> str:
@@ -113,16 +143,23 @@ def monthly_cost(
     bought = purchase(device, count, memory, own)
     rented = rental_price(device)
     energy = energy_month(device, count, draw, hours_per_day, busy, tariff) if draw else None
-    month = None
+    ways = {}
     if bought is not None and energy is not None:
-        month = (bought.low + bought.high) / 2 / AMORTISATION_MONTHS + energy
-    elif rented is not None:
-        month = (rented.low + rented.high) / 2 * count * HOURS_PER_MONTH * hours_per_day / 24
-    return cost_of(bought, rented, count, month, energy)
+        ways["own"] = (bought.low + bought.high) / 2 / AMORTISATION_MONTHS + energy
+    if rented is not None:
+        ways["rent"] = (rented.low + rented.high) / 2 * count * HOURS_PER_MONTH * hours_per_day / 24
+    at_home = device.kind not in SERVER_KINDS and "own" in ways
+    tenure = "own" if at_home else min(ways, key=lambda way: ways[way], default="own")
+    return cost_of(bought, rented, count, ways.get(tenure), energy, tenure)
 
 
 def cost_of(
-    bought: Purchase | None, rented: Offer | None, count: int, month: float | None, energy: float | None
+    bought: Purchase | None,
+    rented: Offer | None,
+    count: int,
+    month: float | None,
+    energy: float | None,
+    tenure: str,
 ) -> Cost:
     """The record of what was bought, rented and spent on energy."""
     return Cost(
@@ -133,6 +170,10 @@ def cost_of(
         month=month,
         energy_month=energy,
         complete=bought is not None and bought.complete,
+        tenure=tenure,
+        hosts=bought.hosts if bought else 0.0,
+        as_of=bought.as_of if bought else rented.as_of if rented else "",
+        stale=bought is not None and tenure == "own" and is_stale(bought.as_of),
         tier=bought.tier if bought else "datasheet",
         basis=(*(bought.basis if bought else ()), *(rented.basis if rented else ())),
     )

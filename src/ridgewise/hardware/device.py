@@ -12,6 +12,7 @@ from ridgewise.facts import Figure
 DeviceKind = Literal[
     "gpu-datacenter", "gpu-workstation", "gpu-consumer", "unified", "cpu", "npu", "tpu", "accelerator", "sbc"
 ]
+Status = Literal["available", "announced", "internal", "regional", "modified"]
 DEVICE_KINDS: tuple[DeviceKind, ...] = get_args(DeviceKind)
 
 #: Every figure a sheet may hold: name → (unit, what it is). The published schema is made from this table.
@@ -69,7 +70,8 @@ class Device:
 
     memory_options   capacities the same silicon is sold with (unified memory), in bytes
     compute_units    figures of further units on the same chip: {"cpu": {...}, "npu": {...}}
-    status           "announced" devices are listed but never recommended
+    status           only "available" devices are recommended unasked; "announced", "internal", "regional" (sold
+                     in one market) and "modified" (not as its maker sold it) ones are listed
     """
 
     id: str
@@ -81,7 +83,7 @@ class Device:
     memory_type: str = ""
     link: str = ""
     pcie: str = ""
-    status: Literal["available", "announced", "internal"] = "available"
+    status: Status = "available"
     aliases: tuple[str, ...] = ()
     memory_options: tuple[float, ...] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -94,7 +96,12 @@ class Device:
     @property
     def complete(self) -> bool:
         """Sold as a complete computer (Mac, mini PC, board computer, laptop): needs no host."""
-        return self.kind in ("unified", "sbc", "npu")
+        return self.kind in ("unified", "sbc", "npu") or "laptop" in self.id
+
+    @property
+    def slotted(self) -> bool:
+        """A card for a PCIe slot, which a workstation can hold; other boards come in servers of eight."""
+        return self.link.startswith("PCIe") or any(word in self.id for word in ("pcie", "nvl"))
 
     def number(self, figure: str) -> float | None:
         """A figure's value in SI units or bytes; None when the catalogue does not know it."""

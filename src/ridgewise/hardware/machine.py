@@ -19,6 +19,8 @@ UNIFIED_SHARE: dict[str, tuple[float, str]] = {
 }
 #: What the operating system keeps where the processor computes: at most so much, at most this share.
 SYSTEM_BYTES = 4 * GIB
+#: What a system with its services keeps of unified memory at the very least.
+UNIFIED_SYSTEM_BYTES = 2.5 * GIB
 SYSTEM_SHARE = 0.25
 #: Devices per node where the sheet says nothing.
 BOARDS_PER_NODE = 8
@@ -81,7 +83,8 @@ class Machine:
         key = f"{self.device.id}.memory_usable"
         if self.device.kind == "unified":
             share, why = UNIFIED_SHARE.get(self.device.vendor, UNIFIED_SHARE[""])
-            return Figure(key, share * self.capacity, "B", "assumed", note=f"{share:g} of the memory: {why}")
+            most = min(share * self.capacity, self.capacity - UNIFIED_SYSTEM_BYTES)
+            return Figure(key, most, "B", "assumed", note=f"{share:g} of the memory: {why}")
         if self.device.kind in ("cpu", "sbc", "npu"):
             kept = min(SYSTEM_BYTES, SYSTEM_SHARE * self.capacity)
             return Figure(key, self.capacity - kept, "B", "assumed", note="RAM less what the system keeps")
@@ -114,7 +117,7 @@ class Machine:
             return "cpu-server"
         if self.device.kind in ("gpu-consumer", "gpu-workstation"):
             return "desktop" if self.count <= 2 else "workstation"
-        return "server"
+        return "workstation" if self.device.slotted and self.count <= 4 else "server"
 
 
 #: RAM sizes a processor is usually given [GiB], by memory channels: a desktop has two.

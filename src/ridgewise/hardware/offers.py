@@ -146,6 +146,12 @@ def rental_price(device: Device) -> Offer | None:
 
 
 @cache
+def newest_price_year() -> int:
+    """The year of the newest purchase price of the catalogue: what "today" means to a price."""
+    return max(_year(offer) for offers in _purchases().values() for offer in offers)
+
+
+@cache
 def hosts() -> tuple[Host, ...]:
     """The computers that boards go into."""
     return tuple(

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from ridgewise.errors import RequestError, nearest
 from ridgewise.facts.catalog import catalog_path, load_sources, read_toml
 from ridgewise.facts.figure import KINDS, Figure, Kind
 from ridgewise.facts.names import NameIndex, normal
-from ridgewise.hardware.device import DEVICE_KINDS, FIGURES, Device
+from ridgewise.hardware.device import DEVICE_KINDS, FIGURES, Device, Status
 from ridgewise.units import parse
 
 #: Text entries of a sheet: name → what it is.
@@ -34,7 +34,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "memory_type": "memory technology",
         "link": "how devices talk to each other",
         "pcie": "how the device talks to its host",
-        "status": "available, announced or internal",
+        "status": "available, announced, internal, regional (one market only) or modified",
         "as_of": "date of the figures",
         "notes": "what a buyer should know",
     }
@@ -48,7 +48,7 @@ LISTS: Mapping[str, str] = MappingProxyType(
     }
 )
 REQUIRED = ("id", "name", "kind")
-STATUSES = ("available", "announced", "internal")
+STATUSES = get_args(Status)
 UNITS = ("cpu", "gpu", "npu")
 #: What a figure table may hold.
 FIGURE_KEYS: Mapping[str, str] = MappingProxyType(

@@ -19,6 +19,10 @@ from ridgewise.work.forward import kv_shards
 from ridgewise.work.plan import Plan
 
 
+#: Parts that follow from the model's shape alone.
+EXACT = ("weights", "KV cache")
+
+
 @dataclass(frozen=True, slots=True)
 class Footprint:
     """Bytes per device by part, against what the device lets a process use."""
@@ -29,6 +33,12 @@ class Footprint:
     @property
     def total(self) -> Bytes:
         return sum(self.parts.values(), 0.0)
+
+    @property
+    def doubt(self) -> Bytes:
+        """How far the total may be off: 1 % of what is arithmetic, a third of what is the engine's."""
+        exact = sum((amount for part, amount in self.parts.items() if part in EXACT), 0.0)
+        return 0.01 * exact + (self.total - exact) / 3
 
     @property
     def left(self) -> Bytes:

@@ -33,7 +33,9 @@ class Mixer:
     window      tokens a query can see (sliding), or the chunk length (chunked); None: all
     selected    tokens a query attends after sparse selection (DeepSeek sparse attention); None: all
     index_dim   values cached per token by the selector
-    state       recurrent values per sequence and layer (convolution state included)
+    state       values kept per sequence and layer whatever its length: recurrent state, inputs of short
+                convolutions (16-bit values, counted in values of ``state_bits``), an encoder's cached keys
+                and values, the window part of a compressed cache
     state_bits  precision the state is kept in
     cached      False where keys and values are shared with an earlier layer (cross-layer sharing)
     """

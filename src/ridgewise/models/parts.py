@@ -63,17 +63,25 @@ def mla(
     )  # fmt: skip
 
 
-def delta_net(h: int, k_heads: int, v_heads: int, k_dim: int, v_dim: int, kernel: int) -> Mixer:
+def remembered(recurrent: int, convolved: int, bits: int = 32) -> dict[str, int]:
+    """The state of a recurrent layer: ``recurrent`` values at ``bits``, and the inputs its convolution keeps
+    (channels × kernel, at 16 bits), counted in values of ``bits``."""
+    return {"state": recurrent + -(-convolved * 16 // bits), "state_bits": bits}
+
+
+def delta_net(
+    h: int, k_heads: int, v_heads: int, k_dim: int, v_dim: int, kernel: int, *, bits: int = 32
+) -> Mixer:
     """Gated DeltaNet (2412.06464) as in Qwen3-Next: q k v z b a projections, one short convolution.
 
-    State: a k_dim × v_dim matrix per value head, and kernel − 1 inputs of the convolution.
+    State: a k_dim × v_dim matrix per value head.
     """
     keys, values = k_heads * k_dim, v_heads * v_dim
     channels = 2 * keys + values
     weights = {"in": h * (channels + values + 2 * v_heads), "conv": channels * kernel, "out": values * h}
     return Mixer(
         "linear", heads=v_heads, kv_heads=k_heads, qk_dim=k_dim, v_dim=v_dim, weights=weights,
-        small=2 * v_heads + v_dim, state=v_heads * k_dim * v_dim + channels * (kernel - 1),
+        small=2 * v_heads + v_dim, **remembered(v_heads * k_dim * v_dim, channels * kernel, bits),
     )  # fmt: skip
 
 
@@ -85,7 +93,7 @@ def kda(h: int, heads: int, dim: int, kernel: int, *, full_decay: bool = False, 
     weights = {"in": h * (3 * width + heads) + decay + gate, "conv": 3 * width * kernel, "out": width * h}
     return Mixer(
         "linear", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=weights,
-        small=width + heads + dim, state=heads * dim * dim + 3 * width * (kernel - 1),
+        small=width + heads + dim, **remembered(heads * dim * dim, 3 * width * kernel),
     )  # fmt: skip
 
 
@@ -98,12 +106,12 @@ def mamba1(h: int, inner: int, states: int, kernel: int, rank: int, *, bias: boo
         "out": inner * h,
     }
     small = 3 * inner + bias * (2 * inner + h) + norms * (rank + 2 * states)
-    return Mixer("ssm", heads=1, weights=weights, small=small, state=inner * (states + kernel - 1))
+    return Mixer("ssm", heads=1, weights=weights, small=small, **remembered(inner * states, inner * kernel))
 
 
 def mamba2(
     h: int, heads: int, dim: int, groups: int, states: int, kernel: int,
-    *, conv_bias: bool = True, bias: bool = False, norm: bool = True,
+    *, conv_bias: bool = True, bias: bool = False, norm: bool = True, bits: int = 32,
 ) -> Mixer:  # fmt: skip
     """Mamba-2 (2405.21060): heads × dim × states recurrent values, one convolution over x, B and C."""
     inner = heads * dim
@@ -111,14 +119,14 @@ def mamba2(
     projected = inner + channels + heads
     weights = {"in": h * projected, "conv": channels * kernel, "out": inner * h}
     small = 3 * heads + norm * inner + conv_bias * channels + bias * (projected + h)
-    state = heads * dim * states + channels * (kernel - 1)
-    return Mixer("ssm", heads=heads, qk_dim=states, v_dim=dim, weights=weights, small=small, state=state)
+    state = remembered(heads * dim * states, channels * kernel, bits)
+    return Mixer("ssm", heads=heads, qk_dim=states, v_dim=dim, weights=weights, small=small, **state)
 
 
 def short_conv(h: int, kernel: int, *, bias: bool = False) -> Mixer:
     """Gated short convolution (LFM2): three projections in, a depthwise kernel, one projection out."""
     weights = {"in": 3 * h * h, "conv": h * kernel, "out": h * h}
-    return Mixer("conv", weights=weights, small=bias * 5 * h, state=h * (kernel - 1), state_bits=16)
+    return Mixer("conv", weights=weights, small=bias * 5 * h, **remembered(0, h * kernel, 16))
 
 
 def mlp(h: int, inner: int, *, gated: bool = True, bias: bool = False, small: int = 0) -> Feed:

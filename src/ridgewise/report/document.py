@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ridgewise.advise import Answer, Finding, Option
-from ridgewise.units import digits
+from ridgewise.units import digits, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service
 
 SCHEMA_VERSION = 1
@@ -72,6 +72,9 @@ class OptionDocument:
     energy_j_per_token: Estimate | None
     purchase_usd: Estimate | None
     rent_usd_per_h: Estimate | None
+    price_date: str
+    price_stale: bool
+    tenure: Literal["own", "rent"]
     cost_usd_per_month: float | None
     cost_usd_run: float | None
     bound: str
@@ -169,18 +172,14 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
     """One option with intervals, tiers and the facts each number rests on."""
     device, speed, run, cost, draw = option.device, option.speed, option.run, option.cost, option.draw
     figure = lambda *names: tuple(f"{device.id}.{n}" for n in names if n in device.figures)  # noqa: E731
-    decode_basis, prefill_basis, tier = figure("bandwidth"), figure("bandwidth"), "datasheet"
+    tier, decode_basis, prefill_basis = option.tier, figure("bandwidth"), figure("bandwidth")
     if speed is not None:
-        tier = speed.tier
         coefficient = (f"calibration.timing.{speed.key}",)
         decode_basis = figure("bandwidth", "link_bandwidth") + coefficient
         prefill_basis = figure("peak_fp16", "peak_bf16", "bandwidth") + coefficient
-    if run is not None:
-        tier = run.tier
     price_basis = cost.basis
     memory = option.memory_total
-    certain = sum(n for part, n in option.memory.items() if part in ("weights", "KV cache"))
-    slack = 0.01 * certain + 0.35 * (memory - certain)
+    slack = option.memory_doubt
     return OptionDocument(
         rank=rank,
         name=option.name,
@@ -222,6 +221,9 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         rent_usd_per_h=Estimate((cost.rent_low + cost.rent_high) / 2, cost.rent_low, cost.rent_high, "datasheet", price_basis)
         if cost.rent_low is not None and cost.rent_high is not None
         else None,
+        price_date=cost.as_of,
+        price_stale=cost.stale,
+        tenure="rent" if cost.tenure == "rent" else "own",
         cost_usd_per_month=cost.month if run is None else None,
         cost_usd_run=cost.month if run is not None else None,
         bound=speed.bound if speed else run.bound if run else "",
@@ -281,5 +283,5 @@ def workload_line(answer: Answer) -> str:
     if isinstance(work, FineTuning):
         return f"{work.goal} on {digits(work.tokens / 1e6)} million tokens"
     if isinstance(work, Service):
-        return f"serve {digits(work.users)} users"
+        return f"serve {whole(work.users)} users"
     return "answer one user"

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from ridgewise.advise.deployment import Explanation, FitAnswer, Phase
 from ridgewise.facts import load_sources
-from ridgewise.units import count, digits, duration, quantity, rate, size
+from ridgewise.units import count, digits, duration, quantity, rate, size, whole
 
 
 def _table(*columns: str) -> Table:
@@ -70,8 +70,8 @@ def _show_explanation(found: Explanation, console: Console) -> None:
     console.print(Text(f"{found.model} on {times}{found.device}", style="bold"))
     console.print(
         Text(
-            f"{found.engine} ({found.backend}), {found.format} weights; prompt {digits(found.prompt_tokens)}, output "
-            f"{digits(found.output_tokens)}, batch {digits(found.batch)}; tier {found.tier}"
+            f"{found.engine} ({found.backend}), {found.format} weights; prompt {whole(found.prompt_tokens)}, output "
+            f"{whole(found.output_tokens)}, batch {whole(found.batch)}; tier {found.tier}"
         )
     )
     for phase in found.phases:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ridgewise.report.document import Estimate, OptionDocument, PlanDocument
@@ -16,6 +16,10 @@ TIER_TEXT = (
 )
 
 
+#: Least widths of the columns that may wrap.
+WIDTHS = {"hardware": 18, "runs as": 9}
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """Rows of a table before anything is drawn."""
@@ -25,84 +29,111 @@ class Table:
     marks: tuple[bool, ...] = ()
 
 
-def between(estimate: Estimate | None, write: object = digits) -> str:
-    """'42 (35–51) t': value, 80 % interval, tier."""
+def between(estimate: Estimate | None, write: Callable[[float], str] = digits) -> str:
+    """'42 t' over '35–51': value and tier, then the 80 % interval."""
     if estimate is None:
         return "unknown"
-    show = write if callable(write) else digits
-    low, high = show(estimate.low), show(estimate.high)
-    span = f" ({low}–{high})" if low != high else ""
-    return f"{show(estimate.value)}{span} {TIER_MARK[estimate.tier]}"
+    low, high = write(estimate.low), write(estimate.high)
+    span = "" if low == high else f"\n{_range(low, high)}"
+    return f"{write(estimate.value)} {TIER_MARK[estimate.tier]}{span}"
+
+
+def _range(low: str, high: str) -> str:
+    """'1.2–2.4 s': the unit once where both have it, the currency once."""
+    if low == high:
+        return low
+    number, space, unit = low.partition(" ")
+    if space and high.endswith(f" {unit}"):
+        return f"{number}–{high}"
+    return f"{low}–{high.removeprefix('$')}" if low.startswith("$") else f"{low}–{high}"
 
 
 def _two(value: float) -> str:
     return digits(value, 2)
 
 
+def _short(dollars: float) -> str:
+    """Money for a table cell: $2,129, $45k, $1.2M."""
+    return f"${digits(dollars / 1e3)}k" if 1e4 <= dollars < 1e6 else money(dollars)
+
+
 def _price(option: OptionDocument) -> str:
+    """What it costs to buy, what it costs to rent per hour; the dearer way in brackets."""
+    ways = {}
     if option.purchase_usd is not None:
-        low, high = option.purchase_usd.low, option.purchase_usd.high
-        return money(low) if round(low) == round(high) else f"{money(low)}–{money(high)[1:]}"
+        dated = f" ({option.price_date[:4]})" if option.price_stale else ""
+        ways["own"] = _range(_short(option.purchase_usd.low), _short(option.purchase_usd.high)) + dated
     if option.rent_usd_per_h is not None:
-        low, high = option.rent_usd_per_h.low, option.rent_usd_per_h.high
-        return f"{money(low)}–{money(high)[1:]}/h"
-    return "no price"
+        ways["rent"] = _range(money(option.rent_usd_per_h.low), money(option.rent_usd_per_h.high)) + "/h"
+    first = ways.pop(option.tenure, None)
+    lines = ([first] if first else []) + [f"({way})" for way in ways.values()]
+    return "\n".join(lines) or "no price"
 
 
 def _layout(option: OptionDocument) -> str:
-    parts = [("TP", option.layout.tp), ("PP", option.layout.pp), ("×", option.layout.replicas)]
+    parts = [("TP", option.layout.tp), ("split ", option.layout.pp), ("×", option.layout.replicas)]
     shown = " ".join(f"{name}{n}" for name, n in parts if n > 1)
-    return f"{option.engine} {option.format}" + (f" {shown}" if shown else "")
+    return f"{option.engine}\n{option.format}" + (f" {shown}" if shown else "")
 
 
 def _name(option: OptionDocument) -> str:
     memory = option.configuration_memory_bytes
-    return option.name + (f", {size(memory)}" if memory else "")
+    return option.name + (f"\n{size(memory)}" if memory else "")
 
 
 def _memory(option: OptionDocument) -> str:
-    return f"{size(option.memory_bytes.value)} of {size(option.memory_usable_bytes)}"
+    return f"{size(option.memory_bytes.value)}\nof {size(option.memory_usable_bytes)}"
 
 
 def options_table(document: PlanDocument) -> Table:
     """The ranked options, one row each."""
     training = document.phase == "training"
     headers = (
-        ("#", "hardware", "layout", "memory/device", "run", "MFU", "wall power", "buy", "rent the run", "bound by")
+        ("rank", "hardware", "layout", "memory each", "run", "MFU", "wall", "price", "the run", "bound by")
         if training
-        else ("#", "hardware", "runs as", "memory/device", "TTFT", "tokens/s each", "in all", "board", "wall", "price", "bound by")
+        else ("rank", "hardware", "runs as", "memory each", "TTFT", "tokens/s", "power", "price", "bound by")
     )
     rows = tuple(_training_row(o) if training else _inference_row(o) for o in document.options)
     return Table(headers, rows, tuple(option.feasible for option in document.options))
 
 
 def _inference_row(option: OptionDocument) -> tuple[str, ...]:
+    rate = between(option.decode_tokens_per_s, _two)
+    if option.total_tokens_per_s and option.concurrency_requests and option.concurrency_requests > 1:
+        rate += f"\n{_two(option.total_tokens_per_s.value)} in all"
     return (
         str(option.rank),
         _name(option),
         _layout(option),
         _memory(option),
         between(option.ttft_s, duration),
-        between(option.decode_tokens_per_s, _two),
-        _two(option.total_tokens_per_s.value) if option.total_tokens_per_s else "unknown",
-        power(option.board_power_w) if option.board_power_w else "unknown",
-        power(option.power_w.value) if option.power_w else "unknown",
+        rate,
+        _power(option),
         _price(option),
         option.bound,
     )
 
 
+def _power(option: OptionDocument) -> str:
+    """Board power, and what the wall sees."""
+    if option.power_w is None or option.board_power_w is None:
+        return "unknown"
+    return f"{power(option.board_power_w)}\nwall {power(option.power_w.value)}"
+
+
 def _training_row(option: OptionDocument) -> tuple[str, ...]:
+    run = money(option.cost_usd_run) if option.cost_usd_run else "no price"
+    layout = f"TP{option.layout.tp} PP{option.layout.pp}\n{option.layout.replicas} shards"
     return (
         str(option.rank),
         _name(option),
-        f"TP{option.layout.tp} PP{option.layout.pp} shards {option.layout.replicas}",
+        layout,
         _memory(option),
         between(option.run_s, duration),
         f"{digits(100 * option.mfu, 2)} %" if option.mfu else "unknown",
-        power(option.power_w.value) if option.power_w else "unknown",
-        money(option.purchase_usd.value) if option.purchase_usd else "no price",
-        money(option.cost_usd_run) if option.cost_usd_run and option.rent_usd_per_h else "no offer",
+        _power(option),
+        _price(option),
+        f"{run}\n({option.tenure})" if option.cost_usd_run else run,
         option.bound,
     )
 
@@ -128,7 +159,7 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield (
         "How it was ranked",
         (
-            f"{document.considered} devices considered; points per doubling of speed and per halving of cost and "
+            f"{document.considered} machines considered; points per doubling of speed and per halving of cost and "
             f"energy under --priority {document.priority}: {weights}",
             "times and rates with their 80 % interval; " + TIER_TEXT,
         ),
@@ -147,16 +178,19 @@ def heading(document: PlanDocument) -> str:
 def print_plan(document: PlanDocument) -> None:
     """The plan on a terminal."""
     from rich.console import Console
+    from rich.padding import Padding
     from rich.table import Table as RichTable
     from rich.text import Text
 
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=max(console.width, 120))
     console.print(Text(heading(document), style="bold"))
     console.print(Text(document.verdict))
     table = options_table(document)
     drawn = RichTable(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for title in table.headers:
-        drawn.add_column(title, overflow="fold", no_wrap=title == "#")
+        drawn.add_column(title, overflow="fold", no_wrap=title != "hardware" and console.width >= 110, min_width=WIDTHS.get(title, 0))
     for row, feasible in zip(table.rows, table.marks, strict=True):
         drawn.add_row(*(Text(cell) for cell in row), style="" if feasible else "dim")
     console.print()
@@ -166,7 +200,7 @@ def print_plan(document: PlanDocument) -> None:
             console.print()
             console.print(Text(title, style="bold"))
             for line in lines:
-                console.print(Text(f"  · {line}"), soft_wrap=False)
+                console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
 
 
 def markdown(document: PlanDocument) -> str:
@@ -182,6 +216,6 @@ def markdown(document: PlanDocument) -> str:
 
 def markdown_table(table: Table) -> list[str]:
     def row(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
 
     return [row(table.headers), row(tuple("---" for _ in table.headers)), *(row(cells) for cells in table.rows)]

@@ -70,7 +70,8 @@ class Setup:
         peak = self.peak[0] if self.peak else np.nan
         link = self.device.number("link_bandwidth") or 16e9
         latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
-        return Rates(peak, bandwidth, 0.75 * link, latency)
+        vector = self.device.number("peak_fp32") or 0.0
+        return Rates(peak, bandwidth, min(vector, peak), 0.75 * link, latency)
 
 
 @dataclass(frozen=True, slots=True)

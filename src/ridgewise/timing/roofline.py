@@ -17,15 +17,21 @@ from ridgewise.units import BytesPerSecond, Count, FlopPerSecond, Num, Seconds
 from ridgewise.work import Work
 
 
+#: Share of the vector peak that matrix–vector kernels reach while unpacking weights.
+VECTOR_SHARE = 0.4
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What the device offers: peak matrix rate in the precision used, and memory bandwidth.
 
-    link          bandwidth between devices per direction, and the latency of one small all-reduce
+    vector   peak of the vector units, which do the products of few rows; 0: not known
+    link     bandwidth between devices per direction, and the latency of one small all-reduce
     """
 
     peak: FlopPerSecond
     bandwidth: BytesPerSecond
+    vector: FlopPerSecond = 0.0
     link: BytesPerSecond = np.inf
     link_latency: Seconds = 0.0
 
@@ -54,12 +60,18 @@ def compute_share(rows: Num, eff: Efficiency) -> Num:
     return eff.compute * rows / (rows + eff.half_rows)
 
 
+def compute_rate(rows: Num, rates: Rates, eff: Efficiency) -> FlopPerSecond:
+    """The better of the matrix units, which want many rows, and the vector units, which do not care."""
+    return np.maximum(rates.peak * compute_share(rows, eff), VECTOR_SHARE * rates.vector)
+
+
 def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]:
     """Each operator against both roofs."""
     found = []
     for operator, part in work.items():
-        share = eff.attention if operator.startswith("attention") else compute_share(part.rows, eff)
-        computing = part.flops / (rates.peak * np.maximum(share, 1e-9))
+        scores = operator.startswith("attention")
+        reached = rates.peak * eff.attention if scores else compute_rate(part.rows, rates, eff)
+        computing = part.flops / reached
         moving = (part.weights / eff.weight_read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
         found.append(Term(operator, part, computing, moving))
     return found

@@ -12,6 +12,7 @@ from ridgewise.units.format import (
     share,
     size,
     span,
+    whole,
 )
 from ridgewise.units.kinds import (
     Bytes,
@@ -56,4 +57,5 @@ __all__ = [
     "share",
     "size",
     "span",
+    "whole",
 ]

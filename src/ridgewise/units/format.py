@@ -34,6 +34,11 @@ def size(value: float) -> str:
     raise AssertionError("unreachable: the last step is 1")
 
 
+def whole(value: float) -> str:
+    """A countable number in full: 1,024."""
+    return f"{value:,.0f}"
+
+
 def rate(value: float, unit: str) -> str:
     """A rate in decimal units: 3.35 TB/s, 989 TFLOP/s."""
     return _scaled(value, unit)

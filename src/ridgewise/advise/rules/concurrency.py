@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.units import digits
+from ridgewise.units import digits, whole
 from ridgewise.workloads import Service
 
 
@@ -32,7 +32,7 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         "concurrency",
         "warning" if question.named else "note",
         f"{len(broken)} candidate{'s' if len(broken) > 1 else ''} would do for one user and fail at "
-        f"{digits(work.users)} users ({digits(worst.speed.concurrency)} requests in flight), "
+        f"{whole(work.users)} users ({digits(worst.speed.concurrency)} requests in flight), "
         f"{worst.name} for one: {worst.shortfalls[0]}",
         "size for requests in flight, not for one user's speed",
     )

@@ -12,6 +12,10 @@ from ridgewise.workloads import Service, SingleUser
 
 #: A purchase this many times dearer than the pick is overkill when both are fast enough.
 FACTOR = 2.0
+#: Requests in flight above which a server-class GPU is no mistake.
+DEPARTMENT = 16.0
+#: Unless the user named it, only a part people still buy is worth warning about (first release date).
+RECENT = "2022"
 
 
 def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
@@ -22,12 +26,16 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
     if not feasible:
         return
     pick = feasible[0]
+    if pick.speed is None or pick.speed.concurrency > DEPARTMENT:
+        return
     priced = pick.cost.buy
     for option in feasible[1:]:
         buy = option.cost.buy
         if option.device.kind != "gpu-datacenter" or pick.device.kind == "gpu-datacenter":
             continue
         if priced is None or buy is None or buy < FACTOR * priced:
+            continue
+        if not question.named and (option.device.released or "0") < RECENT:
             continue
         assert pick.speed is not None and option.speed is not None
         yield Finding(

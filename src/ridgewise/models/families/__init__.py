@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ridgewise.models.families import deepseek, encoders, gemma, gpt, hybrid, llama, multimodal
+from ridgewise.models.families import deepseek, diffusion, encoders, gemma, gpt, hybrid, llama, multimodal
 from ridgewise.models.families.base import Builder
 
 FAMILIES: dict[str, Builder] = {
@@ -13,6 +13,7 @@ FAMILIES: dict[str, Builder] = {
     **hybrid.FAMILIES,
     **encoders.FAMILIES,
     **multimodal.FAMILIES,
+    **diffusion.FAMILIES,
 }
 
 __all__ = ["FAMILIES", "Builder"]

@@ -29,6 +29,7 @@ from ridgewise.models.parts import (
     mamba2,
     mlp,
     moe,
+    remembered,
     short_conv,
 )
 
@@ -44,10 +45,10 @@ def _kinds(f: Fields, n: int) -> list[bool]:
     return [(i + 1) % every != 0 for i in range(n)]
 
 
-def _state(f: Fields, mixer: Mixer) -> Mixer:
-    """The mixer with its state in the precision the configuration names; 32 bits where it names none."""
+def _bits(f: Fields) -> int:
+    """The precision of the recurrent state the configuration names; 32 bits where it names none."""
     stated = f.text("mamba_ssm_dtype") or f.text("mamba_ssm_cache_dtype")
-    return replace(mixer, state_bits=16 if stated in ("bfloat16", "float16") else 32)
+    return 16 if stated in ("bfloat16", "float16") else 32
 
 
 # Qwen3-Next, Qwen3.5
@@ -60,10 +61,10 @@ def qwen_next(f: Fields, name: str) -> Architecture:
     """
     n, h = f.layers, f.hidden
     rule = Rule(qk_norm="head", shared_gate=True)
-    linear = _state(f, delta_net(
+    linear = delta_net(
         h, f.int("linear_num_key_heads"), f.int("linear_num_value_heads"), f.int("linear_key_head_dim"),
-        f.int("linear_value_head_dim"), f.int("linear_conv_kernel_dim"),
-    ))  # fmt: skip
+        f.int("linear_value_head_dim"), f.int("linear_conv_kernel_dim"), bits=_bits(f),
+    )  # fmt: skip
     full = _qwen_attention(f, rule)
     feeds = feed_layers(f, rule)
     layers = [(linear if is_linear else full, feeds[i], 2 * h) for i, is_linear in enumerate(_kinds(f, n))]
@@ -243,8 +244,8 @@ def zamba(f: Fields, name: str) -> Architecture:
         "in": h * 2 * inner, "conv": inner * f.int("mamba_d_conv"), "out": inner * h,
         "ssm": heads * ((rank + 2 * states) * per_head + per_head * rank + per_head * states),
     }  # fmt: skip
-    recurrent = Mixer("ssm", heads=heads, weights=weights, small=3 * inner,
-                      state=inner * (states + f.int("mamba_d_conv") - 1))  # fmt: skip
+    state = remembered(inner * states, inner * f.int("mamba_d_conv"))
+    recurrent = Mixer("ssm", heads=heads, weights=weights, small=3 * inner, **state)
     dim, wide = f.int("attention_head_dim"), f.int("attention_hidden_size")
     shared = _shared_attention(f, wide, dim)
     feed = mlp(h, f.inner, small=wide + h)
@@ -382,11 +383,11 @@ def _nemotron_part(f: Fields, kind: str) -> tuple[Mixer, Feed]:
     bias = f.flag("mlp_bias")
     match kind:
         case "mamba" | "linear_attention":
-            return _state(f, mamba2(
+            return mamba2(
                 h, f.int("mamba_num_heads"), f.int("mamba_head_dim"), f.int("n_groups"), f.int("ssm_state_size"),
                 f.int("conv_kernel"), conv_bias=f.flag("use_conv_bias", default=True),
-                bias=f.flag("mamba_proj_bias"),
-            )), NO_FEED  # fmt: skip
+                bias=f.flag("mamba_proj_bias"), bits=_bits(f),
+            ), NO_FEED  # fmt: skip
         case "attention" | "full_attention":
             return grouped(f, Rule(), "full", None), NO_FEED
         case "mlp":

@@ -96,7 +96,7 @@ def inkling_text(f: Fields, name: str) -> Architecture:
         extent = window or f.int("rel_extent")
         built = attention(h, heads, kv, dim, kind="sliding" if local else "full", window=window, small=2 * dim)
         weights = {**built.weights, "r": h * heads * rel, "conv": 2 * kv * dim * kernel, "rel": rel * extent}
-        return replace(built, weights=weights, state=(2 * kv * dim + 2 * h) * (kernel - 1), state_bits=16)
+        return replace(built, weights=weights, state=(2 * kv * dim + 2 * h) * kernel, state_bits=16)
 
     built = {kind: mixer(kind == "hybrid_sliding") for kind in set(kinds)}
     feed = moe(

@@ -1,0 +1,284 @@
+"""Image and video models (diffusers pipelines): the denoiser as the main model, text encoders apart.
+
+Elements are exact for the denoiser. Its layers run over image or video tokens, several tens of times per
+result; resolution and steps belong to the workload, not here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ridgewise.models.architecture import Architecture, Feed, Mixer
+from ridgewise.models.families.base import Builder
+from ridgewise.models.fields import Fields
+from ridgewise.models.parts import NO_FEED, Layer, attention, merged, mlp
+
+SINUSOID = 256
+
+
+def _linear(rows: int, columns: int, bias: bool = True) -> int:
+    return rows * columns + rows * bias
+
+
+def _embedder(h: int, columns: int, bias: bool = True) -> int:
+    """Two projections: of a sinusoid or a pooled text, to the width of the model."""
+    return _linear(h, columns, bias) + _linear(h, h, bias)
+
+
+def _denoiser(
+    f: Fields, name: str, h: int, layers: list[Layer], *, embedding: int, head: int, small: int = 0
+) -> Architecture:
+    f.assume("The denoiser alone is the main model; the autoencoder is not counted, text encoders where stated.")
+    arch = Architecture(
+        name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=merged(layers), embedding=embedding,
+        head=head, small=small, causal=False,
+    )  # fmt: skip
+    return replace(arch, extra=_text_encoders(f))
+
+
+def _text_encoders(f: Fields) -> dict[str, int]:
+    """Text encoders by their stored bytes, where the pipeline states them (16-bit weights)."""
+    if not f.has("_component_bytes"):
+        return {}
+    parts = f.sub("_component_bytes")
+    total = sum(parts.int(key, most=10**13) // 2 for key in parts.data if key.startswith("text_encoder"))
+    return {"text_encoder": total} if total else {}
+
+
+def _shape(t: Fields) -> tuple[int, int, int]:
+    heads, dim = t.int("num_attention_heads", most=1000), t.int("attention_head_dim", most=10_000)
+    return heads * dim, heads, dim
+
+
+def _joint(h: int, heads: int, dim: int, inner: int, *, bias: bool, gated: bool, modulation: int) -> Layer:
+    """A double-stream block: image and text have their own projections, and attend together."""
+    image = attention(h, heads, heads, dim, qkv_bias=bias, o_bias=bias, small=2 * dim)
+    weights = {**image.weights, **{f"text_{role}": n for role, n in image.weights.items()}}
+    if modulation:
+        weights["modulation"] = modulation * h * h
+    mixer = replace(image, weights=weights, small=2 * image.small + modulation * h)
+    one = mlp(h, inner, gated=gated, bias=bias)
+    feed = Feed(
+        "dense", weights={**one.weights, **{f"text_{role}": n for role, n in one.weights.items()}},
+        small=2 * one.small,
+    )  # fmt: skip
+    return mixer, feed, 0
+
+
+def _single(h: int, heads: int, dim: int, inner: int, *, bias: bool, gated: bool, modulation: int) -> Layer:
+    """A single-stream block: attention and feed-forward side by side, one projection out."""
+    mixer = attention(h, heads, heads, dim, qkv_bias=bias, o_bias=False, small=2 * dim + modulation * h)
+    weights = {**mixer.weights, "modulation": modulation * h * h} if modulation else dict(mixer.weights)
+    feed = mlp(h, inner, gated=gated)
+    return replace(mixer, weights=weights), replace(feed, small=(inner * (1 + gated) + h) * bias), 0
+
+
+def flux(f: Fields, name: str) -> Architecture:
+    """FLUX.1: 19 double-stream and 38 single-stream blocks."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    double = _joint(h, heads, dim, 4 * h, bias=True, gated=False, modulation=12)
+    single = _single(h, heads, dim, 4 * h, bias=True, gated=False, modulation=3)
+    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
+    times = 1 + t.flag("guidance_embeds")
+    ends = times * _embedder(h, SINUSOID) + _embedder(h, t.int("pooled_projection_dim"))
+    ends += _linear(h, t.int("joint_attention_dim")) + _linear(h, t.int("in_channels"))
+    out = t.int("out_channels", default=t.int("in_channels")) * t.int("patch_size", default=1) ** 2
+    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
+
+
+def flux2(f: Fields, name: str) -> Architecture:
+    """FLUX.2: gated feed-forwards, no biases, modulation shared by all blocks."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    inner = int(h * t.number("mlp_ratio", 3.0))
+    double = _joint(h, heads, dim, inner, bias=False, gated=True, modulation=0)
+    single = _single(h, heads, dim, inner, bias=False, gated=True, modulation=0)
+    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
+    times = 1 + t.flag("guidance_embeds", default=True)
+    ends = times * _embedder(h, t.int("timestep_guidance_channels", default=SINUSOID), False) + 15 * h * h
+    ends += h * (t.int("in_channels") + t.int("joint_attention_dim"))
+    out = t.int("out_channels", default=t.int("in_channels")) * t.int("patch_size", default=1) ** 2
+    return _denoiser(f, name, h, layers, embedding=ends, head=2 * h * h + out * h)
+
+
+def hunyuan_video(f: Fields, name: str) -> Architecture:
+    """HunyuanVideo: FLUX-like blocks after a refiner of the text tokens."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    inner = int(h * t.number("mlp_ratio", 4.0))
+    double = _joint(h, heads, dim, inner, bias=True, gated=False, modulation=12)
+    single = _single(h, heads, dim, inner, bias=True, gated=False, modulation=3)
+    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
+    text, volume = t.int("text_embed_dim"), t.int("patch_size") ** 2 * t.int("patch_size_t", default=1)
+    refiner = attention(h, heads, heads, dim, qkv_bias=True, o_bias=True).parameters
+    refiner += mlp(h, inner, gated=False, bias=True).parameters + 4 * h + _linear(2 * h, h)
+    ends = _linear(h, t.int("in_channels") * volume) + _embedder(h, SINUSOID) + _embedder(h, text) + _linear(h, text)
+    ends += t.int("num_refiner_layers", default=2) * refiner
+    ends += (1 + t.flag("guidance_embeds")) * _embedder(h, SINUSOID) + _embedder(h, t.int("pooled_projection_dim"))
+    head = _linear(2 * h, h) + _linear(t.int("out_channels") * volume, h)
+    return _denoiser(f, name, h, layers, embedding=ends, head=head)
+
+
+def qwen_image(f: Fields, name: str) -> Architecture:
+    """Qwen-Image: double-stream blocks throughout."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    text = t.int("joint_attention_dim")
+    double = _joint(h, heads, dim, 4 * h, bias=True, gated=False, modulation=12)
+    ends = _embedder(h, SINUSOID) + text + _linear(h, t.int("in_channels")) + _linear(h, text)
+    out = t.int("out_channels") * t.int("patch_size") ** 2
+    layers = [double] * t.int("num_layers", most=1000)
+    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
+
+
+def wan(f: Fields, name: str) -> Architecture:
+    """Wan 2.1: self-attention over video tokens, cross-attention to the text, norms over all heads."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    own = attention(h, heads, heads, dim, qkv_bias=True, o_bias=True, small=2 * h)
+    weights = {**own.weights, **{f"cross_{role}": n for role, n in own.weights.items()}}
+    mixer = replace(own, weights=weights, small=2 * own.small)
+    feed = mlp(h, t.int("ffn_dim"), gated=False, bias=True)
+    norms = 6 * h + 2 * h * t.flag("cross_attn_norm", default=True)
+    sides = [int(side) for side in t.items("patch_size", int)] or [1, 2, 2]
+    volume = 1
+    for side in sides:
+        volume *= side
+    ends = _linear(h, t.int("in_channels") * volume) + _embedder(h, t.int("freq_dim", default=SINUSOID))
+    ends += _linear(6 * h, h) + _embedder(h, t.int("text_dim"))
+    head = _linear(t.int("out_channels") * volume, h)
+    layers = [(mixer, feed, norms)] * t.int("num_layers", most=1000)
+    return _denoiser(f, name, h, layers, embedding=ends, head=head, small=2 * h)
+
+
+def z_image(f: Fields, name: str) -> Architecture:
+    """Z-Image: single-stream blocks; image and text pass through refiners first."""
+    t = f.sub("transformer")
+    h, heads = t.int("dim", most=10**6), t.int("n_heads", most=10**4)
+    dim, inner, narrow = h // heads, int(h / 3 * 8), min(h, 256)
+    plain = attention(h, heads, t.int("n_kv_heads", default=heads), dim, small=2 * dim)
+    modulated = replace(plain, weights={**plain.weights, "modulation": 4 * h * narrow}, small=plain.small + 4 * h)
+    feed = mlp(h, inner)
+    refiners = t.int("n_refiner_layers", default=2, least=0, most=1000)
+    layers: list[Layer] = [(modulated, feed, 4 * h)] * refiners + [(plain, feed, 4 * h)] * refiners
+    layers += [(modulated, feed, 4 * h)] * t.int("n_layers", most=1000)
+    patch = t.int("in_channels") * 4
+    text = t.int("cap_feat_dim")
+    time = _linear(1024, SINUSOID) + _linear(narrow, 1024)
+    ends = 2 * h + _linear(h, patch) + time + text + _linear(h, text)
+    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(patch, h) + _linear(h, narrow))
+
+
+# U-Nets (Stable Diffusion)
+
+
+def _resnet(inside: int, outside: int, time: int) -> Layer:
+    """Two 3×3 convolutions with group norms and a time projection (Ho 2020)."""
+    conv = 9 * inside * outside + 9 * outside * outside + inside * outside * (inside != outside)
+    weights = {"conv": conv, "time": time * outside}
+    small = 2 * inside + 5 * outside + outside * (inside != outside)
+    return Mixer("conv", weights=weights, small=small), NO_FEED, 0
+
+
+def _transformer(channels: int, depth: int, heads: int, text: int) -> list[Layer]:
+    """Self-attention, cross-attention to the text, gated feed-forward; projections in and out once."""
+    own = attention(channels, heads, heads, channels // heads, o_bias=True)
+    cross = {"cross_q": channels**2, "cross_k": text * channels, "cross_v": text * channels, "cross_o": channels**2}
+    mixer = replace(own, weights={**own.weights, **cross}, small=own.small + channels)
+    feed = mlp(channels, 4 * channels, bias=True)
+    around = Mixer("conv", weights={"conv": 2 * channels**2}, small=4 * channels)
+    return [(around, NO_FEED, 0), *[(mixer, feed, 6 * channels)] * depth]
+
+
+def _resample(channels: int) -> Layer:
+    return Mixer("conv", weights={"conv": 9 * channels**2}, small=channels), NO_FEED, 0
+
+
+def unet(f: Fields, name: str) -> Architecture:
+    """Stable Diffusion 1, 2, XL: a convolutional U-Net with transformers at some levels (2112.10752)."""
+    u = f.sub("unet")
+    channels = [int(c) for c in u.items("block_out_channels", int)]
+    if not 1 <= len(channels) <= 8 or any(not 1 <= c <= 10**5 for c in channels):
+        raise u.refuse("is not a list of one to eight channel counts", "block_out_channels")
+    depths, heads = _depths(u, len(channels)), _unet_heads(u, len(channels))
+    each, text, time = u.int("layers_per_block", most=100), u.int("cross_attention_dim"), 4 * channels[0]
+    parts = (channels, depths, heads, each, text, time)
+    layers = _down(*parts) + _middle(*parts) + _up(*parts)
+    first = 9 * u.int("in_channels") * channels[0] + channels[0]
+    ends = first + _linear(time, channels[0]) + _linear(time, time)
+    if f.text("_class_name") == "StableDiffusionXLPipeline":
+        pooled = u.int("projection_class_embeddings_input_dim", default=2816)
+        ends += _linear(time, pooled) + _linear(time, time)
+    out = u.int("out_channels")
+    return _denoiser(f, name, channels[-1], layers, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0])
+
+
+def _depths(u: Fields, levels: int) -> list[int]:
+    """Transformer layers per level; null where a level has none."""
+    value = u.data.get("transformer_layers_per_block", 1)
+    listed = value if isinstance(value, list) else [value] * levels
+    kinds = u.items("down_block_types", str)
+    if kinds:
+        listed = [d if kind.startswith("CrossAttn") else 0 for d, kind in zip(listed, kinds, strict=False)]
+    good = [d or 0 for d in listed if d is None or type(d) is int and 0 <= d <= 100]
+    if len(good) != levels:
+        raise u.refuse("does not give one depth per level", "transformer_layers_per_block")
+    return good
+
+
+def _unet_heads(u: Fields, levels: int) -> list[int]:
+    """``attention_head_dim`` holds the number of heads, by an old slip the files kept."""
+    value = u.data.get("attention_head_dim", 8)
+    listed = value if isinstance(value, list) else [value] * levels
+    if len(listed) != levels or any(type(n) is not int or not 1 <= n <= 10**4 for n in listed):
+        raise u.refuse("does not give one number of heads per level", "attention_head_dim")
+    return listed
+
+
+def _down(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Layer]:
+    layers: list[Layer] = []
+    inside = channels[0]
+    for level, outside in enumerate(channels):
+        for _ in range(each):
+            layers.append(_resnet(inside, outside, time))
+            if depths[level]:
+                layers += _transformer(outside, depths[level], heads[level], text)
+            inside = outside
+        if level < len(channels) - 1:
+            layers.append(_resample(outside))
+    return layers
+
+
+def _middle(channels: list[int], depths: list[int], heads: list[int], _each: int, text: int, time: int) -> list[Layer]:
+    last = channels[-1]
+    body = _transformer(last, depths[-1] or 1, heads[-1], text)
+    return [_resnet(last, last, time), *body, _resnet(last, last, time)]
+
+
+def _up(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Layer]:
+    layers: list[Layer] = []
+    before = channels[-1]
+    for level in reversed(range(len(channels))):
+        outside = channels[level]
+        for i in range(each + 1):
+            skip = outside if i < each else channels[max(level - 1, 0)]
+            layers.append(_resnet((before if i == 0 else outside) + skip, outside, time))
+            if depths[level]:
+                layers += _transformer(outside, depths[level], heads[level], text)
+        if level:
+            layers.append(_resample(outside))
+        before = outside
+    return layers
+
+
+FAMILIES: dict[str, Builder] = {
+    "FluxPipeline": flux,
+    "Flux2Pipeline": flux2,
+    "HunyuanVideoPipeline": hunyuan_video,
+    "QwenImagePipeline": qwen_image,
+    "WanPipeline": wan,
+    "ZImagePipeline": z_image,
+    "StableDiffusionPipeline": unet,
+    "StableDiffusionXLPipeline": unet,
+}
