@@ -61,6 +61,8 @@ def engines_for(question: Question, device: Device) -> Iterator[tuple[Engine, Ba
         backend = engines[name].backend(device)
         if backend is not None:
             yield engines[name], backend
+            if isinstance(question.workload, Service):
+                return
 
 
 def formats_for(question: Question, engine: Engine, backend: Backend, device: Device) -> list[Format]:

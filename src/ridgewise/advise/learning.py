@@ -21,12 +21,14 @@ from ridgewise.workloads import FineTuning, Pretraining
 NEVER = 3 * 31557600.0
 #: A machine bought for a run is charged for a year of its life at least [s].
 LEAST_OWNED = 12 * HOURS_PER_MONTH * 3600
+#: Cards in slots are not built into clusters larger than this.
+SLOTTED = 256
 COUNTS: dict[str, tuple[int, ...]] = {
-    "gpu-datacenter": tuple(2**n for n in range(15)),
+    "gpu-datacenter": tuple(2**n for n in range(13)),
     "gpu-workstation": (1, 2, 4),
     "gpu-consumer": (1, 2, 4),
     "unified": (1,),
-    "tpu": tuple(2**n for n in range(2, 15)),
+    "tpu": tuple(2**n for n in range(2, 13)),
     "accelerator": tuple(2**n for n in range(13)),
 }
 
@@ -112,7 +114,9 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
 def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
     """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
     for device in devices:
-        if device.kind not in COUNTS:
+        if device.kind not in #: Cards in slots are not built into clusters larger than this.
+SLOTTED = 256
+COUNTS:
             continue
         for configuration in configurations(device)[-1:]:
             options = list(_of_device(question, device, configuration))
@@ -128,6 +132,8 @@ def _missing(option: Option) -> tuple[bool, float]:
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
     for count in COUNTS.get(device.kind, ()) if not device.complete else (1,):
+        if device.slotted and count > SLOTTED:
+            return
         option = evaluate(question, device, count, configuration)
         if option is None:
             return

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
-from ridgewise.models.formats import load_formats
+from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.workloads import FineTuning, Service, SingleUser
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
@@ -45,8 +45,10 @@ UNPRICED = 1.0
 
 #: Points lost where no measurement stands behind the speed.
 UNSUPPORTED = {"measured": 0.0, "interpolated": 0.0, "transferred": 0.0, "datasheet": 0.5, "assumed": 1.0}
-#: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below.
-QUALITY = ((8.0, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
+#: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below. A
+#: service answers for many and weighs it more; a checkpoint published in few bits loses nothing.
+QUALITY = ((7.9, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
+SERVICE_QUALITY = 4.0
 #: Share of the usable memory that should stay free, and points lost when none does.
 HEADROOM, TIGHT = 0.08, 1.0
 #: Points lost when the only price is years old: the device may no longer be sold.
@@ -83,20 +85,28 @@ def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     cost = total_cost(option)
     points = weights.speed * speed
     points -= weights.cost * math.log2(1.0 + (cost or dearest) / change) + (0.0 if cost else UNPRICED)
-    points -= UNSUPPORTED[option.tier] + caveats(option)
+    points -= UNSUPPORTED[option.tier] + caveats(question, option)
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
     return points - 2.0 * len(option.shortfalls)
 
 
-def caveats(option: Option) -> float:
+def caveats(question: Question, option: Option) -> float:
     """Points lost for what no number above shows: coarse weights, no head-room, a price of the past."""
     points = 0.0
     if option.run is None:
-        bits = load_formats()[option.format]
-        expert = bits.roles.get("expert", bits.default)
-        points += next(loss for least, loss in QUALITY if min(bits.default, expert) >= least)
+        points += quality_loss(question, load_formats()[option.format])
         points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
     return points + (OLD_PRICE if option.cost.stale else 0.0)
+
+
+def quality_loss(question: Question, fmt: Format) -> float:
+    """Points lost by storing the weights more coarsely than they were published."""
+    bits = min(fmt.default, fmt.roles.get("expert", fmt.default))
+    native = native_format(question.arch)
+    if bits >= min(native.default, native.roles.get("expert", native.default)):
+        return 0.0
+    loss = next(lost for least, lost in QUALITY if bits >= least)
+    return loss * (SERVICE_QUALITY if isinstance(question.workload, Service) else 1.0)
 
 
 def _felt(question: Question, option: Option) -> float:

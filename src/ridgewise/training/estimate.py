@@ -33,6 +33,8 @@ RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
 RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.05, "full": 1.0}
 
 
+#: Cards in slots share the network cards of an ordinary server: about 100 Gbit/s each [B/s].
+SLOT_NETWORK = 12.5e9
 #: QLoRA unpacks its weights once per pass: measured 2.5 times the time at 256 tokens, 1.05 at 8,192.
 QLORA_UNPACK = 384.0
 
@@ -158,7 +160,8 @@ def step_seconds(
     messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0
     tensor = messages / (0.75 * link)
     trained = arch.parameters_total if method == "full" else arch.parameters_total * 0.01
-    reach = np.where(count > per_node, eff.network, link)
+    outside = min(eff.network, SLOT_NETWORK) if device.slotted else eff.network
+    reach = np.where(count > per_node, outside, link)
     moved = 2.0 * 3.0 * (shards - 1) / shards * trained / (tp * pp)
     gather = moved / reach
     per_micro = compute + tensor

@@ -153,7 +153,7 @@ WRAPPERS: dict[str, tuple[str, Tower]] = {
     "qwen3_5_moe": ("qwen3_5_moe_text", towers.qwen_vl),
     "gemma3": ("gemma3_text", towers.gemma3),
     "gemma4": ("gemma4_text", towers.gemma4),
-    "gemma4_unified": ("gemma4_text", towers.gemma4),
+    "gemma4_unified": ("gemma4_text", towers.gemma4_unified),
     "lfm2_vl": ("lfm2", towers.lfm2_vl),
     "llava": ("llama", towers.llava),
     "mistral3": ("mistral", towers.pixtral),

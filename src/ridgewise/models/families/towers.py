@@ -224,14 +224,46 @@ def muse(f: Fields, out: int) -> dict[str, int]:
 
 
 def gemma4(f: Fields, out: int) -> dict[str, int]:
-    """Gemma 4: two-axis position table, four norms, head norms, gated, one projection."""
-    v = f.sub("vision_config")
-    h, layers, heads, area = _sizes(v)
-    dim = v.int("head_dim", default=h // heads)
-    body = layers * block(
-        h, heads, dim, _inner(v), bias=False, o_bias=False, gated=True, mlp_bias=False, small=2 * dim
-    )
-    return {"vision": 2 * v.int("position_embedding_size") * h + h * 3 * area + body + h * out}
+    """Gemma 4: two-axis position table, four norms, head norms, gated, one projection; a conformer for audio."""
+    found = {}
+    if f.has("vision_config"):
+        v = f.sub("vision_config")
+        h, layers, heads, area = _sizes(v)
+        dim = v.int("head_dim", default=h // heads)
+        body = layers * block(
+            h, heads, dim, _inner(v), bias=False, o_bias=False, gated=True, mlp_bias=False, small=2 * dim
+        )
+        found["vision"] = 2 * v.int("position_embedding_size", default=10240) * h + h * 3 * area + body + h * out
+    if f.has("audio_config"):
+        found["audio"] = _conformer(f.sub("audio_config"), out)
+    return found
+
+
+def _conformer(a: Fields, out: int) -> int:
+    """Gemma 4 audio encoder: two convolutions, then conformer layers (2005.08100)."""
+    h, layers = a.int("hidden_size", default=1024), a.int("num_hidden_layers", default=12, most=1000)
+    first, second = (a.items("subsampling_conv_channels", int, 2) or [128, 32])[:2]
+    stem = 10 * first + 9 * first * second + second + h * h
+    feed = 8 * h * h + 2 * h
+    attn = 5 * h * h + h // a.int("num_attention_heads", default=8)
+    conv = 3 * h * h + h * a.int("conv_kernel_size", default=5) + 2 * h
+    last = a.int("output_proj_dims", default=1536)
+    return stem + layers * (2 * feed + attn + conv + 3 * h) + _linear(last, h) + last * out
+
+
+def gemma4_unified(f: Fields, out: int) -> dict[str, int]:
+    """Gemma 4 unified: no towers; patches and audio frames are embedded by one projection each."""
+    found = {}
+    if f.has("vision_config"):
+        v = f.sub("vision_config")
+        wide = v.int("mm_embed_dim", default=out)
+        patch = 3 * (v.int("patch_size", default=16) * v.int("pooling_kernel_size", default=3)) ** 2
+        positions = 2 * v.int("mm_posemb_size", default=1120) * wide
+        last = v.int("output_proj_dims", default=wide) * out
+        found["vision"] = positions + 2 * patch + _linear(wide, patch) + 4 * wide + last
+    if f.has("audio_config"):
+        found["audio"] = f.sub("audio_config").int("audio_embed_dim", default=640) * out
+    return found
 
 
 def _whisper_encoder(a: Fields) -> int:
