@@ -114,9 +114,7 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
 def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
     """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
     for device in devices:
-        if device.kind not in #: Cards in slots are not built into clusters larger than this.
-SLOTTED = 256
-COUNTS:
+        if device.kind not in COUNTS:
             continue
         for configuration in configurations(device)[-1:]:
             options = list(_of_device(question, device, configuration))
