@@ -272,8 +272,8 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         output_tokens=output,
         batch=batch,
         phases=(
-            _phase("prefill", setup, prefill(prompt), fit.prefill_spread),
-            _phase("decode", setup, decode(context, batch), fit.decode_spread),
+            _phase("prefill", setup, prefill(prompt), setup.spreads[1]),
+            _phase("decode", setup, decode(context, batch), setup.spreads[0]),
         ),
         ridge_point_flop_per_byte=peak[0] / setup.device.bandwidth if peak and setup.device.bandwidth else None,
         peak_flop_per_s=peak[0] if peak else None,
@@ -294,7 +294,7 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
 
 def _input(device: Device, figure: Figure) -> Input:
     return Input(
-        f"{device.id}.{figure.key}", figure.number, figure.unit, figure.kind, figure.sources, figure.as_of, figure.note
+        figure.key, figure.number, figure.unit, figure.kind, figure.sources, figure.as_of, figure.note
     )
 
 

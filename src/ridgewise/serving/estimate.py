@@ -30,6 +30,8 @@ from ridgewise.workloads import Service, SingleUser
 
 #: Spread assumed where no measurement backs a class of devices.
 UNMEASURED = 2.0
+#: Factor on the spread when coefficients fitted on one device alone are carried to another.
+LONE_DEVICE = 1.4
 #: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
 #: engines use faster custom kernels, a part of which hides in ``layer_overhead``.
 LINK_LATENCY = {"fast": 8e-6, "pcie": 20e-6}
@@ -53,6 +55,14 @@ class Setup:
         fitted = _fitted(self.engine.id, self.backend.id, self.device)
         object.__setattr__(self, "fitted", fitted)
         object.__setattr__(self, "tier", _tier(fitted, self.device))
+
+    @property
+    def spreads(self) -> tuple[float, float]:
+        """Spreads of decode and prefill: wider where the evidence is another, single device."""
+        fit = self.fitted
+        alone = self.tier == "transferred" and len(fit.devices) == 1
+        factor = LONE_DEVICE if alone else 1.0
+        return fit.decode_spread * factor, fit.prefill_spread * factor
 
     @property
     def count(self) -> int:
@@ -176,10 +186,9 @@ def _speed(
 ) -> Speed:
     bound, intensity = _bound(setup, load)
     prefill_bound, _ = _bound(setup, prefill(prompt))
-    fit = setup.fitted
     return Speed(
         _finite(ttft), tpot, total, concurrency, bound, prefill_bound, intensity,
-        fit.decode_spread, fit.prefill_spread, setup.tier, fit.key,
+        *setup.spreads, setup.tier, setup.fitted.key,
     )  # fmt: skip
 
 
