@@ -20,9 +20,7 @@ from ridgewise.hardware.offers import choose_purchase, memory_prices, price_rows
 GIB = 2.0**30
 
 
-def row(
-    low: float, high: float | None = None, terms: str = "street", as_of: str = "2026-01", **more: object
-) -> Offer:
+def row(low: float, high: float | None = None, terms: str = "street", as_of: str = "2026-01", **more: object) -> Offer:
     """A purchase offer made by hand."""
     fields: dict[str, object] = {"currency": "USD", "sources": ("x",), **more}
     return Offer("card", "purchase", low, high or low, as_of=as_of, terms=terms, **fields)  # type: ignore[arg-type]

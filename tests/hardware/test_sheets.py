@@ -59,9 +59,7 @@ def test_every_sheet_validates_against_the_published_schema() -> None:
         errors = list(validator.iter_errors(tomllib.loads(path.read_text(encoding="utf-8"))))
         assert not errors, f"{path.name}: {errors[0].message}"
     assert list(validator.iter_errors({"id": "x", "name": "x", "kind": "gpu"}))
-    assert list(
-        validator.iter_errors({"id": "x", "name": "x", "kind": "cpu", "figures": {"bandwith": "1 GB/s"}})
-    )
+    assert list(validator.iter_errors({"id": "x", "name": "x", "kind": "cpu", "figures": {"bandwith": "1 GB/s"}}))
 
 
 def test_sources_are_all_listed_and_none_is_idle() -> None:

@@ -293,9 +293,7 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
 
 
 def _input(device: Device, figure: Figure) -> Input:
-    return Input(
-        figure.key, figure.number, figure.unit, figure.kind, figure.sources, figure.as_of, figure.note
-    )
+    return Input(figure.key, figure.number, figure.unit, figure.kind, figure.sources, figure.as_of, figure.note)
 
 
 def _phase(name: str, setup: Setup, step: Step, spread: float) -> Phase:

@@ -35,6 +35,8 @@ LADDERS = {
 READING_SPEED = 6.0
 #: Time to first token a service is held to when no limit is given [s].
 PATIENCE = 10.0
+#: Pipeline stages beyond which the bubbles and hops are not modelled.
+MOST_STAGES = 4
 COUNTS: dict[str, tuple[int, ...]] = {
     "gpu-datacenter": (1, 2, 4, 8, 16, 32, 64),
     "gpu-workstation": (1, 2, 4),
@@ -87,14 +89,17 @@ def formats_for(question: Question, engine: Engine, backend: Backend, device: De
     ]
 
 
-def layouts(engine: Engine, backend: Backend, count: int) -> Iterator[tuple[int, int, int]]:
-    """(tp, pp, replicas) that use ``count`` devices."""
+def layouts(engine: Engine, backend: Backend, count: int, per_node: int) -> Iterator[tuple[int, int, int]]:
+    """(tp, pp, replicas) that use ``count`` devices: tensor parallelism stays inside a node, pipeline stages
+    join nodes, replicas share the load."""
     if engine.split == "tensor":
-        per_replica = [d for d in (1, 2, 4, 8, 16) if count % d == 0 and d <= backend.max_devices]
-        for tp in per_replica:
-            yield tp, 1, count // tp
-        if count > 16 and count % 16 == 0 and backend.max_devices >= 16:
-            yield 16, 1, count // 16
+        most = min(per_node, backend.max_devices)
+        for tp in (1, 2, 4, 8, 16):
+            if tp <= most and count % tp == 0:
+                yield tp, 1, count // tp
+        stages = count // most
+        if stages > 1 and count % most == 0 and stages <= MOST_STAGES:
+            yield most, stages, 1
     elif engine.split == "layer" and count <= backend.max_devices:
         yield 1, count, 1
     elif count == 1:
@@ -192,8 +197,7 @@ def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -
         yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)
     if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
         yield (
-            f"concurrency: {digits(speed.concurrency)} requests in flight, "
-            f"memory holds {digits(option.batch_limit)}"
+            f"concurrency: {digits(speed.concurrency)} requests in flight, memory holds {digits(option.batch_limit)}"
         )
 
 
@@ -255,7 +259,7 @@ def _layouts_of(
     """Every layout of ``count`` devices in the widest format that does the job."""
     for fmt in formats_for(question, engine, backend, device):
         options = []
-        for tp, pp, replicas in layouts(engine, backend, count):
+        for tp, pp, replicas in layouts(engine, backend, count, Machine(device, 1).per_node):
             if replicas > 1 and not isinstance(question.workload, Service):
                 continue
             if any(group.mixer.heads % tp for group in question.arch.groups):

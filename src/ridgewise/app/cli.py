@@ -59,17 +59,13 @@ def plan(
     goal: Annotated[
         str | None, typer.Option(help="infer, train, finetune, lora or qlora", rich_help_panel=GOAL)
     ] = None,
-    priority: Annotated[
-        str | None, typer.Option(help="speed, cost, energy or balanced", rich_help_panel=GOAL)
-    ] = None,
+    priority: Annotated[str | None, typer.Option(help="speed, cost, energy or balanced", rich_help_panel=GOAL)] = None,
     users: Annotated[
         str | None, typer.Option(help="people with access; 1 is a single user", rich_help_panel=LOAD)
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="prompt tokens of a request", rich_help_panel=LOAD)] = None,
     output: Annotated[str | None, typer.Option(help="output tokens of a request", rich_help_panel=LOAD)] = None,
-    context: Annotated[
-        str | None, typer.Option(help="longest context memory must hold", rich_help_panel=LOAD)
-    ] = None,
+    context: Annotated[str | None, typer.Option(help="longest context memory must hold", rich_help_panel=LOAD)] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="requests in flight, instead of --active and --think", rich_help_panel=LOAD)
     ] = None,
@@ -95,15 +91,11 @@ def plan(
     deadline: Annotated[
         str | None, typer.Option(help="training must end within: 30d, 12h", rich_help_panel=TRAIN)
     ] = None,
-    budget: Annotated[
-        str | None, typer.Option(help="most to spend on buying [USD]", rich_help_panel=LIMITS)
-    ] = None,
+    budget: Annotated[str | None, typer.Option(help="most to spend on buying [USD]", rich_help_panel=LIMITS)] = None,
     max_power: Annotated[
         str | None, typer.Option(help="most to draw at the wall: 600W", rich_help_panel=LIMITS)
     ] = None,
-    tariff: Annotated[
-        str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)
-    ] = None,
+    tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
     price: Annotated[
         list[str] | None, typer.Option(help="your own price: 'RTX 4090=1500'", rich_help_panel=LIMITS)
     ] = None,
@@ -111,9 +103,7 @@ def plan(
         list[str] | None,
         typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
     ] = None,
-    quant: Annotated[
-        str | None, typer.Option(help="weight format: q4_k_m, fp8, bf16 …", rich_help_panel=WHAT)
-    ] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format: q4_k_m, fp8, bf16 …", rich_help_panel=WHAT)] = None,
     engine: Annotated[
         str | None, typer.Option(help="inference engine: llama.cpp, vllm …", rich_help_panel=WHAT)
     ] = None,
@@ -121,9 +111,7 @@ def plan(
     file: Annotated[
         Path | None, typer.Option("--file", "-f", help="plan file (TOML); flags override it", rich_help_panel=OUT)
     ] = None,
-    save: Annotated[
-        Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)
-    ] = None,
+    save: Annotated[Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)] = None,
     json: Json = False,
     markdown: Markdown = False,
 ) -> int:
@@ -157,9 +145,7 @@ def fit(
     """Does it fit? A waterfall of memory per device, and the smallest change that makes it fit."""
     from ridgewise.app import inspecting
 
-    return inspecting.fit(
-        model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, json=json
-    )
+    return inspecting.fit(model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, json=json)
 
 
 @app.command()

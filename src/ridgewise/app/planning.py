@@ -49,9 +49,7 @@ def ask(flags: dict[str, Any]) -> dict[str, Any]:
     return {**asked, "priority": longterm}
 
 
-def run(
-    flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json: bool, markdown: bool
-) -> int:
+def run(flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json: bool, markdown: bool) -> int:
     """Answer one planning question; 0 when something is feasible, 1 when nothing is."""
     given = {name: value for name, value in flags.items() if value not in (None, [], {})}
     if json and markdown:

@@ -72,9 +72,7 @@ class CandidatesTable(_Table):
     hardware: list[str] = Field(default_factory=list, description="device names; empty: the whole catalogue")
     quant: str | None = Field(None, description="weight format")
     engine: str | None = Field(None, description="inference engine")
-    kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32)] | None = Field(
-        None, description="bits per cached value"
-    )
+    kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32)] | None = Field(None, description="bits per cached value")
 
 
 class PlanFile(_Table):

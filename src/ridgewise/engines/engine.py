@@ -73,9 +73,7 @@ def _engine(key: str, sheet: dict[str, Any], where: str) -> Engine:
             Backend(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
             for entry in sheet.pop("backends", [])
         )
-        made = Engine(
-            backends=backends, **{k: tuple(v) if isinstance(v, list) else v for k, v in sheet.items()}
-        )
+        made = Engine(backends=backends, **{k: tuple(v) if isinstance(v, list) else v for k, v in sheet.items()})
     except TypeError as error:
         raise RequestError(f"engine sheet: {error}", where) from None
     if made.id != key:

@@ -302,9 +302,7 @@ def sheet_schema() -> dict[str, Any]:
 
 def _figure_schema(unit: str, note: str) -> dict[str, Any]:
     quantity = {"type": ["string", "number"], "exclusiveMinimum": 0, "minLength": 1}
-    entries: dict[str, Any] = {
-        key: {"type": "string", "description": text} for key, text in FIGURE_KEYS.items()
-    }
+    entries: dict[str, Any] = {key: {"type": "string", "description": text} for key, text in FIGURE_KEYS.items()}
     entries["value"] = quantity
     entries["kind"]["enum"] = list(KINDS)
     entries["sources"] = {"type": "array", "items": {"type": "string"}, "description": FIGURE_KEYS["sources"]}

@@ -18,7 +18,6 @@ from ridgewise.units import Bytes, Count, Num, Tokens
 from ridgewise.work.forward import kv_shards
 from ridgewise.work.plan import Plan
 
-
 #: Parts that follow from the model's shape alone.
 EXACT = ("weights", "KV cache")
 
@@ -64,9 +63,7 @@ def weight_bytes(arch: Architecture, plan: Plan) -> Bytes:
     return (body + tables + apart + arch.small * fmt.small / 8) / (plan.tp * plan.pp)
 
 
-def cache_bytes(
-    arch: Architecture, plan: Plan, sequences: Count, context: Tokens, policy: MemoryPolicy
-) -> Bytes:
+def cache_bytes(arch: Architecture, plan: Plan, sequences: Count, context: Tokens, policy: MemoryPolicy) -> Bytes:
     """KV cache and recurrent state per device for ``sequences`` sequences of ``context`` tokens each.
 
     Per layer ``tokens held · values per token · bits / 8``; how many tokens a windowed layer holds is

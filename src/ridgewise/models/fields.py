@@ -48,7 +48,7 @@ class Fields:
             raise self.refuse(f"{_shown(value)} is not between {least} and {most}", name)
         return value
 
-    def int(self, *names: str, default: int | None = None, least: int = 1, most: int = MOST) -> int:
+    def size(self, *names: str, default: int | None = None, least: int = 1, most: int = MOST) -> int:
         """A required integer (or its default); a missing one is a RequestError naming the field."""
         value = self.optional(*names, least=least, most=most)
         if value is not None:
@@ -112,20 +112,20 @@ class Fields:
 
     @property
     def hidden(self) -> int:
-        return self.int("hidden_size", "n_embd", "d_model", "hidden_dim", "dim", most=10**7)
+        return self.size("hidden_size", "n_embd", "d_model", "hidden_dim", "dim", most=10**7)
 
     @property
     def layers(self) -> int:
-        return self.int("num_hidden_layers", "n_layer", "num_layers", "n_layers", most=MOST_LAYERS)
+        return self.size("num_hidden_layers", "n_layer", "num_layers", "n_layers", most=MOST_LAYERS)
 
     @property
     def heads(self) -> int:
-        return self.int("num_attention_heads", "n_head", "num_heads", "n_heads", most=10**6)
+        return self.size("num_attention_heads", "n_head", "num_heads", "n_heads", most=10**6)
 
     @property
     def kv_heads(self) -> int:
         heads = self.heads
-        kv = self.int("num_key_value_heads", "num_kv_heads", "n_kv_heads", default=heads, most=10**6)
+        kv = self.size("num_key_value_heads", "num_kv_heads", "n_kv_heads", default=heads, most=10**6)
         if kv > heads:
             raise self.refuse(f"{kv} key-value heads for {heads} heads", "num_key_value_heads")
         return kv
@@ -141,17 +141,17 @@ class Fields:
 
     @property
     def inner(self) -> int:
-        return self.int(
+        return self.size(
             "intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", "d_ff", "ffn_embed_dim", most=10**7
         )
 
     @property
     def vocab(self) -> int:
-        return self.int("vocab_size", "padded_vocab_size", most=10**8)
+        return self.size("vocab_size", "padded_vocab_size", most=10**8)
 
     @property
     def context(self) -> int:
-        return self.int(
+        return self.size(
             "max_position_embeddings", "n_positions", "seq_length", "max_sequence_length",
             "model_max_length", "context_length", "max_seq_len", "n_ctx", default=0, least=0, most=10**12,
         )  # fmt: skip

@@ -59,9 +59,7 @@ def native_format(arch: Architecture) -> Format:
     aliases = {"bfloat16": "bf16", "float16": "fp16", "float32": "bf16", "fp32": "bf16"}
     dtype = aliases.get(arch.dtype, arch.dtype)
     if dtype not in formats:
-        raise RequestError(
-            f"checkpoint format {arch.dtype!r} is not in the catalogue", arch.name, tuple(formats)[:4]
-        )
+        raise RequestError(f"checkpoint format {arch.dtype!r} is not in the catalogue", arch.name, tuple(formats)[:4])
     return formats[dtype]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from ridgewise.models.architecture import Feed, LayerGroup, Mixer, MixerKind
@@ -63,15 +64,13 @@ def mla(
     )  # fmt: skip
 
 
-def remembered(recurrent: int, convolved: int, bits: int = 32) -> dict[str, int]:
-    """The state of a recurrent layer: ``recurrent`` values at ``bits``, and the inputs its convolution keeps
+def remembering(mixer: Mixer, recurrent: int, convolved: int, bits: int = 32) -> Mixer:
+    """The mixer with its state: ``recurrent`` values at ``bits``, and the inputs its convolution keeps
     (channels × kernel, at 16 bits), counted in values of ``bits``."""
-    return {"state": recurrent + -(-convolved * 16 // bits), "state_bits": bits}
+    return replace(mixer, state=recurrent + -(-convolved * 16 // bits), state_bits=bits)
 
 
-def delta_net(
-    h: int, k_heads: int, v_heads: int, k_dim: int, v_dim: int, kernel: int, *, bits: int = 32
-) -> Mixer:
+def delta_net(h: int, k_heads: int, v_heads: int, k_dim: int, v_dim: int, kernel: int, *, bits: int = 32) -> Mixer:
     """Gated DeltaNet (2412.06464) as in Qwen3-Next: q k v z b a projections, one short convolution.
 
     State: a k_dim × v_dim matrix per value head.
@@ -79,10 +78,11 @@ def delta_net(
     keys, values = k_heads * k_dim, v_heads * v_dim
     channels = 2 * keys + values
     weights = {"in": h * (channels + values + 2 * v_heads), "conv": channels * kernel, "out": values * h}
-    return Mixer(
+    mixer = Mixer(
         "linear", heads=v_heads, kv_heads=k_heads, qk_dim=k_dim, v_dim=v_dim, weights=weights,
-        small=2 * v_heads + v_dim, **remembered(v_heads * k_dim * v_dim, channels * kernel, bits),
+        small=2 * v_heads + v_dim,
     )  # fmt: skip
+    return remembering(mixer, v_heads * k_dim * v_dim, channels * kernel, bits)
 
 
 def kda(h: int, heads: int, dim: int, kernel: int, *, full_decay: bool = False, full_gate: bool = False) -> Mixer:
@@ -91,13 +91,14 @@ def kda(h: int, heads: int, dim: int, kernel: int, *, full_decay: bool = False, 
     decay = h * width if full_decay else h * dim + dim * width
     gate = h * width if full_gate else h * dim + dim * width
     weights = {"in": h * (3 * width + heads) + decay + gate, "conv": 3 * width * kernel, "out": width * h}
-    return Mixer(
-        "linear", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=weights,
-        small=width + heads + dim, **remembered(heads * dim * dim, 3 * width * kernel),
-    )  # fmt: skip
+    small = width + heads + dim
+    mixer = Mixer("linear", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=weights, small=small)
+    return remembering(mixer, heads * dim * dim, 3 * width * kernel)
 
 
-def mamba1(h: int, inner: int, states: int, kernel: int, rank: int, *, bias: bool = False, norms: bool = False) -> Mixer:
+def mamba1(
+    h: int, inner: int, states: int, kernel: int, rank: int, *, bias: bool = False, norms: bool = False
+) -> Mixer:
     """Mamba (2312.00752): selective state space with ``states`` values per inner channel."""
     weights = {
         "in": h * 2 * inner,
@@ -106,7 +107,7 @@ def mamba1(h: int, inner: int, states: int, kernel: int, rank: int, *, bias: boo
         "out": inner * h,
     }
     small = 3 * inner + bias * (2 * inner + h) + norms * (rank + 2 * states)
-    return Mixer("ssm", heads=1, weights=weights, small=small, **remembered(inner * states, inner * kernel))
+    return remembering(Mixer("ssm", heads=1, weights=weights, small=small), inner * states, inner * kernel)
 
 
 def mamba2(
@@ -119,14 +120,14 @@ def mamba2(
     projected = inner + channels + heads
     weights = {"in": h * projected, "conv": channels * kernel, "out": inner * h}
     small = 3 * heads + norm * inner + conv_bias * channels + bias * (projected + h)
-    state = remembered(heads * dim * states, channels * kernel, bits)
-    return Mixer("ssm", heads=heads, qk_dim=states, v_dim=dim, weights=weights, small=small, **state)
+    mixer = Mixer("ssm", heads=heads, qk_dim=states, v_dim=dim, weights=weights, small=small)
+    return remembering(mixer, heads * dim * states, channels * kernel, bits)
 
 
 def short_conv(h: int, kernel: int, *, bias: bool = False) -> Mixer:
     """Gated short convolution (LFM2): three projections in, a depthwise kernel, one projection out."""
     weights = {"in": 3 * h * h, "conv": h * kernel, "out": h * h}
-    return Mixer("conv", weights=weights, small=bias * 5 * h, **remembered(0, h * kernel, 16))
+    return remembering(Mixer("conv", weights=weights, small=bias * 5 * h), 0, h * kernel, 16)
 
 
 def mlp(h: int, inner: int, *, gated: bool = True, bias: bool = False, small: int = 0) -> Feed:

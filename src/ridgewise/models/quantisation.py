@@ -132,7 +132,7 @@ def _groups(q: Fields) -> str:
         raise q.refuse("is empty", "config_groups")
     group = groups.sub(next(iter(groups.data)))
     weights = group.sub("weights")
-    bits, kind = weights.int("num_bits", most=16), weights.text("type", "int")
+    bits, kind = weights.size("num_bits", most=16), weights.text("type", "int")
     if (bits, kind) == (4, "float"):
         packed = group.text("format") or q.text("format")
         return "mxfp4" if "mxfp4" in packed else "nvfp4"

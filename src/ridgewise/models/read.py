@@ -17,6 +17,7 @@ from ridgewise.models.hf import read_config
 
 LIMIT = 16 << 20
 META = "_catalogue"
+_FIRST = f'{{"{META}": '
 ACCEPTED = "a config.json, a folder holding one, or a catalogue name"
 
 
@@ -24,6 +25,7 @@ ACCEPTED = "a config.json, a folder holding one, or a catalogue name"
 class Entry:
     """One model of the catalogue: where its file is, how far to trust it, what else it is called.
 
+    version      the commit or release of the source
     kind         "checkpoint" (the publisher's file), "copied" (a copy in public code), "library-default"
                  (defaults of a library, matched to the model) or "reduced" (shape fields only)
     hub_total    elements of the published files: may count MTP modules, copies of tied heads, scales
@@ -35,7 +37,7 @@ class Entry:
     kind: str = "checkpoint"
     aliases: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
-    as_of: str = ""
+    version: str = ""
     hub_total: int | None = None
     agreed: int | None = None
     note: str = ""
@@ -179,10 +181,8 @@ def _meta(path: Path) -> Any:
     """The catalogue key of a file; where it stands first, the rest is not parsed."""
     try:
         text = path.read_text("utf-8") if path.stat().st_size <= LIMIT else ""
-        lead = text[: text.index(":") + 1] if ":" in text[:40] else ""
-        if lead.replace("{", "").strip() == f'"{META}":':
-            start = len(lead) + len(text) - len(lead) - len(text[len(lead) :].lstrip())
-            return json.JSONDecoder().raw_decode(text, start)[0]
+        if text.startswith(_FIRST):
+            return json.JSONDecoder().raw_decode(text, len(_FIRST))[0]
     except (OSError, ValueError, RecursionError):
         pass
     return read_json(path).get(META, {})
@@ -201,7 +201,7 @@ def _entry(path: Path, meta: Any) -> Entry:
         kind=f.text("kind", "checkpoint"),
         aliases=tuple(f.items("aliases", str)),
         source=tuple(f.items("source", str)),
-        as_of=f.text("as_of"),
+        version=f.text("commit"),
         hub_total=f.optional("hub_total", most=10**15),
         agreed=f.optional("parameters_agreed", most=10**15),
         note=f.text("note"),
@@ -240,12 +240,31 @@ def _from_entry(entry: Entry, config: dict[str, Any]) -> Architecture:
     """The architecture of a catalogue file, with what its entry says of it."""
     config = {key: value for key, value in config.items() if key != META}
     arch = read_config(config, entry.id)
-    said = []
-    if entry.kind == "reduced":
-        said.append(f"Read from a reduced sheet, not from the published configuration. {entry.note}".strip())
-    elif entry.kind == "library-default":
-        said.append(f"Read from the defaults of a library. {entry.note}".strip())
+    said = [_SAID[entry.kind]] if entry.kind in _SAID else []
+    said += [part for part in (entry.note, _gap(arch, entry)) if part]
     return replace(arch, reduced=arch.reduced or entry.kind == "reduced", assumptions=(*said, *arch.assumptions))
+
+
+_SAID = {
+    "copied": "Read from a copy of the configuration in public code.",
+    "library-default": "Read from the defaults of a library, not from the published configuration.",
+    "reduced": "Read from a reduced sheet, not from the published configuration.",
+}
+_GAP = 0.005
+
+
+def _gap(arch: Architecture, entry: Entry) -> str:
+    """A sentence where the count is off the published total by more than half a per cent.
+
+    Published totals may hold modules apart, and tied heads or the copies of MTP modules twice.
+    """
+    if not entry.hub_total:
+        return ""
+    apart, table = sum(arch.extra.values()), arch.vocab * arch.hidden
+    totals = [arch.parameters_total + part + copies * table for part in (0, apart) for copies in range(3)]
+    nearest = min(totals, key=lambda total: abs(total - (entry.hub_total or 0)))
+    gap = nearest / entry.hub_total - 1
+    return f"The count differs from the published total by {100 * gap:+.2f} %." if abs(gap) > _GAP else ""
 
 
 def _is_file(path: Path) -> bool:

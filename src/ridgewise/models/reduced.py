@@ -51,10 +51,10 @@ def _from_flat(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     f = Fields(config, name)
     data = {key: value for key, value in config.items() if value is not None}
     data["model_type"] = f.text("architecture")
-    data["max_position_embeddings"] = f.int("context_length", default=0, least=0, most=10**12)
-    experts = f.int("num_experts", default=1, most=10**6)
+    data["max_position_embeddings"] = f.size("context_length", default=0, least=0, most=10**12)
+    experts = f.size("num_experts", default=1, most=10**6)
     if experts > 1:
-        data["num_experts_per_tok"] = f.int("active_experts", "num_experts_per_tok", most=10**6)
+        data["num_experts_per_tok"] = f.size("active_experts", "num_experts_per_tok", most=10**6)
     else:
         data.pop("num_experts", None)
         if "moe_intermediate_size" in data:
@@ -70,7 +70,7 @@ def _from_width(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     data = dict(config)
     kind = f.text("model_type")
     if kind in _GATED:
-        inner = f.int("ffn_embed_dim", most=10**7)
+        inner = f.size("ffn_embed_dim", most=10**7)
         data["intermediate_size"] = -(-(2 * inner // 3) // 256) * 256
     return data
 

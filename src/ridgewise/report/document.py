@@ -218,7 +218,9 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         purchase_usd=Estimate(cost.buy, cost.buy_low, cost.buy_high, cost.tier, price_basis)  # type: ignore[arg-type]
         if cost.buy is not None and cost.buy_low is not None and cost.buy_high is not None
         else None,
-        rent_usd_per_h=Estimate((cost.rent_low + cost.rent_high) / 2, cost.rent_low, cost.rent_high, "datasheet", price_basis)
+        rent_usd_per_h=Estimate(
+            (cost.rent_low + cost.rent_high) / 2, cost.rent_low, cost.rent_high, "datasheet", price_basis
+        )
         if cost.rent_low is not None and cost.rent_high is not None
         else None,
         price_date=cost.as_of,

@@ -241,6 +241,4 @@ def service(setup: Setup, work: Service) -> Speed:
     first, rest = (float(np.interp(batch, grid, column)) for column in (ttft, tpot))
     context = work.prompt + work.output / 2
     total = batch * setup.replicas / rest
-    return _speed(
-        setup, first, rest, total, batch * setup.replicas, decode(context, batch), work.prompt
-    )
+    return _speed(setup, first, rest, total, batch * setup.replicas, decode(context, batch), work.prompt)

@@ -16,7 +16,6 @@ from ridgewise.timing.efficiency import Efficiency
 from ridgewise.units import BytesPerSecond, Count, FlopPerSecond, Num, Seconds
 from ridgewise.work import Work
 
-
 #: Share of the vector peak that matrix–vector kernels reach while unpacking weights.
 VECTOR_SHARE = 0.4
 
@@ -51,7 +50,7 @@ class Term:
 
     @property
     def bound(self) -> str:
-        """"compute" or "memory" (of a single answer)."""
+        """ "compute" or "memory" (of a single answer)."""
         return "compute" if float(np.mean(self.compute_seconds - self.memory_seconds)) > 0 else "memory"
 
 

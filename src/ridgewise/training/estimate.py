@@ -198,9 +198,7 @@ def search(
         foot = training_memory(
             arch, method, length, grid["micro"], usable, grid["shards"], grid["tp"], grid["pp"], recompute, rank
         )
-        seconds, _, _ = step_seconds(
-            arch, device, eff, method, recompute, length, sequences, grid, per_node
-        )
+        seconds, _, _ = step_seconds(arch, device, eff, method, recompute, length, sequences, grid, per_node)
         memories[recompute] = foot
         fits = np.asarray(foot.fits)
         cost = np.where(fits, seconds, np.inf) if fits.any() else np.asarray(-foot.left)

@@ -16,7 +16,9 @@ _TIME = {
     "week": 604800.0, "weeks": 604800.0, "month": 2629800.0, "months": 2629800.0,
     "y": 31557600.0, "year": 31557600.0, "years": 31557600.0,
 }  # fmt: skip
-_NUMBER = re.compile(r"^\s*([-+]?(?:\d[\d_,]*)?\.?\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.|[-+]?(?:nan|inf(?:inity)?))\s*(.*?)\s*$", re.I)
+_NUMBER = re.compile(
+    r"^\s*([-+]?(?:\d[\d_,]*)?\.?\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.|[-+]?(?:nan|inf(?:inity)?))\s*(.*?)\s*$", re.I
+)
 
 
 def _scales(unit: str) -> dict[str, float]:

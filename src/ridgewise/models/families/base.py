@@ -69,7 +69,7 @@ def sliding(f: Fields, n: int, rule: Rule) -> Windows:
         return [("full", None)] * n
     slide: tuple[MixerKind, int | None] = ("sliding", window)
     if rule.window == "qwen":
-        first = f.int("max_window_layers", default=n, least=0) if f.flag("use_sliding_window") else n
+        first = f.size("max_window_layers", default=n, least=0) if f.flag("use_sliding_window") else n
         return [slide if i >= first else ("full", None) for i in range(n)]
     pattern = f.optional("sliding_window_pattern", least=1) if _is_int(f, "sliding_window_pattern") else None
     every = pattern or (rule.window if isinstance(rule.window, int) else None)
@@ -87,10 +87,10 @@ def _span(f: Fields, kind: str) -> tuple[MixerKind, int | None]:
         case "full_attention" | "attention" | "global_attention" | "hybrid":
             return "full", None
         case "sliding_attention" | "hybrid_sliding" | "local_attention" | "window_attention":
-            window = f.int("sliding_window", "sliding_window_size", "local_attention", most=10**12)
+            window = f.size("sliding_window", "sliding_window_size", "local_attention", most=10**12)
             return ("full", None) if f.context and window >= f.context else ("sliding", window)
         case "chunked_attention":
-            return "chunked", f.int("attention_chunk_size", most=10**12)
+            return "chunked", f.size("attention_chunk_size", most=10**12)
         case "indexed_attention" | "deepseek_sparse_attention":
             return "mla", None
     raise f.refuse(f"layer type {kind!r} is not known here", "layer_types")
@@ -126,17 +126,24 @@ def mla_mixer(f: Fields, *, small: int = 0, gate: int = 0) -> Mixer:
     """Latent attention from the DeepSeek field names."""
     return mla(
         f.hidden, f.heads,
-        latent=f.int("kv_lora_rank"),
-        nope=f.int("qk_nope_head_dim", least=0),
-        rope=f.int("qk_rope_head_dim", least=0),
-        v_dim=f.int("v_head_dim"),
+        latent=f.size("kv_lora_rank"),
+        nope=f.size("qk_nope_head_dim", least=0),
+        rope=f.size("qk_rope_head_dim", least=0),
+        v_dim=f.size("v_head_dim"),
         q_latent=f.optional("q_lora_rank", least=1),
         small=small, gate=gate,
     )  # fmt: skip
 
 
 EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts")
-ACTIVE = ("num_experts_per_tok", "num_experts_per_token", "experts_per_token", "moe_topk", "moe_k", "top_k_experts")
+ACTIVE = (
+    "num_experts_per_tok",
+    "num_experts_per_token",
+    "experts_per_token",
+    "moe_topk",
+    "moe_k",
+    "top_k_experts",
+)
 EXPERT_WIDTH = ("moe_intermediate_size", "expert_ffn_hidden_size", "intermediate_size", "ffn_hidden_size")
 
 
@@ -165,10 +172,10 @@ def _inner(f: Fields, rule: Rule) -> int:
 
 def mixture(f: Fields, rule: Rule) -> Feed:
     """One mixture of experts under the rule."""
-    experts, active = f.int(*EXPERTS, most=10**6), f.int(*ACTIVE, most=10**6)
+    experts, active = f.size(*EXPERTS, most=10**6), f.size(*ACTIVE, most=10**6)
     if active > experts:
         raise f.refuse(f"{active} active of {experts} experts", f.first(ACTIVE) or "")
-    inner = f.int(*EXPERT_WIDTH, most=10**7)
+    inner = f.size(*EXPERT_WIDTH, most=10**7)
     return moe(
         f.hidden, experts, active, inner, shared=shared_width(f, inner), shared_gate=rule.shared_gate,
         correction=rule.correction, gated=rule.gated, bias=rule.expert_bias,
@@ -177,9 +184,7 @@ def mixture(f: Fields, rule: Rule) -> Feed:
 
 def shared_width(f: Fields, inner: int) -> int:
     """Total width of the experts every token passes through."""
-    width = f.optional(
-        "shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim"
-    )
+    width = f.optional("shared_expert_intermediate_size", "moe_shared_expert_intermediate_size", "share_expert_dim")
     if width is not None:
         return width
     count = f.optional("n_shared_experts", "num_shared_experts", "moe_num_shared_experts", "num_shared_expert")
@@ -193,15 +198,13 @@ def sparse_layers(f: Fields, n: int) -> list[bool]:
         return [kind == "sparse" for kind in named]
     if isinstance(f.data.get("moe_layer_freq"), list):
         return [bool(flag) for flag in f.items("moe_layer_freq", int, n)]
-    first = f.int("first_k_dense_replace", "moe_layer_start_index", default=0, least=0)
-    last = f.int("moe_layer_end_index", default=n - 1, least=-1)
+    first = f.size("first_k_dense_replace", "moe_layer_start_index", default=0, least=0)
+    last = f.size("moe_layer_end_index", default=n - 1, least=-1)
     last = n - 1 if last < 0 else last
-    every = f.int("moe_layer_freq", "moe_layer_interval", "decoder_sparse_step", default=1)
+    every = f.size("moe_layer_freq", "moe_layer_interval", "decoder_sparse_step", default=1)
     only_dense = set(f.items("mlp_only_layers", int))
     step = f.has("decoder_sparse_step")
-    return [
-        first <= i <= last and (i + step) % every == 0 and i not in only_dense for i in range(n)
-    ]
+    return [first <= i <= last and (i + step) % every == 0 and i not in only_dense for i in range(n)]
 
 
 def decoder(rule: Rule, f: Fields, name: str) -> Architecture:
@@ -225,7 +228,9 @@ def with_mtp(f: Fields, arch: Architecture, layer: int | None = None, norms: int
     return replace(arch, extra={**arch.extra, "mtp": count * (own + 2 * h * h + norms * h)})
 
 
-def assemble(rule: Rule, f: Fields, name: str, layers: Sequence[tuple[Mixer, Feed, int]], small: int = 0) -> Architecture:
+def assemble(
+    rule: Rule, f: Fields, name: str, layers: Sequence[tuple[Mixer, Feed, int]], small: int = 0
+) -> Architecture:
     """The architecture around a list of layers. ``small``: norms beyond the last one."""
     h, vocab = f.hidden, f.vocab
     tied = f.flag("tie_word_embeddings", default=rule.tied)

@@ -17,6 +17,7 @@ from ridgewise.models.families.base import (
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import mlp, moe
 
+
 def latent(f: Fields, _rule: Rule) -> list[Mixer]:
     """Latent attention in every layer: a configuration without a latent rank is refused."""
     return [mla_mixer(f)] * f.layers
@@ -40,11 +41,11 @@ def indexed(f: Fields, rule: Rule) -> list[Mixer]:
 
 def with_indexer(f: Fields, mixer: Mixer, *, rows: int | None = None) -> Mixer:
     """The mixer with an indexer: queries from the query latent, one key per token, a weight per head."""
-    heads, dim = f.int("index_n_heads"), f.int("index_head_dim")
-    q_latent = f.int("q_lora_rank") if rows is None else rows
+    heads, dim = f.size("index_n_heads"), f.size("index_head_dim")
+    q_latent = f.size("q_lora_rank") if rows is None else rows
     weights = {**mixer.weights, "index": q_latent * heads * dim + f.hidden * dim + f.hidden * heads}
     return replace(
-        mixer, weights=weights, small=mixer.small + 2 * dim, selected=f.int("index_topk"),
+        mixer, weights=weights, small=mixer.small + 2 * dim, selected=f.size("index_topk"),
         index_heads=heads, index_dim=dim,
     )  # fmt: skip
 
@@ -64,9 +65,7 @@ def deepseek_v32(f: Fields, name: str) -> Architecture:
 
 def axk1(f: Fields, name: str) -> Architecture:
     """A.X K1: a further norm after the experts (modeling_axk1.py)."""
-    feeds = [
-        replace(feed, small=feed.small + f.hidden) if feed.kind == "moe" else feed for feed in feed_layers(f, V3)
-    ]
+    feeds = [replace(feed, small=feed.small + f.hidden) if feed.kind == "moe" else feed for feed in feed_layers(f, V3)]
     rule = replace(V3, feeds=lambda _f, _rule: feeds)
     return decoder(rule, f, name)
 
@@ -78,10 +77,10 @@ def longcat(f: Fields, name: str) -> Architecture:
     A layer therefore becomes two: the first half carries the experts and its own dense feed-forward.
     """
     h, n = f.hidden, f.layers
-    experts, zero = f.int("n_routed_experts"), f.int("zero_expert_num", default=0, least=0)
-    mixer, plain = mla_mixer(f), mlp(h, f.int("ffn_hidden_size"))
+    experts, zero = f.size("n_routed_experts"), f.size("zero_expert_num", default=0, least=0)
+    mixer, plain = mla_mixer(f), mlp(h, f.size("ffn_hidden_size"))
     mixed = moe(
-        h, experts, min(f.int("moe_topk"), experts), f.int("expert_ffn_hidden_size"),
+        h, experts, min(f.size("moe_topk"), experts), f.size("expert_ffn_hidden_size"),
         router=experts + zero, correction=True,
     )  # fmt: skip
     mixed = replace(mixed, weights={**mixed.weights, **{f"shared_{r}": w for r, w in plain.weights.items()}})
@@ -91,26 +90,28 @@ def longcat(f: Fields, name: str) -> Architecture:
 
 
 def deepseek_v4(f: Fields, name: str) -> Architecture:
-    """DeepSeek-V4: one shared key-value head in a sliding window, plus compressed blocks (modeling_deepseek_v4.py).
+    """DeepSeek-V4: one latent that is key and value at once, in a window or compressed (modeling_deepseek_v4.py).
 
-    A layer with compression ratio 4 keeps one compressed entry per 4 tokens and selects among them with an
-    indexer; ratio 128 keeps one per 128 tokens. Hyper-connections hold ``hc_mult`` residual streams.
+    Compression ratio 0: a sliding window of full entries. Ratio 4: one entry per 4 tokens, selected by an
+    indexer. Ratio 128: one entry per 128 tokens. Sizes of a compressed layer are per source token (entry
+    width over ratio), so its cache and work are those of entries; its window of full entries is the
+    ``state``. Hyper-connections hold ``hc_mult`` residual streams.
     """
-    h, n, streams = f.hidden, f.layers, f.int("hc_mult", default=1)
+    h, n, streams = f.hidden, f.layers, f.size("hc_mult", default=1)
     ratios = _ratios(f, n)
     hyper = 2 * ((2 * streams + streams * streams) * (streams * h + 1) + 3)
     built = {ratio: _v4_mixer(f, ratio) for ratio in set(ratios)}
-    hashed = f.int("num_hash_layers", default=0, least=0)
-    inner = f.int("moe_intermediate_size")
-    experts, active = f.int("n_routed_experts"), f.int("num_experts_per_tok")
-    shared = f.int("n_shared_experts", default=1, least=0) * inner
+    hashed = f.size("num_hash_layers", default=0, least=0)
+    inner = f.size("moe_intermediate_size")
+    experts, active = f.size("n_routed_experts"), f.size("num_experts_per_tok")
+    shared = f.size("n_shared_experts", default=1, least=0) * inner
     feeds = {c: moe(h, experts, active, inner, shared=shared, correction=c) for c in (False, True)}
     layers = [(built[ratio], feeds[i >= hashed], 2 * h + hyper) for i, ratio in enumerate(ratios)]
     if hashed:
         f.assume(f"The first {hashed} layers route by a fixed token table, which holds no weights.")
     f.assume(
-        "Compressed key-value entries are counted per source token: 1/4 or 1/128 of an entry of the stored "
-        "width, rounded up; the sliding window holds one full entry per token besides."
+        "Compressed layers are described per source token: widths are those of an entry over the compression "
+        "ratio, rounded up; their window of full entries is counted as state."
     )
     ends = streams * (streams * h + 1) + 1
     arch = assemble(V3, f, name, layers, small=ends)
@@ -126,7 +127,7 @@ def _ratios(f: Fields, n: int) -> list[int]:
 
 def _v4_mixer(f: Fields, ratio: int) -> Mixer:
     h, heads, dim = f.hidden, f.heads, f.head_dim
-    q_rank, o_rank, groups = f.int("q_lora_rank"), f.int("o_lora_rank"), f.int("o_groups")
+    q_rank, o_rank, groups = f.size("q_lora_rank"), f.size("o_lora_rank"), f.size("o_groups")
     if heads % groups:
         raise f.refuse(f"{heads} heads are not a multiple of {groups} groups", "o_groups")
     weights = {
@@ -144,29 +145,29 @@ def _v4_mixer(f: Fields, ratio: int) -> Mixer:
         weights["compress"] = 2 * h * wide * dim
         small += ratio * wide * dim + dim
     if ratio == 4:
-        index_heads, index_dim = f.int("index_n_heads"), f.int("index_head_dim")
+        index_heads, index_dim = f.size("index_n_heads"), f.size("index_head_dim")
         weights["index"] = 2 * h * 2 * index_dim + q_rank * index_heads * index_dim + h * index_heads
         small += ratio * 2 * index_dim + index_dim
-        selected = f.int("index_topk")
-    per_token = -(-dim // ratio) if ratio else 0
+        selected = f.size("index_topk") * ratio
+    own = -(-dim // ratio) if ratio else dim
+    window = f.size("sliding_window")
     return Mixer(
-        "sliding" if not ratio else "mla", heads=heads, kv_heads=1, qk_dim=dim,
-        v_dim=0 if not ratio else dim, latent=per_token, rope_dim=0,
-        window=f.int("sliding_window") if not ratio else None,
+        "mla", heads=heads, kv_heads=1, qk_dim=own, v_dim=own, latent=own,
+        window=None if ratio else window,
         selected=selected, index_heads=index_heads, index_dim=-(-index_dim // ratio) if ratio else 0,
-        state=f.int("sliding_window") * dim if ratio else 0, state_bits=16,
+        state=window * dim if ratio else 0, state_bits=16,
         weights=weights, small=small,
     )  # fmt: skip
 
 
 def _v4_mtp(f: Fields, arch: Architecture) -> Architecture:
-    count = f.int("num_nextn_predict_layers", default=0, least=0, most=64)
+    count = f.size("num_nextn_predict_layers", default=0, least=0, most=64)
     if not count:
         return arch
     h = arch.hidden
     plain = _v4_mixer(f, 0)
     last = replace(arch.groups[-1], mixer=plain)
-    streams = f.int("hc_mult", default=1)
+    streams = f.size("hc_mult", default=1)
     modules = count * (last.parameters + 2 * h * h + 3 * h + streams * (streams * h + 1) + 1)
     return replace(arch, extra={**arch.extra, "mtp": modules})
 

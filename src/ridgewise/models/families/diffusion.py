@@ -41,12 +41,12 @@ def _text_encoders(f: Fields) -> dict[str, int]:
     if not f.has("_component_bytes"):
         return {}
     parts = f.sub("_component_bytes")
-    total = sum(parts.int(key, most=10**13) // 2 for key in parts.data if key.startswith("text_encoder"))
+    total = sum(parts.size(key, most=10**13) // 2 for key in parts.data if key.startswith("text_encoder"))
     return {"text_encoder": total} if total else {}
 
 
 def _shape(t: Fields) -> tuple[int, int, int]:
-    heads, dim = t.int("num_attention_heads", most=1000), t.int("attention_head_dim", most=10_000)
+    heads, dim = t.size("num_attention_heads", most=1000), t.size("attention_head_dim", most=10_000)
     return heads * dim, heads, dim
 
 
@@ -79,11 +79,11 @@ def flux(f: Fields, name: str) -> Architecture:
     h, heads, dim = _shape(t)
     double = _joint(h, heads, dim, 4 * h, bias=True, gated=False, modulation=12)
     single = _single(h, heads, dim, 4 * h, bias=True, gated=False, modulation=3)
-    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
+    layers = [double] * t.size("num_layers", most=1000) + [single] * t.size("num_single_layers", least=0, most=1000)
     times = 1 + t.flag("guidance_embeds")
-    ends = times * _embedder(h, SINUSOID) + _embedder(h, t.int("pooled_projection_dim"))
-    ends += _linear(h, t.int("joint_attention_dim")) + _linear(h, t.int("in_channels"))
-    out = t.int("out_channels", default=t.int("in_channels")) * t.int("patch_size", default=1) ** 2
+    ends = times * _embedder(h, SINUSOID) + _embedder(h, t.size("pooled_projection_dim"))
+    ends += _linear(h, t.size("joint_attention_dim")) + _linear(h, t.size("in_channels"))
+    out = t.size("out_channels", default=t.size("in_channels")) * t.size("patch_size", default=1) ** 2
     return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
 
 
@@ -94,11 +94,11 @@ def flux2(f: Fields, name: str) -> Architecture:
     inner = int(h * t.number("mlp_ratio", 3.0))
     double = _joint(h, heads, dim, inner, bias=False, gated=True, modulation=0)
     single = _single(h, heads, dim, inner, bias=False, gated=True, modulation=0)
-    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
+    layers = [double] * t.size("num_layers", most=1000) + [single] * t.size("num_single_layers", least=0, most=1000)
     times = 1 + t.flag("guidance_embeds", default=True)
-    ends = times * _embedder(h, t.int("timestep_guidance_channels", default=SINUSOID), False) + 15 * h * h
-    ends += h * (t.int("in_channels") + t.int("joint_attention_dim"))
-    out = t.int("out_channels", default=t.int("in_channels")) * t.int("patch_size", default=1) ** 2
+    ends = times * _embedder(h, t.size("timestep_guidance_channels", default=SINUSOID), False) + 15 * h * h
+    ends += h * (t.size("in_channels") + t.size("joint_attention_dim"))
+    out = t.size("out_channels", default=t.size("in_channels")) * t.size("patch_size", default=1) ** 2
     return _denoiser(f, name, h, layers, embedding=ends, head=2 * h * h + out * h)
 
 
@@ -109,14 +109,14 @@ def hunyuan_video(f: Fields, name: str) -> Architecture:
     inner = int(h * t.number("mlp_ratio", 4.0))
     double = _joint(h, heads, dim, inner, bias=True, gated=False, modulation=12)
     single = _single(h, heads, dim, inner, bias=True, gated=False, modulation=3)
-    layers = [double] * t.int("num_layers", most=1000) + [single] * t.int("num_single_layers", least=0, most=1000)
-    text, volume = t.int("text_embed_dim"), t.int("patch_size") ** 2 * t.int("patch_size_t", default=1)
+    layers = [double] * t.size("num_layers", most=1000) + [single] * t.size("num_single_layers", least=0, most=1000)
+    text, volume = t.size("text_embed_dim"), t.size("patch_size") ** 2 * t.size("patch_size_t", default=1)
     refiner = attention(h, heads, heads, dim, qkv_bias=True, o_bias=True).parameters
     refiner += mlp(h, inner, gated=False, bias=True).parameters + 4 * h + _linear(2 * h, h)
-    ends = _linear(h, t.int("in_channels") * volume) + _embedder(h, SINUSOID) + _embedder(h, text) + _linear(h, text)
-    ends += t.int("num_refiner_layers", default=2) * refiner
-    ends += (1 + t.flag("guidance_embeds")) * _embedder(h, SINUSOID) + _embedder(h, t.int("pooled_projection_dim"))
-    head = _linear(2 * h, h) + _linear(t.int("out_channels") * volume, h)
+    ends = _linear(h, t.size("in_channels") * volume) + _embedder(h, SINUSOID) + _embedder(h, text) + _linear(h, text)
+    ends += t.size("num_refiner_layers", default=2) * refiner
+    ends += (1 + t.flag("guidance_embeds")) * _embedder(h, SINUSOID) + _embedder(h, t.size("pooled_projection_dim"))
+    head = _linear(2 * h, h) + _linear(t.size("out_channels") * volume, h)
     return _denoiser(f, name, h, layers, embedding=ends, head=head)
 
 
@@ -124,11 +124,11 @@ def qwen_image(f: Fields, name: str) -> Architecture:
     """Qwen-Image: double-stream blocks throughout."""
     t = f.sub("transformer")
     h, heads, dim = _shape(t)
-    text = t.int("joint_attention_dim")
+    text = t.size("joint_attention_dim")
     double = _joint(h, heads, dim, 4 * h, bias=True, gated=False, modulation=12)
-    ends = _embedder(h, SINUSOID) + text + _linear(h, t.int("in_channels")) + _linear(h, text)
-    out = t.int("out_channels") * t.int("patch_size") ** 2
-    layers = [double] * t.int("num_layers", most=1000)
+    ends = _embedder(h, SINUSOID) + text + _linear(h, t.size("in_channels")) + _linear(h, text)
+    out = t.size("out_channels") * t.size("patch_size") ** 2
+    layers = [double] * t.size("num_layers", most=1000)
     return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
 
 
@@ -139,32 +139,32 @@ def wan(f: Fields, name: str) -> Architecture:
     own = attention(h, heads, heads, dim, qkv_bias=True, o_bias=True, small=2 * h)
     weights = {**own.weights, **{f"cross_{role}": n for role, n in own.weights.items()}}
     mixer = replace(own, weights=weights, small=2 * own.small)
-    feed = mlp(h, t.int("ffn_dim"), gated=False, bias=True)
+    feed = mlp(h, t.size("ffn_dim"), gated=False, bias=True)
     norms = 6 * h + 2 * h * t.flag("cross_attn_norm", default=True)
     sides = [int(side) for side in t.items("patch_size", int)] or [1, 2, 2]
     volume = 1
     for side in sides:
         volume *= side
-    ends = _linear(h, t.int("in_channels") * volume) + _embedder(h, t.int("freq_dim", default=SINUSOID))
-    ends += _linear(6 * h, h) + _embedder(h, t.int("text_dim"))
-    head = _linear(t.int("out_channels") * volume, h)
-    layers = [(mixer, feed, norms)] * t.int("num_layers", most=1000)
+    ends = _linear(h, t.size("in_channels") * volume) + _embedder(h, t.size("freq_dim", default=SINUSOID))
+    ends += _linear(6 * h, h) + _embedder(h, t.size("text_dim"))
+    head = _linear(t.size("out_channels") * volume, h)
+    layers = [(mixer, feed, norms)] * t.size("num_layers", most=1000)
     return _denoiser(f, name, h, layers, embedding=ends, head=head, small=2 * h)
 
 
 def z_image(f: Fields, name: str) -> Architecture:
     """Z-Image: single-stream blocks; image and text pass through refiners first."""
     t = f.sub("transformer")
-    h, heads = t.int("dim", most=10**6), t.int("n_heads", most=10**4)
+    h, heads = t.size("dim", most=10**6), t.size("n_heads", most=10**4)
     dim, inner, narrow = h // heads, int(h / 3 * 8), min(h, 256)
-    plain = attention(h, heads, t.int("n_kv_heads", default=heads), dim, small=2 * dim)
+    plain = attention(h, heads, t.size("n_kv_heads", default=heads), dim, small=2 * dim)
     modulated = replace(plain, weights={**plain.weights, "modulation": 4 * h * narrow}, small=plain.small + 4 * h)
     feed = mlp(h, inner)
-    refiners = t.int("n_refiner_layers", default=2, least=0, most=1000)
+    refiners = t.size("n_refiner_layers", default=2, least=0, most=1000)
     layers: list[Layer] = [(modulated, feed, 4 * h)] * refiners + [(plain, feed, 4 * h)] * refiners
-    layers += [(modulated, feed, 4 * h)] * t.int("n_layers", most=1000)
-    patch = t.int("in_channels") * 4
-    text = t.int("cap_feat_dim")
+    layers += [(modulated, feed, 4 * h)] * t.size("n_layers", most=1000)
+    patch = t.size("in_channels") * 4
+    text = t.size("cap_feat_dim")
     time = _linear(1024, SINUSOID) + _linear(narrow, 1024)
     ends = 2 * h + _linear(h, patch) + time + text + _linear(h, text)
     return _denoiser(f, name, h, layers, embedding=ends, head=_linear(patch, h) + _linear(h, narrow))
@@ -184,7 +184,12 @@ def _resnet(inside: int, outside: int, time: int) -> Layer:
 def _transformer(channels: int, depth: int, heads: int, text: int) -> list[Layer]:
     """Self-attention, cross-attention to the text, gated feed-forward; projections in and out once."""
     own = attention(channels, heads, heads, channels // heads, o_bias=True)
-    cross = {"cross_q": channels**2, "cross_k": text * channels, "cross_v": text * channels, "cross_o": channels**2}
+    cross = {
+        "cross_q": channels**2,
+        "cross_k": text * channels,
+        "cross_v": text * channels,
+        "cross_o": channels**2,
+    }
     mixer = replace(own, weights={**own.weights, **cross}, small=own.small + channels)
     feed = mlp(channels, 4 * channels, bias=True)
     around = Mixer("conv", weights={"conv": 2 * channels**2}, small=4 * channels)
@@ -202,16 +207,18 @@ def unet(f: Fields, name: str) -> Architecture:
     if not 1 <= len(channels) <= 8 or any(not 1 <= c <= 10**5 for c in channels):
         raise u.refuse("is not a list of one to eight channel counts", "block_out_channels")
     depths, heads = _depths(u, len(channels)), _unet_heads(u, len(channels))
-    each, text, time = u.int("layers_per_block", most=100), u.int("cross_attention_dim"), 4 * channels[0]
+    each, text, time = u.size("layers_per_block", most=100), u.size("cross_attention_dim"), 4 * channels[0]
     parts = (channels, depths, heads, each, text, time)
     layers = _down(*parts) + _middle(*parts) + _up(*parts)
-    first = 9 * u.int("in_channels") * channels[0] + channels[0]
+    first = 9 * u.size("in_channels") * channels[0] + channels[0]
     ends = first + _linear(time, channels[0]) + _linear(time, time)
     if f.text("_class_name") == "StableDiffusionXLPipeline":
-        pooled = u.int("projection_class_embeddings_input_dim", default=2816)
+        pooled = u.size("projection_class_embeddings_input_dim", default=2816)
         ends += _linear(time, pooled) + _linear(time, time)
-    out = u.int("out_channels")
-    return _denoiser(f, name, channels[-1], layers, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0])
+    out = u.size("out_channels")
+    return _denoiser(
+        f, name, channels[-1], layers, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0]
+    )
 
 
 def _depths(u: Fields, levels: int) -> list[int]:
@@ -221,7 +228,7 @@ def _depths(u: Fields, levels: int) -> list[int]:
     kinds = u.items("down_block_types", str)
     if kinds:
         listed = [d if kind.startswith("CrossAttn") else 0 for d, kind in zip(listed, kinds, strict=False)]
-    good = [d or 0 for d in listed if d is None or type(d) is int and 0 <= d <= 100]
+    good = [d or 0 for d in listed if d is None or (type(d) is int and 0 <= d <= 100)]
     if len(good) != levels:
         raise u.refuse("does not give one depth per level", "transformer_layers_per_block")
     return good

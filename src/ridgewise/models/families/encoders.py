@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ridgewise.models.architecture import Architecture, Feed, LayerGroup, Mixer
-from ridgewise.models.families.base import Builder, sliding, Rule
+from ridgewise.models.families.base import Builder, Rule, Windows, sliding
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import Layer, attention, merged, mlp
 
@@ -27,7 +27,7 @@ def bert(f: Fields, name: str) -> Architecture:
     """BERT, RoBERTa, XLM-R: three embedding tables, norms after; the pooler is counted (modeling_bert.py)."""
     h, vocab = f.hidden, f.vocab
     mixer, feed = _block(f)
-    tables = (vocab + f.context + f.int("type_vocab_size", default=2, least=0)) * h
+    tables = (vocab + f.context + f.size("type_vocab_size", default=2, least=0)) * h
     arch = _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * h)
     return replace(arch, head=h * h, small=arch.small + h)
 
@@ -37,7 +37,7 @@ def rotary_bert(f: Fields, name: str) -> Architecture:
     h, vocab = f.hidden, f.vocab
     nomic = f.text("model_type") == "nomic_bert"
     mixer, feed = _block(f, bias=not nomic, gated=nomic)
-    tables = (vocab + f.int("type_vocab_size", default=2, least=0)) * h
+    tables = (vocab + f.size("type_vocab_size", default=2, least=0)) * h
     arch = _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * h)
     return arch if nomic else replace(arch, head=h * h, small=arch.small + h)
 
@@ -52,14 +52,16 @@ def modernbert(f: Fields, name: str) -> Architecture:
     layers: list[Layer] = []
     for i, (kind, window) in enumerate(spans):
         attn_bias = f.flag("attention_bias")
-        mixer = attention(h, f.heads, f.heads, f.head_dim, kind=kind, window=window, qkv_bias=attn_bias, o_bias=attn_bias)
+        mixer = attention(
+            h, f.heads, f.heads, f.head_dim, kind=kind, window=window, qkv_bias=attn_bias, o_bias=attn_bias
+        )
         layers.append((mixer, feed, vectors * h * (1 if i == 0 else 2)))
     return _encoder(f, name, layers, embedding=f.vocab * h, vocab=f.vocab, small=2 * vectors * h)
 
 
-def _modern_spans(f: Fields, n: int) -> list[tuple[str, int | None]]:
-    every = f.int("global_attn_every_n_layers", default=3)
-    window = f.int("local_attention", default=128)
+def _modern_spans(f: Fields, n: int) -> Windows:
+    every = f.size("global_attn_every_n_layers", default=3)
+    window = f.size("local_attention", default=128)
     return [("full", None) if i % every == 0 else ("sliding", window) for i in range(n)]
 
 
@@ -72,23 +74,23 @@ def vit(f: Fields, name: str) -> Architecture:
 
 
 def _tokens(f: Fields) -> int:
-    return (f.int("image_size") // f.int("patch_size")) ** 2 + 1
+    return (f.size("image_size") // f.size("patch_size")) ** 2 + 1
 
 
 def _patches(f: Fields, own_tokens: int, bias: bool) -> int:
     h = f.hidden
-    return h * (f.int("num_channels", default=3) * f.int("patch_size") ** 2 + bias + own_tokens + _tokens(f))
+    return h * (f.size("num_channels", default=3) * f.size("patch_size") ** 2 + bias + own_tokens + _tokens(f))
 
 
 def dinov2(f: Fields, name: str) -> Architecture:
     """DINOv2: ViT with layer scales and a mask token, no pooler (modeling_dinov2.py)."""
     h = f.hidden
     if f.flag("use_swiglu_ffn"):
-        inner = (int(f.int("mlp_ratio") * h * 2 / 3) + 7) // 8 * 8
+        inner = (int(f.size("mlp_ratio") * h * 2 / 3) + 7) // 8 * 8
         mixer, _ = _block(f, inner=inner)
         feed = Feed("dense", weights={"gate": h * inner, "up": h * inner, "down": inner * h}, small=2 * inner + h)
     else:
-        mixer, feed = _block(f, inner=f.int("mlp_ratio") * h)
+        mixer, feed = _block(f, inner=f.size("mlp_ratio") * h)
     own = 1 + f.flag("use_mask_token", default=True)
     arch = _encoder(f, name, [(mixer, feed, 6 * h)] * f.layers, embedding=_patches(f, own, True), vocab=0, small=2 * h)
     return replace(arch, max_context=_tokens(f))
@@ -97,7 +99,7 @@ def dinov2(f: Fields, name: str) -> Architecture:
 def clip(f: Fields, name: str) -> Architecture:
     """CLIP: a text tower as the main stack, an image tower as the second (modeling_clip.py)."""
     t, v = f.sub("text_config"), f.sub("vision_config")
-    width = f.int("projection_dim", default=512)
+    width = f.size("projection_dim", default=512)
     text_mixer, text_feed = _block(t)
     image_mixer, image_feed = _block(v)
     arch = _encoder(
@@ -111,20 +113,20 @@ def clip(f: Fields, name: str) -> Architecture:
 
 def t5(f: Fields, name: str) -> Architecture:
     """T5: relative position biases in the first layer of each stack, RMSNorm, no biases (1910.10683)."""
-    h, heads, dim, inner = f.int("d_model"), f.int("num_heads"), f.int("d_kv"), f.int("d_ff")
+    h, heads, dim, inner = f.size("d_model"), f.size("num_heads"), f.size("d_kv"), f.size("d_ff")
     gated = f.flag("is_gated_act") or f.text("feed_forward_proj").startswith("gated")
-    depth = f.int("num_layers", most=10_000)
-    decoders = f.int("num_decoder_layers", default=depth, most=10_000)
+    depth = f.size("num_layers", most=10_000)
+    decoders = f.size("num_decoder_layers", default=depth, most=10_000)
     own, feed = attention(h, heads, heads, dim), mlp(h, inner, gated=gated)
     both = with_cross(own, own, h)
-    table = f.int("relative_attention_num_buckets", default=32) * heads
+    table = f.size("relative_attention_num_buckets", default=32) * heads
     tied = f.flag("tie_word_embeddings", default=True)
     vocab = f.vocab
     f.assume("The decoder's cache of encoder keys and values grows with the source; it is not counted.")
     return Architecture(
         name=name, family="t5", hidden=h, vocab=vocab, groups=(LayerGroup(decoders, both, feed, 3 * h),),
         encoder=(LayerGroup(depth, own, feed, 2 * h),), embedding=vocab * h, head=0 if tied else vocab * h,
-        tied=tied, small=2 * h + 2 * table, max_context=f.int("n_positions", default=512),
+        tied=tied, small=2 * h + 2 * table, max_context=f.size("n_positions", default=512),
     )  # fmt: skip
 
 
@@ -140,15 +142,18 @@ def whisper(f: Fields, name: str) -> Architecture:
 
     Every layer of the decoder keeps keys and values of the whole source per sequence.
     """
-    h = f.int("d_model")
-    frames, positions = f.int("max_source_positions", default=1500), f.int("max_target_positions", default=448)
-    deep, decoders = f.int("encoder_layers", most=10_000), f.int("decoder_layers", most=10_000)
-    own = _whisper_attention(h, f.int("encoder_attention_heads"))
-    mine = _whisper_attention(h, f.int("decoder_attention_heads"))
-    encoder = LayerGroup(deep, own, mlp(h, f.int("encoder_ffn_dim"), gated=False, bias=True), 4 * h)
-    decoder_feed = mlp(h, f.int("decoder_ffn_dim"), gated=False, bias=True)
+    h = f.size("d_model")
+    frames, positions = (
+        f.size("max_source_positions", default=1500),
+        f.size("max_target_positions", default=448),
+    )
+    deep, decoders = f.size("encoder_layers", most=10_000), f.size("decoder_layers", most=10_000)
+    own = _whisper_attention(h, f.size("encoder_attention_heads"))
+    mine = _whisper_attention(h, f.size("decoder_attention_heads"))
+    encoder = LayerGroup(deep, own, mlp(h, f.size("encoder_ffn_dim"), gated=False, bias=True), 4 * h)
+    decoder_feed = mlp(h, f.size("decoder_ffn_dim"), gated=False, bias=True)
     decoder = LayerGroup(decoders, with_cross(mine, mine, h, frames), decoder_feed, 6 * h)
-    stem = (3 * f.int("num_mel_bins", default=80) + 1) * h + (3 * h + 1) * h
+    stem = (3 * f.size("num_mel_bins", default=80) + 1) * h + (3 * h + 1) * h
     vocab = f.vocab
     return Architecture(
         name=name, family="whisper", hidden=h, vocab=vocab, groups=(decoder,), encoder=(encoder,),

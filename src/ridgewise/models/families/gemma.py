@@ -21,29 +21,29 @@ def gemma4(f: Fields, name: str) -> Architecture:
     The last ``num_kv_shared_layers`` layers reuse an earlier layer's cache and hold no key or value weights.
     """
     n, h = f.layers, f.hidden
-    shared_from = n - f.int("num_kv_shared_layers", default=0, least=0, most=n)
+    shared_from = n - f.size("num_kv_shared_layers", default=0, least=0, most=n)
     spans = sliding(f, n, GEMMA4)
     keys = [(kind, window, i >= shared_from) for i, (kind, window) in enumerate(spans)]
     mixers = {key: _gemma4_mixer(f, key[0] == "full", key[1], key[2]) for key in set(keys)}
     feeds = {reuse: _gemma4_feed(f, reuse) for reuse in (False, True)}
-    per_layer = f.int("hidden_size_per_layer_input", default=0, least=0)
+    per_layer = f.size("hidden_size_per_layer_input", default=0, least=0)
     inputs = 2 * h * per_layer + h * bool(per_layer)
     layers = [(mixers[key], feeds[key[2]], 4 * h + inputs) for key in keys]
     arch = assemble(GEMMA4, f, name, layers)
     if not per_layer:
         return arch
     width = n * per_layer
-    table = f.int("vocab_size_per_layer_input", default=f.vocab) * width
+    table = f.size("vocab_size_per_layer_input", default=f.vocab) * width
     f.assume("Per-layer input embeddings are a lookup table; they are counted with the embedding.")
     return replace(arch, embedding=arch.embedding + table, small=arch.small + h * width + per_layer)
 
 
 def _gemma4_mixer(f: Fields, full: bool, window: int | None, reuse: bool) -> Mixer:
-    dim = f.int("global_head_dim", default=512) if full else f.head_dim
+    dim = f.size("global_head_dim", default=512) if full else f.head_dim
     same = full and f.flag("attention_k_eq_v")
     kv = f.kv_heads
     if full:
-        kv = f.int("num_global_key_value_heads", default=kv) if f.has("num_global_key_value_heads") else kv
+        kv = f.size("num_global_key_value_heads", default=kv) if f.has("num_global_key_value_heads") else kv
     built = attention(
         f.hidden, f.heads, kv, dim, kind="full" if full else "sliding", window=window, small=2 * dim,
         qkv_bias=f.flag("attention_bias"), o_bias=f.flag("attention_bias"),
@@ -63,8 +63,8 @@ def _gemma4_feed(f: Fields, reuse: bool) -> Feed:
     plain = mlp(h, f.inner * wide)
     if not f.flag("enable_moe_block"):
         return plain
-    experts = f.int("num_experts")
-    mixed = moe(h, experts, f.int("top_k_experts"), f.int("moe_intermediate_size"), small=4 * h + experts)
+    experts = f.size("num_experts")
+    mixed = moe(h, experts, f.size("top_k_experts"), f.size("moe_intermediate_size"), small=4 * h + experts)
     shared = {f"shared_{role}": n for role, n in plain.weights.items()}
     return replace(mixed, weights={**mixed.weights, **shared})
 

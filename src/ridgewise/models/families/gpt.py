@@ -25,7 +25,7 @@ def uniform(
 
 def _inner(f: Fields) -> int:
     names = ("intermediate_size", "n_inner", "ffn_hidden_size", "ffn_dim", "ffn_embed_dim")
-    return f.int(*names, default=4 * f.hidden, most=10**8)
+    return f.size(*names, default=4 * f.hidden, most=10**8)
 
 
 def gpt2(f: Fields, name: str) -> Architecture:
@@ -46,7 +46,7 @@ def gpt_bigcode(f: Fields, name: str) -> Architecture:
 def gpt_neo(f: Fields, name: str) -> Architecture:
     """GPT-Neo: no qkv biases; every second layer attends in a window of 256."""
     h, n = f.hidden, f.layers
-    window = f.int("window_size", default=256)
+    window = f.size("window_size", default=256)
     kinds = _neo_kinds(f, n)
     spans = {
         "global": attention(h, f.heads, f.heads, f.head_dim, o_bias=True),
@@ -68,7 +68,7 @@ def _neo_kinds(f: Fields, n: int) -> list[str]:
 def gptj(f: Fields, name: str) -> Architecture:
     """GPT-J: one norm a layer, parallel feed-forward, a head with bias."""
     h = f.hidden
-    mixer = attention(h, f.heads, f.heads, f.head_dim, rope_dim=f.int("rotary_dim", default=f.head_dim))
+    mixer = attention(h, f.heads, f.heads, f.head_dim, rope_dim=f.size("rotary_dim", default=f.head_dim))
     rule = Rule(norm=2, head_bias=True)
     return uniform(rule, f, name, mixer, mlp(h, _inner(f), gated=False, bias=True), norms=1)
 
@@ -89,7 +89,7 @@ def opt(f: Fields, name: str) -> Architecture:
     rule = replace(GPT2, positions=2)
     arch = uniform(rule, f, name, mixer, mlp(h, _inner(f), gated=False, bias=True))
     arch = replace(arch, small=arch.small - (0 if before else 2 * h))
-    width = f.int("word_embed_proj_dim", default=h)
+    width = f.size("word_embed_proj_dim", default=h)
     if width == h:
         return arch
     positions = arch.embedding - arch.vocab * h
@@ -114,7 +114,11 @@ def falcon(f: Fields, name: str) -> Architecture:
     new = f.flag("new_decoder_architecture")
     kv = f.kv_heads if new else 1 if f.flag("multi_query", default=True) else f.heads
     mixer = attention(h, f.heads, kv, f.head_dim, qkv_bias=bias, o_bias=bias)
-    norms = 2 if not f.flag("parallel_attn", default=True) or (new and f.int("num_ln_in_parallel_attn", default=2) == 2) else 1
+    norms = (
+        2
+        if not f.flag("parallel_attn", default=True) or (new and f.size("num_ln_in_parallel_attn", default=2) == 2)
+        else 1
+    )
     rule = Rule(norm=2, tied=True)
     return uniform(rule, f, name, mixer, mlp(h, _inner(f), gated=False, bias=bias), norms=norms)
 
@@ -123,8 +127,8 @@ def mpt(f: Fields, name: str) -> Architecture:
     """MPT: ALiBi, norms without bias, no biases, tied head."""
     h = f.hidden
     part = f.sub("attn_config") if f.has("attn_config") else Fields({}, f.where, f.notes)
-    kv = part.int("kv_n_heads", default=f.heads)
-    inner = f.int("expansion_ratio", default=4) * h
+    kv = part.size("kv_n_heads", default=f.heads)
+    inner = f.size("expansion_ratio", default=4) * h
     mixer = attention(h, f.heads, kv, f.head_dim)
     return uniform(Rule(tied=True), f, name, mixer, mlp(h, inner, gated=False))
 

@@ -29,7 +29,7 @@ from ridgewise.models.parts import (
     mamba2,
     mlp,
     moe,
-    remembered,
+    remembering,
     short_conv,
 )
 
@@ -41,7 +41,7 @@ def _kinds(f: Fields, n: int) -> list[bool]:
     named = f.items("layer_types", str, n)
     if named:
         return [kind in _LINEAR for kind in named]
-    every = f.int("full_attention_interval", "layer_group_size", default=4)
+    every = f.size("full_attention_interval", "layer_group_size", default=4)
     return [(i + 1) % every != 0 for i in range(n)]
 
 
@@ -62,8 +62,8 @@ def qwen_next(f: Fields, name: str) -> Architecture:
     n, h = f.layers, f.hidden
     rule = Rule(qk_norm="head", shared_gate=True)
     linear = delta_net(
-        h, f.int("linear_num_key_heads"), f.int("linear_num_value_heads"), f.int("linear_key_head_dim"),
-        f.int("linear_value_head_dim"), f.int("linear_conv_kernel_dim"), bits=_bits(f),
+        h, f.size("linear_num_key_heads"), f.size("linear_num_value_heads"), f.size("linear_key_head_dim"),
+        f.size("linear_value_head_dim"), f.size("linear_conv_kernel_dim"), bits=_bits(f),
     )  # fmt: skip
     full = _qwen_attention(f, rule)
     feeds = feed_layers(f, rule)
@@ -92,14 +92,22 @@ def kimi_linear(f: Fields, name: str) -> Architecture:
         part = f.sub("linear_attn_config")
         full = {i - 1 for i in part.items("full_attn_layers", int)}
         linear = [i not in full for i in range(n)]
-        heads, dim, kernel = part.int("num_heads"), part.int("head_dim"), part.int("short_conv_kernel_size")
+        heads, dim, kernel = (
+            part.size("num_heads"),
+            part.size("head_dim"),
+            part.size("short_conv_kernel_size"),
+        )
         full_gate = part.flag("use_full_rank_gate")
     else:
         linear = _kinds(f, n)
-        heads, dim, kernel = f.int("linear_num_heads"), f.int("linear_head_dim"), f.int("linear_conv_kernel_dim")
+        heads, dim, kernel = (
+            f.size("linear_num_heads"),
+            f.size("linear_head_dim"),
+            f.size("linear_conv_kernel_dim"),
+        )
         full_gate = False
     recurrent = kda(h, heads, dim, kernel, full_gate=full_gate)
-    gate = h * f.heads * f.int("v_head_dim") if f.flag("mla_use_output_gate") else 0
+    gate = h * f.heads * f.size("v_head_dim") if f.flag("mla_use_output_gate") else 0
     latent = mla_mixer(f, gate=gate)
     feeds = _kimi_feeds(f, rule)
     return assemble(rule, f, name, [(recurrent if linear[i] else latent, feeds[i], 2 * h) for i in range(n)])
@@ -111,11 +119,11 @@ def _kimi_feeds(f: Fields, rule: Rule) -> list[Feed]:
     latent = f.optional("routed_expert_hidden_size", least=1)
     if latent is None:
         return feeds
-    inner = f.int("moe_intermediate_size")
+    inner = f.size("moe_intermediate_size")
     norm = latent * f.flag("latent_moe_use_norm")
-    shared = f.int("num_shared_experts", default=0, least=0) * inner
+    shared = f.size("num_shared_experts", default=0, least=0) * inner
     narrow = moe(
-        f.hidden, f.int("num_experts"), f.int("num_experts_per_token"), inner, shared=shared,
+        f.hidden, f.size("num_experts"), f.size("num_experts_per_token"), inner, shared=shared,
         correction=True, latent=latent, small=norm,
     )  # fmt: skip
     return [narrow if feed.kind == "moe" else feed for feed in feeds]
@@ -126,7 +134,7 @@ def bailing_hybrid(f: Fields, name: str) -> Architecture:
     n, h = f.layers, f.hidden
     rule = Rule(correction=True, window="none")
     recurrent = kda(
-        h, f.int("linear_num_heads"), f.int("linear_head_dim"), f.int("linear_conv_kernel_dim"),
+        h, f.size("linear_num_heads"), f.size("linear_head_dim"), f.size("linear_conv_kernel_dim"),
         full_decay=True, full_gate=True,
     )  # fmt: skip
     latent = mla_mixer(f, gate=h * f.heads)
@@ -139,9 +147,9 @@ def glm5_next(f: Fields, name: str) -> Architecture:
     """GLM-5.3-Flash: delta attention, sparse latent attention with pooled index keys, hyper-connections."""
     n, h = f.layers, f.hidden
     rule = Rule(correction=True, window="none")
-    recurrent = kda(h, f.int("linear_num_heads"), f.int("linear_head_dim"), f.int("linear_conv_kernel_dim"))
+    recurrent = kda(h, f.size("linear_num_heads"), f.size("linear_head_dim"), f.size("linear_conv_kernel_dim"))
     latent = _pooled_index(f)
-    streams = f.int("hc_mult", default=1)
+    streams = f.size("hc_mult", default=1)
     hyper = 2 * ((2 * streams + streams * streams) * (streams * h + 1) + 3)
     feeds = feed_layers(f, rule)
     layers = [(recurrent if is_linear else latent, feeds[i], 2 * h + hyper) for i, is_linear in enumerate(_kinds(f, n))]
@@ -149,7 +157,7 @@ def glm5_next(f: Fields, name: str) -> Architecture:
 
 
 def _pooled_index(f: Fields) -> Mixer:
-    pool, dim = f.int("index_kpool", default=1), f.int("index_head_dim")
+    pool, dim = f.size("index_kpool", default=1), f.size("index_head_dim")
     mixer = with_indexer(f, mla_mixer(f))
     if pool == 1:
         return mixer
@@ -184,8 +192,8 @@ def olmo_hybrid(f: Fields, name: str) -> Architecture:
     n, h = f.layers, f.hidden
     rule = Rule(qk_norm="full", window="none")
     linear = delta_net(
-        h, f.int("linear_num_key_heads"), f.int("linear_num_value_heads"), f.int("linear_key_head_dim"),
-        f.int("linear_value_head_dim"), f.int("linear_conv_kernel_dim"),
+        h, f.size("linear_num_key_heads"), f.size("linear_num_value_heads"), f.size("linear_key_head_dim"),
+        f.size("linear_value_head_dim"), f.size("linear_conv_kernel_dim"),
     )  # fmt: skip
     full, feed = grouped(f, rule, "full", None), dense(f, rule)
     return assemble(rule, f, name, [(linear if is_linear else full, feed, 2 * h) for is_linear in _kinds(f, n)])
@@ -197,10 +205,10 @@ def olmo_hybrid(f: Fields, name: str) -> Architecture:
 def mamba(f: Fields, name: str) -> Architecture:
     """Mamba and Falcon-Mamba: one block a layer, no feed-forward (modeling_mamba.py)."""
     h = f.hidden
-    inner = f.int("intermediate_size", default=f.int("expand", default=2) * h)
-    rank = f.int("time_step_rank", default=-(-h // 16))
+    inner = f.size("intermediate_size", default=f.size("expand", default=2) * h)
+    rank = f.size("time_step_rank", default=-(-h // 16))
     mixer = mamba1(
-        h, inner, f.int("state_size", default=16), f.int("conv_kernel", default=4), rank,
+        h, inner, f.size("state_size", default=16), f.size("conv_kernel", default=4), rank,
         bias=f.flag("use_bias"),
     )  # fmt: skip
     return assemble(Rule(tied=True), f, name, [(mixer, NO_FEED, h)] * f.layers)
@@ -210,23 +218,21 @@ def jamba(f: Fields, name: str) -> Architecture:
     """Jamba: Mamba with an attention layer every ``attn_layer_period`` and experts every second (2403.19887)."""
     n, h = f.layers, f.hidden
     recurrent = mamba1(
-        h, f.int("mamba_expand", default=2) * h, f.int("mamba_d_state", default=16),
-        f.int("mamba_d_conv", default=4), f.int("mamba_dt_rank", default=-(-h // 16)),
+        h, f.size("mamba_expand", default=2) * h, f.size("mamba_d_state", default=16),
+        f.size("mamba_d_conv", default=4), f.size("mamba_dt_rank", default=-(-h // 16)),
         bias=f.flag("mamba_proj_bias"), norms=True,
     )  # fmt: skip
     full = attention(h, f.heads, f.kv_heads, f.head_dim)
-    experts, plain = f.int("num_experts", default=1), mlp(h, f.inner)
-    mixed = moe(h, experts, f.int("num_experts_per_tok"), f.inner) if experts > 1 else plain
+    experts, plain = f.size("num_experts", default=1), mlp(h, f.inner)
+    mixed = moe(h, experts, f.size("num_experts_per_tok"), f.inner) if experts > 1 else plain
     attn = _every(f, n, "attn_layer_period", "attn_layer_offset", 8, 4)
     sparse = _every(f, n, "expert_layer_period", "expert_layer_offset", 2, 1)
-    layers: list[Layer] = [
-        (full if attn[i] else recurrent, mixed if sparse[i] else plain, 2 * h) for i in range(n)
-    ]
+    layers: list[Layer] = [(full if attn[i] else recurrent, mixed if sparse[i] else plain, 2 * h) for i in range(n)]
     return assemble(Rule(), f, name, layers)
 
 
 def _every(f: Fields, n: int, period: str, offset: str, every: int, first: int) -> list[bool]:
-    step, start = f.int(period, default=every), f.int(offset, default=first, least=0)
+    step, start = f.size(period, default=every), f.size(offset, default=first, least=0)
     return [i % step == start for i in range(n)]
 
 
@@ -236,17 +242,17 @@ def zamba(f: Fields, name: str) -> Architecture:
     The shared weights are counted once; each application keeps its own cache.
     """
     n, h = f.layers, f.hidden
-    heads, expand = f.int("n_mamba_heads"), f.int("mamba_expand", default=2)
+    heads, expand = f.size("n_mamba_heads"), f.size("mamba_expand", default=2)
     inner = expand * h
-    rank, states = f.int("mamba_dt_rank"), f.int("mamba_d_state")
+    rank, states = f.size("mamba_dt_rank"), f.size("mamba_d_state")
     per_head = inner // heads
     weights = {
-        "in": h * 2 * inner, "conv": inner * f.int("mamba_d_conv"), "out": inner * h,
+        "in": h * 2 * inner, "conv": inner * f.size("mamba_d_conv"), "out": inner * h,
         "ssm": heads * ((rank + 2 * states) * per_head + per_head * rank + per_head * states),
     }  # fmt: skip
-    state = remembered(inner * states, inner * f.int("mamba_d_conv"))
-    recurrent = Mixer("ssm", heads=heads, weights=weights, small=3 * inner, **state)
-    dim, wide = f.int("attention_head_dim"), f.int("attention_hidden_size")
+    recurrent = Mixer("ssm", heads=heads, weights=weights, small=3 * inner)
+    recurrent = remembering(recurrent, inner * states, inner * f.size("mamba_d_conv"))
+    dim, wide = f.size("attention_head_dim"), f.size("attention_hidden_size")
     shared = _shared_attention(f, wide, dim)
     feed = mlp(h, f.inner, small=wide + h)
     return _shared_block(f, name, n, recurrent, shared, feed, extra_feed={})
@@ -255,18 +261,18 @@ def zamba(f: Fields, name: str) -> Architecture:
 def zamba2(f: Fields, name: str) -> Architecture:
     """Zamba 2: Mamba-2 layers and shared transformer blocks with low-rank adapters per application."""
     n, h = f.layers, f.hidden
-    heads = f.int("n_mamba_heads")
-    inner = f.int("mamba_expand", default=2) * h
+    heads = f.size("n_mamba_heads")
+    inner = f.size("mamba_expand", default=2) * h
     recurrent = mamba2(
-        h, heads, inner // heads, f.int("mamba_ngroups"), f.int("mamba_d_state"), f.int("mamba_d_conv")
+        h, heads, inner // heads, f.size("mamba_ngroups"), f.size("mamba_d_state"), f.size("mamba_d_conv")
     )
-    dim, wide = f.int("attention_head_dim"), f.int("attention_hidden_size")
+    dim, wide = f.size("attention_head_dim"), f.size("attention_hidden_size")
     shared = _shared_attention(f, wide, dim)
     feed = mlp(h, f.inner, small=wide + h)
-    rank = f.int("adapter_rank", default=128)
+    rank = f.size("adapter_rank", default=128)
     if f.flag("use_shared_attention_adapter"):
         raise f.refuse("adapters on the shared attention are not supported", "use_shared_attention_adapter")
-    if f.int("num_mem_blocks", default=1) != 1:
+    if f.size("num_mem_blocks", default=1) != 1:
         f.assume("Several shared blocks take turns; each is counted once at its first use.")
     return _shared_block(f, name, n, recurrent, shared, feed, extra_feed={"adapter": rank * h + rank * 2 * f.inner})
 
@@ -274,7 +280,12 @@ def zamba2(f: Fields, name: str) -> Architecture:
 def _shared_attention(f: Fields, wide: int, dim: int) -> Mixer:
     """Attention on the concatenation of stream and embedding, back to the stream."""
     heads = f.heads
-    weights = {"q": wide * heads * dim, "k": wide * heads * dim, "v": wide * heads * dim, "o": heads * dim * f.hidden}
+    weights = {
+        "q": wide * heads * dim,
+        "k": wide * heads * dim,
+        "v": wide * heads * dim,
+        "o": heads * dim * f.hidden,
+    }
     return Mixer("full", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=weights)
 
 
@@ -283,7 +294,7 @@ def _shared_block(
 ) -> Architecture:
     """A hybrid layer is a shared transformer layer, a projection, then its own recurrent layer."""
     kinds = f.items("layers_block_type", str, n)
-    blocks = f.int("num_mem_blocks", default=1)
+    blocks = f.size("num_mem_blocks", default=1)
     h = f.hidden
     layers: list[Layer] = []
     uses = 0
@@ -303,10 +314,10 @@ def _shared_block(
 def falcon_h1(f: Fields, name: str) -> Architecture:
     """Falcon-H1: attention and Mamba-2 side by side in every layer (2507.22448)."""
     h, n = f.hidden, f.layers
-    heads = f.int("mamba_n_heads")
-    inner = f.int("mamba_d_ssm", default=f.int("mamba_expand", default=2) * h)
+    heads = f.size("mamba_n_heads")
+    inner = f.size("mamba_d_ssm", default=f.size("mamba_expand", default=2) * h)
     recurrent = mamba2(
-        h, heads, inner // heads, f.int("mamba_n_groups"), f.int("mamba_d_state"), f.int("mamba_d_conv"),
+        h, heads, inner // heads, f.size("mamba_n_groups"), f.size("mamba_d_state"), f.size("mamba_d_conv"),
         conv_bias=f.flag("mamba_conv_bias", default=True), bias=f.flag("mamba_proj_bias"),
         norm=f.flag("mamba_rms_norm", default=False),
     )  # fmt: skip
@@ -332,16 +343,16 @@ def granite_hybrid(f: Fields, name: str) -> Architecture:
     full = grouped(f, Rule(), "full", None)
     recurrent = full
     if any(kind in ("mamba", "linear_attention") for kind in kinds):
-        heads = f.int("mamba_n_heads")
-        inner = f.int("mamba_expand", default=2) * h
+        heads = f.size("mamba_n_heads")
+        inner = f.size("mamba_expand", default=2) * h
         recurrent = mamba2(
-            h, heads, inner // heads, f.int("mamba_n_groups", default=1), f.int("mamba_d_state"),
-            f.int("mamba_d_conv", default=4), conv_bias=f.flag("mamba_conv_bias", default=True),
+            h, heads, inner // heads, f.size("mamba_n_groups", default=1), f.size("mamba_d_state"),
+            f.size("mamba_d_conv", default=4), conv_bias=f.flag("mamba_conv_bias", default=True),
             bias=f.flag("mamba_proj_bias"),
         )  # fmt: skip
-    shared = f.int("shared_intermediate_size", least=0)
-    experts = f.int("num_local_experts", default=0, least=0)
-    feed = moe(h, experts, f.int("num_experts_per_tok"), f.inner, shared=shared) if experts else mlp(h, shared)
+    shared = f.size("shared_intermediate_size", least=0)
+    experts = f.size("num_local_experts", default=0, least=0)
+    feed = moe(h, experts, f.size("num_experts_per_tok"), f.inner, shared=shared) if experts else mlp(h, shared)
     layers = [(recurrent if kind in ("mamba", "linear_attention") else full, feed, 2 * h) for kind in kinds]
     return assemble(Rule(tied=True), f, name, layers)
 
@@ -384,8 +395,8 @@ def _nemotron_part(f: Fields, kind: str) -> tuple[Mixer, Feed]:
     match kind:
         case "mamba" | "linear_attention":
             return mamba2(
-                h, f.int("mamba_num_heads"), f.int("mamba_head_dim"), f.int("n_groups"), f.int("ssm_state_size"),
-                f.int("conv_kernel"), conv_bias=f.flag("use_conv_bias", default=True),
+                h, f.size("mamba_num_heads"), f.size("mamba_head_dim"), f.size("n_groups"), f.size("ssm_state_size"),
+                f.size("conv_kernel"), conv_bias=f.flag("use_conv_bias", default=True),
                 bias=f.flag("mamba_proj_bias"), bits=_bits(f),
             ), NO_FEED  # fmt: skip
         case "attention" | "full_attention":
@@ -393,12 +404,12 @@ def _nemotron_part(f: Fields, kind: str) -> tuple[Mixer, Feed]:
         case "mlp":
             return NO_MIXER, mlp(h, f.inner, gated=False, bias=bias)
         case "moe":
-            inner = f.int("moe_intermediate_size")
-            shared = f.int("n_shared_experts", default=0, least=0) * f.int(
+            inner = f.size("moe_intermediate_size")
+            shared = f.size("n_shared_experts", default=0, least=0) * f.size(
                 "moe_shared_expert_intermediate_size", default=inner
             )
             return NO_MIXER, moe(
-                h, f.int("n_routed_experts"), f.int("num_experts_per_tok"), inner, shared=shared,
+                h, f.size("n_routed_experts"), f.size("num_experts_per_tok"), inner, shared=shared,
                 correction=True, gated=False, latent=f.optional("moe_latent_size") or 0,
             )  # fmt: skip
     raise f.refuse(f"layer kind {kind!r} is not known", "layers_block_type")
@@ -415,7 +426,7 @@ def lfm2(f: Fields, name: str) -> Architecture:
     full_layer = [kind == "full_attention" for kind in named] if named else [i in attn for i in range(n)]
     if not named and not attn:
         raise f.refuse("field is missing", "layer_types or full_attn_idxs")
-    conv = short_conv(h, f.int("conv_L_cache"), bias=f.flag("conv_bias"))
+    conv = short_conv(h, f.size("conv_L_cache"), bias=f.flag("conv_bias"))
     full = grouped(f, Rule(qk_norm="head"), "full", None)
     feeds = _lfm2_feeds(f, n)
     layers = [(full if full_layer[i] else conv, feeds[i], 2 * h) for i in range(n)]
@@ -425,18 +436,18 @@ def lfm2(f: Fields, name: str) -> Architecture:
 def _lfm2_feeds(f: Fields, n: int) -> list[Feed]:
     h = f.hidden
     if f.has("num_experts"):
-        first = f.int("num_dense_layers", default=2, least=0)
+        first = f.size("num_dense_layers", default=2, least=0)
         correction = f.flag("use_expert_bias", default=True)
         mixed = moe(
-            h, f.int("num_experts"), f.int("num_experts_per_tok"), f.int("moe_intermediate_size"),
+            h, f.size("num_experts"), f.size("num_experts_per_tok"), f.size("moe_intermediate_size"),
             correction=correction,
         )  # fmt: skip
         plain = mlp(h, f.inner)
         return [plain if i < first else mixed for i in range(n)]
-    inner = f.int("block_ff_dim", "intermediate_size")
+    inner = f.size("block_ff_dim", "intermediate_size")
     if f.flag("block_auto_adjust_ff_dim", default=True):
         inner = int(f.number("block_ffn_dim_multiplier", 1.0) * (2 * inner // 3))
-        step = f.int("block_multiple_of", default=256)
+        step = f.size("block_multiple_of", default=256)
         inner = -(-inner // step) * step
     return [mlp(h, inner)] * n
 
@@ -447,12 +458,12 @@ def _lfm2_feeds(f: Fields, n: int) -> list[Feed]:
 def rwkv5(f: Fields, name: str) -> Architecture:
     """RWKV-5 "Eagle": matrix-valued state per head, gated output, squared-ReLU channel mixing (2404.05892)."""
     h, n = f.hidden, f.layers
-    width = f.int("attention_hidden_size", default=h)
-    dim = f.int("head_size", default=64)
+    width = f.size("attention_hidden_size", default=h)
+    dim = f.size("head_size", default=64)
     if width % dim:
         raise f.refuse(f"{width} is not a multiple of {dim}", "head_size")
     heads = width // dim
-    inner = f.int("intermediate_size", default=int(h * 3.5) // 32 * 32)
+    inner = f.size("intermediate_size", default=int(h * 3.5) // 32 * 32)
     if not f.has("intermediate_size"):
         f.assume(f"No intermediate size is stated: 3.5 h rounded down to 32 ({inner}), as RWKV-5 does.")
     mixer = Mixer(

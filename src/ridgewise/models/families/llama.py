@@ -120,11 +120,11 @@ def qwen1(f: Fields, name: str) -> Architecture:
 def chatglm(f: Fields, name: str) -> Architecture:
     """ChatGLM 2 and 3, GLM-4-9B: grouped queries named multi-query groups (modeling_chatglm.py)."""
     h, heads, dim = f.hidden, f.heads, f.head_dim
-    kv = f.int("multi_query_group_num") if f.flag("multi_query_attention") else heads
+    kv = f.size("multi_query_group_num") if f.flag("multi_query_attention") else heads
     linear_bias = f.flag("add_bias_linear")
     bias = f.flag("add_qkv_bias") or linear_bias
     mixer = attention(h, heads, kv, dim, qkv_bias=bias, o_bias=linear_bias)
-    feed = mlp(h, f.int("ffn_hidden_size"), bias=linear_bias)
+    feed = mlp(h, f.size("ffn_hidden_size"), bias=linear_bias)
     norm = 1 if f.flag("rmsnorm", default=True) else 2
     return assemble(Rule(norm=norm), f, name, [(mixer, feed, 2 * norm * h)] * f.layers)
 
@@ -148,12 +148,12 @@ def llama4(f: Fields, name: str) -> Architecture:
     full = [t == "full_attention" for t in named] if named else [not flag or chunk is None for flag in nope[:n]]
     mixers: dict[bool, Mixer] = {is_full: grouped(f, LLAMA, "full" if is_full else "chunked",
                                     None if is_full else chunk) for is_full in set(full)}  # fmt: skip
-    step = f.int("interleave_moe_layer_step", default=1, least=0)
+    step = f.size("interleave_moe_layer_step", default=1, least=0)
     listed = set(f.items("moe_layers", int))
     sparse = [i in listed if listed else bool(step) and (i + 1) % step == 0 for i in range(n)]
-    inner = f.int("intermediate_size")
-    experts = moe(h, f.int("num_local_experts"), f.int("num_experts_per_tok"), inner, shared=inner)
-    plain = mlp(h, f.int("intermediate_size_mlp", default=inner))
+    inner = f.size("intermediate_size")
+    experts = moe(h, f.size("num_local_experts"), f.size("num_experts_per_tok"), inner, shared=inner)
+    plain = mlp(h, f.size("intermediate_size_mlp", default=inner))
     layers = [(mixers[full[i]], experts if sparse[i] else plain, 2 * h) for i in range(n)]
     return assemble(Rule(), f, name, layers)
 
@@ -180,7 +180,7 @@ def _heads_per_layer(f: Fields, n: int, spans: Windows) -> list[int]:
         raise f.refuse("lists a number of heads that is not between 1 and 10000", "num_attention_heads_per_layer")
     if listed or not f.has("attention_other_setting"):
         return listed or [f.heads] * n
-    other = f.sub("attention_other_setting").int("num_attention_heads", default=f.heads, most=10**4)
+    other = f.sub("attention_other_setting").size("num_attention_heads", default=f.heads, most=10**4)
     return [other if kind == "sliding" else f.heads for kind, _ in spans]
 
 
@@ -197,19 +197,17 @@ def laguna(f: Fields, name: str) -> Architecture:
 def mimo_v2(f: Fields, name: str) -> Architecture:
     """MiMo-V2-Flash: sliding layers with their own heads, value width and sinks (modeling_mimo_v2_flash.py)."""
     n, h = f.layers, f.hidden
-    pattern = f.items("hybrid_layer_pattern", int, n) or [
-        int(kind != "full") for kind, _ in sliding(f, n, Rule())
-    ]
+    pattern = f.items("hybrid_layer_pattern", int, n) or [int(kind != "full") for kind, _ in sliding(f, n, Rule())]
     full = attention(
-        h, f.heads, f.kv_heads, f.head_dim, f.int("v_head_dim", default=f.head_dim),
+        h, f.heads, f.kv_heads, f.head_dim, f.size("v_head_dim", default=f.head_dim),
         small=f.heads * f.flag("add_full_attention_sink_bias"),
     )  # fmt: skip
-    heads = f.int("swa_num_attention_heads", default=f.heads)
-    dim = f.int("swa_head_dim", default=f.head_dim)
+    heads = f.size("swa_num_attention_heads", default=f.heads)
+    dim = f.size("swa_head_dim", default=f.head_dim)
     local = attention(
-        h, heads, f.int("swa_num_key_value_heads", default=f.kv_heads), dim,
-        f.int("swa_v_head_dim", default=dim), kind="sliding",
-        window=f.int("sliding_window", "sliding_window_size"),
+        h, heads, f.size("swa_num_key_value_heads", default=f.kv_heads), dim,
+        f.size("swa_v_head_dim", default=dim), kind="sliding",
+        window=f.size("sliding_window", "sliding_window_size"),
         small=heads * f.flag("add_swa_attention_sink_bias"),
     )  # fmt: skip
     rule = Rule(correction=True)
@@ -246,7 +244,7 @@ def _nas_mixer(f: Fields, block: Fields) -> Mixer:
         return NO_MIXER
     if part.flag("replace_with_linear"):
         return Mixer("none", weights={"o": h * h})
-    group = part.int("n_heads_in_group")
+    group = part.size("n_heads_in_group")
     if f.heads % group:
         raise part.refuse(f"{f.heads} heads are not a multiple of {group}", "n_heads_in_group")
     window = part.optional("window_length", least=1)

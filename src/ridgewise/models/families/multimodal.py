@@ -71,9 +71,7 @@ def mllama_text(f: Fields, name: str) -> Architecture:
     own = grouped(f, Rule(), "full", None)
     image = replace(own, kind="cross", small=2 * f.head_dim)
     feed = mlp(h, f.inner)
-    layers: list[Layer] = [
-        (image, feed, 2 * h + 2) if i in cross else (own, feed, 2 * h) for i in range(n)
-    ]
+    layers: list[Layer] = [(image, feed, 2 * h + 2) if i in cross else (own, feed, 2 * h) for i in range(n)]
     f.assume("Cross-attention layers cache the keys and values of the image only; text alone skips them.")
     arch = assemble(Rule(), f, name, layers)
     return replace(arch, embedding=arch.embedding + 8 * h)
@@ -82,32 +80,31 @@ def mllama_text(f: Fields, name: str) -> Architecture:
 def inkling_text(f: Fields, name: str) -> Architecture:
     """Inkling: short convolutions on keys, values and both residual branches, relative positions, shared sink."""
     h, n = f.hidden, f.layers
-    kernel, rel = f.int("conv_kernel_size", "sconv_kernel_size", default=4), f.int("d_rel")
+    kernel, rel = f.size("conv_kernel_size", "sconv_kernel_size", default=4), f.size("d_rel")
     kinds = f.items("layer_types", str, n)
-    experts, shared = f.int("n_routed_experts"), f.int("n_shared_experts", default=0, least=0)
-    inner = f.int("moe_intermediate_size")
+    experts, shared = f.size("n_routed_experts"), f.size("n_shared_experts", default=0, least=0)
+    inner = f.size("moe_intermediate_size")
     from ridgewise.models.parts import attention, moe
 
     def mixer(local: bool) -> Any:
-        heads = f.int("swa_num_attention_heads") if local else f.heads
-        kv = f.int("swa_num_key_value_heads") if local else f.kv_heads
-        dim = f.int("swa_head_dim") if local else f.head_dim
-        window = f.int("sliding_window_size") if local else None
-        extent = window or f.int("rel_extent")
+        heads = f.size("swa_num_attention_heads") if local else f.heads
+        kv = f.size("swa_num_key_value_heads") if local else f.kv_heads
+        dim = f.size("swa_head_dim") if local else f.head_dim
+        window = f.size("sliding_window_size") if local else None
+        extent = window or f.size("rel_extent")
         built = attention(h, heads, kv, dim, kind="sliding" if local else "full", window=window, small=2 * dim)
         weights = {**built.weights, "r": h * heads * rel, "conv": 2 * kv * dim * kernel, "rel": rel * extent}
         return replace(built, weights=weights, state=(2 * kv * dim + 2 * h) * kernel, state_bits=16)
 
     built = {kind: mixer(kind == "hybrid_sliding") for kind in set(kinds)}
     feed = moe(
-        h, experts, f.int("num_experts_per_tok"), inner, shared=shared * inner, router=experts + shared,
+        h, experts, f.size("num_experts_per_tok"), inner, shared=shared * inner, router=experts + shared,
         small=experts + 1,
     )  # fmt: skip
     plain = mlp(h, f.inner, small=1)
     sparse = f.items("mlp_layer_types", str, n) or ["sparse"] * n
     layers = [
-        (built[kind], feed if sparse[i] == "sparse" else plain, 2 * h + 2 * h * kernel)
-        for i, kind in enumerate(kinds)
+        (built[kind], feed if sparse[i] == "sparse" else plain, 2 * h + 2 * h * kernel) for i, kind in enumerate(kinds)
     ]
     return assemble(Rule(embedding_norm=True), f, name, layers)
 
@@ -123,8 +120,8 @@ def minimax_m3_text(f: Fields, name: str) -> Architecture:
     rule = Rule(qk_norm="head", correction=True)
     full = grouped(f, rule, "full", None)
     part = f.sub("sparse_attention_config")
-    heads, dim = part.int("sparse_num_index_heads"), part.int("sparse_index_dim")
-    selected = part.int("sparse_topk_blocks") * part.int("sparse_block_size")
+    heads, dim = part.size("sparse_num_index_heads"), part.size("sparse_index_dim")
+    selected = part.size("sparse_topk_blocks") * part.size("sparse_block_size")
     picked = replace(
         full, weights={**full.weights, "index": h * heads * dim + h * dim}, small=full.small + 2 * dim,
         selected=selected, index_heads=heads, index_dim=dim,
@@ -183,9 +180,7 @@ def ministral3(f: Fields, name: str) -> Architecture:
     return llama.FAMILIES["ministral3"](f, name)
 
 
-FAMILIES: dict[str, Builder] = {
-    kind: partial(wrapper, text, tower) for kind, (text, tower) in WRAPPERS.items()
-} | {
+FAMILIES: dict[str, Builder] = {kind: partial(wrapper, text, tower) for kind, (text, tower) in WRAPPERS.items()} | {
     "minimax_m3": minimax_m3_text,
     "mllama_text_model": mllama_text,
     "inkling_text": inkling_text,

@@ -29,59 +29,59 @@ def _linear(rows: int, columns: int, bias: bool = True) -> int:
 
 def _sizes(v: Fields) -> tuple[int, int, int, int]:
     """Width, layers, heads and patch area of a tower."""
-    h = v.int("hidden_size", "vt_hidden_size", "width", most=10**6)
-    layers = v.int("num_hidden_layers", "depth", "vt_num_hidden_layers", "layers", most=1000)
-    heads = v.int("num_attention_heads", "num_heads", "vt_num_attention_heads", "attention_heads", "heads", most=10**4)
-    return h, layers, heads, v.int("patch_size", default=14, most=1000) ** 2
+    h = v.size("hidden_size", "vt_hidden_size", "width", most=10**6)
+    layers = v.size("num_hidden_layers", "depth", "vt_num_hidden_layers", "layers", most=1000)
+    heads = v.size("num_attention_heads", "num_heads", "vt_num_attention_heads", "attention_heads", "heads", most=10**4)
+    return h, layers, heads, v.size("patch_size", default=14, most=1000) ** 2
 
 
 def _inner(v: Fields) -> int:
-    return v.int("intermediate_size", "vt_intermediate_size", most=10**6)
+    return v.size("intermediate_size", "vt_intermediate_size", most=10**6)
 
 
 def qwen_vl(f: Fields, out: int) -> dict[str, int]:
     """Qwen3-VL and Qwen3.5: learned positions, a merger, and one more per deep-stack layer."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    merged = v.int("spatial_merge_size", default=2) ** 2 * h
-    patch = _linear(h, v.int("in_channels", default=3) * v.int("temporal_patch_size", default=2) * area)
-    head = _linear(merged, merged) + _linear(v.int("out_hidden_size", default=out), merged)
+    merged = v.size("spatial_merge_size", default=2) ** 2 * h
+    patch = _linear(h, v.size("in_channels", default=3) * v.size("temporal_patch_size", default=2) * area)
+    head = _linear(merged, merged) + _linear(v.size("out_hidden_size", default=out), merged)
     deep = len(v.items("deepstack_visual_indexes", int)) * (head + 2 * merged)
     body = layers * block(h, heads, h // heads, _inner(v))
-    return {"vision": patch + v.int("num_position_embeddings") * h + body + head + 2 * h + deep}
+    return {"vision": patch + v.size("num_position_embeddings") * h + body + head + 2 * h + deep}
 
 
 def qwen2_vl(f: Fields, out: int) -> dict[str, int]:
     """Qwen2.5-VL: RMSNorm, gated feed-forward with biases, a merger."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    merged = v.int("spatial_merge_size", default=2) ** 2 * h
-    patch = h * v.int("in_chans", "in_channels", default=3) * v.int("temporal_patch_size", default=2) * area
+    merged = v.size("spatial_merge_size", default=2) ** 2 * h
+    patch = h * v.size("in_chans", "in_channels", default=3) * v.size("temporal_patch_size", default=2) * area
     body = layers * block(h, heads, h // heads, _inner(v), gated=True, norm=1)
-    head = _linear(merged, merged) + _linear(v.int("out_hidden_size", default=out), merged) + h
+    head = _linear(merged, merged) + _linear(v.size("out_hidden_size", default=out), merged) + h
     return {"vision": patch + body + head}
 
 
 def _siglip(v: Fields) -> int:
     """SigLIP encoder without its pooling head, which language models leave out."""
     h, layers, heads, area = _sizes(v)
-    patches = v.optional("num_patches") or v.int("image_size") ** 2 // area
-    patch = _linear(h, v.int("num_channels", default=3) * area)
+    patches = v.optional("num_patches") or v.size("image_size") ** 2 // area
+    patch = _linear(h, v.size("num_channels", default=3) * area)
     return patch + patches * h + layers * block(h, heads, h // heads, _inner(v)) + 2 * h
 
 
 def gemma3(f: Fields, out: int) -> dict[str, int]:
     """Gemma 3: SigLIP, a norm and one projection."""
     v = f.sub("vision_config")
-    h = v.int("hidden_size")
+    h = v.size("hidden_size")
     return {"vision": _siglip(v) + h * out + h}
 
 
 def lfm2_vl(f: Fields, out: int) -> dict[str, int]:
     """LFM2-VL: SigLIP 2, then two projections of the pixel-unshuffled patches."""
     v = f.sub("vision_config")
-    wide = v.int("hidden_size") * f.int("downsample_factor", default=2) ** 2
-    inner = f.int("projector_hidden_size", default=2048)
+    wide = v.size("hidden_size") * f.size("downsample_factor", default=2) ** 2
+    inner = f.size("projector_hidden_size", default=2048)
     norm = 2 * wide * f.flag("projector_use_layernorm", default=True)
     bias = f.flag("projector_bias", default=True)
     return {"vision": _siglip(v) + norm + _linear(inner, wide, bias) + _linear(out, inner, bias)}
@@ -90,15 +90,15 @@ def lfm2_vl(f: Fields, out: int) -> dict[str, int]:
 def _clip(v: Fields, *, post: bool = True) -> int:
     """CLIP vision tower: class token, positions, norms before and after."""
     h, layers, heads, area = _sizes(v)
-    patches = v.int("image_size") ** 2 // area + 1
+    patches = v.size("image_size") ** 2 // area + 1
     body = layers * block(h, heads, h // heads, _inner(v))
-    return h + h * v.int("num_channels", default=3) * area + patches * h + 2 * h + body + 2 * h * post
+    return h + h * v.size("num_channels", default=3) * area + patches * h + 2 * h + body + 2 * h * post
 
 
 def llava(f: Fields, out: int) -> dict[str, int]:
     """LLaVA 1.5: CLIP and two projections."""
     v = f.sub("vision_config")
-    h, bias = v.int("hidden_size"), f.flag("multimodal_projector_bias", default=True)
+    h, bias = v.size("hidden_size"), f.flag("multimodal_projector_bias", default=True)
     return {"vision": _clip(v) + _linear(out, h, bias) + _linear(out, out, bias)}
 
 
@@ -106,12 +106,12 @@ def pixtral(f: Fields, out: int) -> dict[str, int]:
     """Mistral 3: Pixtral tower (RMSNorm, gated, no biases), a patch merger and two projections."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    dim = v.int("head_dim", default=h // heads)
+    dim = v.size("head_dim", default=h // heads)
     body = layers * block(h, heads, dim, _inner(v), bias=False, o_bias=False, gated=True, mlp_bias=False, norm=1)
     bias = f.flag("multimodal_projector_bias")
-    merge = h * h * f.int("spatial_merge_size", default=2) ** 2
+    merge = h * h * f.size("spatial_merge_size", default=2) ** 2
     head = h + merge + _linear(out, h, bias) + _linear(out, out, bias)
-    return {"vision": h * v.int("num_channels", default=3) * area + h + body + head}
+    return {"vision": h * v.size("num_channels", default=3) * area + h + body + head}
 
 
 def moonvit(f: Fields, out: int) -> dict[str, int]:
@@ -121,9 +121,9 @@ def moonvit(f: Fields, out: int) -> dict[str, int]:
     merged = h
     for side in v.items("merge_kernel_size", int) or [2, 2]:
         merged *= side
-    positions = v.int("init_pos_emb_height", default=64) * v.int("init_pos_emb_width", default=64) * h
+    positions = v.size("init_pos_emb_height", default=64) * v.size("init_pos_emb_width", default=64) * h
     norms, bias = (1, False) if v.text("norm_type") == "rmsnorm" else (2, True)
-    wide = v.int("qkv_hidden_size", default=h)
+    wide = v.size("qkv_hidden_size", default=h)
     attn_bias, patch_bias = v.flag("attn_bias", default=bias), v.flag("patch_embed_proj_bias", default=bias)
     body = layers * block(
         h, heads, wide // heads, _inner(v), bias=attn_bias, o_bias=attn_bias, norm=norms,
@@ -137,15 +137,15 @@ def glm4v(f: Fields, out: int) -> dict[str, int]:
     """GLM-4.1V: RMSNorm, gated, no biases; a down-sampling convolution and a gated merger."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    wide, bias = v.int("out_hidden_size", default=out), v.flag("attention_bias")
-    patch = _linear(h, v.int("in_channels", default=3) * v.int("temporal_patch_size", default=2) * area)
+    wide, bias = v.size("out_hidden_size", default=out), v.flag("attention_bias")
+    patch = _linear(h, v.size("in_channels", default=3) * v.size("temporal_patch_size", default=2) * area)
     body = layers * block(h, heads, h // heads, wide, bias=bias, o_bias=False, gated=True, mlp_bias=False, norm=1)
-    positions = v.int("image_size", default=336) ** 2 // area * h
+    positions = v.size("image_size", default=336) ** 2 // area * h
     return {"vision": patch + positions + body + 2 * h + _glm_merger(v, h, wide, _inner(v))}
 
 
 def _glm_merger(v: Fields, h: int, wide: int, inner: int) -> int:
-    down = _linear(wide, h * v.int("spatial_merge_size", default=2) ** 2)
+    down = _linear(wide, h * v.size("spatial_merge_size", default=2) ** 2)
     return down + wide * wide + 2 * wide + 3 * wide * inner
 
 
@@ -153,40 +153,38 @@ def glm5_next(f: Fields, out: int) -> dict[str, int]:
     """GLM-5.3-Flash: head norms, biases, and the merger of GLM-4.1V."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    wide, bias = v.int("out_hidden_size", default=out), v.flag("attention_bias", default=True)
-    patch = _linear(h, v.int("in_channels", default=3) * v.int("temporal_patch_size", default=2) * area)
+    wide, bias = v.size("out_hidden_size", default=out), v.flag("attention_bias", default=True)
+    patch = _linear(h, v.size("in_channels", default=3) * v.size("temporal_patch_size", default=2) * area)
     dim = h // heads
-    body = layers * block(
-        h, heads, dim, _inner(v), bias=bias, o_bias=bias, gated=True, norm=1, small=2 * dim
-    )
-    return {"vision": patch + body + h + _glm_merger(v, h, wide, v.int("projection_intermediate_size"))}
+    body = layers * block(h, heads, dim, _inner(v), bias=bias, o_bias=bias, gated=True, norm=1, small=2 * dim)
+    return {"vision": patch + body + h + _glm_merger(v, h, wide, v.size("projection_intermediate_size"))}
 
 
 def llama4(f: Fields, out: int) -> dict[str, int]:
     """Llama 4: class token, positions, biases, a pixel-shuffle adapter and one projection."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    tokens = v.int("image_size") ** 2 // area + 1
-    inner, middle = _inner(v), v.int("projector_input_dim", default=4096)
+    tokens = v.size("image_size") ** 2 // area + 1
+    inner, middle = _inner(v), v.size("projector_input_dim", default=4096)
     body = layers * block(h, heads, h // heads, inner)
-    ends = h + tokens * h + v.int("num_channels", default=3) * area * h + 4 * h
+    ends = h + tokens * h + v.size("num_channels", default=3) * area * h + 4 * h
     shuffled = int(h / v.number("pixel_shuffle_ratio", 0.5) ** 2)
-    last = v.int("projector_output_dim", default=4096)
+    last = v.size("projector_output_dim", default=4096)
     adapter = middle * shuffled + middle * last
-    return {"vision": ends + body + adapter + out * v.int("vision_output_dim", default=last)}
+    return {"vision": ends + body + adapter + out * v.size("vision_output_dim", default=last)}
 
 
 def mllama(f: Fields, out: int) -> dict[str, int]:
     """Llama 3.2 Vision: local and gated global layers, tile and position tables, one projection."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    deep, tiles = v.int("num_global_layers", default=8, least=0), v.int("max_num_tiles", default=4)
-    patches = v.int("image_size") ** 2 // area + 1
+    deep, tiles = v.size("num_global_layers", default=8, least=0), v.size("max_num_tiles", default=4)
+    patches = v.size("image_size") ** 2 // area + 1
     shapes = len(v.data["supported_aspect_ratios"]) if isinstance(v.data.get("supported_aspect_ratios"), list) else 8
     tables = patches * h + (shapes + 1) * tiles * h * (patches + 2) + 3
     own = block(h, heads, h // heads, _inner(v), bias=False, o_bias=False)
-    ends = h + h * v.int("num_channels", default=3) * area + 4 * h
-    return {"vision": tables + ends + layers * own + deep * (own + 2) + _linear(out, v.int("vision_output_dim"))}
+    ends = h + h * v.size("num_channels", default=3) * area + 4 * h
+    return {"vision": tables + ends + layers * own + deep * (own + 2) + _linear(out, v.size("vision_output_dim"))}
 
 
 def minimax_m3(f: Fields, out: int) -> dict[str, int]:
@@ -194,11 +192,14 @@ def minimax_m3(f: Fields, out: int) -> dict[str, int]:
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
     squeeze = v.sub("img_token_compression_config") if v.has("img_token_compression_config") else v
-    merge, frames = squeeze.int("spatial_merge_size", default=2), squeeze.int("temporal_patch_size", default=2)
-    inner = f.int("projector_hidden_size", default=out)
+    merge, frames = (
+        squeeze.size("spatial_merge_size", default=2),
+        squeeze.size("temporal_patch_size", default=2),
+    )
+    inner = f.size("projector_hidden_size", default=out)
     head = _linear(inner, h) + _linear(out, inner) + _linear(inner, merge**2 * out) + _linear(out, inner)
     body = layers * block(h, heads, h // heads, _inner(v))
-    return {"vision": h * v.int("num_channels", default=3) * frames * area + 2 * h + body + head}
+    return {"vision": h * v.size("num_channels", default=3) * frames * area + 2 * h + body + head}
 
 
 def step3(f: Fields, out: int) -> dict[str, int]:
@@ -206,19 +207,19 @@ def step3(f: Fields, out: int) -> dict[str, int]:
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
     inner = int(h * v.number("mlp_ratio", 8960 / 1536))
-    patches = v.int("image_size", default=728) ** 2 // area
+    patches = v.size("image_size", default=728) ** 2 // area
     body = layers * block(h, heads, h // heads, inner, small=2 * h)
     down = _linear(2 * h, 9 * h) + _linear(4 * h, 9 * 2 * h)
-    return {"vision": h * v.int("num_channels", default=3) * area + patches * h + 2 * h + body + down + 4 * h * out}
+    return {"vision": h * v.size("num_channels", default=3) * area + patches * h + 2 * h + body + down + 4 * h * out}
 
 
 def muse(f: Fields, out: int) -> dict[str, int]:
     """Muse Glimmer: norms before and after, an adapter of two layers and one projection."""
     v = f.sub("vision_config")
     h, layers, heads, area = _sizes(v)
-    patch = h * 3 * v.int("patch_temporal", default=2) * area
-    positions = v.int("pos_emb_height", default=32) * v.int("pos_emb_width", default=32) * h
-    wide, inner = f.int("out_hidden_size"), f.int("projector_hidden_size")
+    patch = h * 3 * v.size("patch_temporal", default=2) * area
+    positions = v.size("pos_emb_height", default=32) * v.size("pos_emb_width", default=32) * h
+    wide, inner = f.size("out_hidden_size"), f.size("projector_hidden_size")
     head = wide * inner + inner * inner + inner * out
     return {"vision": patch + positions + 4 * h + layers * block(h, heads, h // heads, _inner(v)) + head}
 
@@ -229,11 +230,11 @@ def gemma4(f: Fields, out: int) -> dict[str, int]:
     if f.has("vision_config"):
         v = f.sub("vision_config")
         h, layers, heads, area = _sizes(v)
-        dim = v.int("head_dim", default=h // heads)
+        dim = v.size("head_dim", default=h // heads)
         body = layers * block(
             h, heads, dim, _inner(v), bias=False, o_bias=False, gated=True, mlp_bias=False, small=2 * dim
         )
-        found["vision"] = 2 * v.int("position_embedding_size", default=10240) * h + h * 3 * area + body + h * out
+        found["vision"] = 2 * v.size("position_embedding_size", default=10240) * h + h * 3 * area + body + h * out
     if f.has("audio_config"):
         found["audio"] = _conformer(f.sub("audio_config"), out)
     return found
@@ -241,13 +242,13 @@ def gemma4(f: Fields, out: int) -> dict[str, int]:
 
 def _conformer(a: Fields, out: int) -> int:
     """Gemma 4 audio encoder: two convolutions, then conformer layers (2005.08100)."""
-    h, layers = a.int("hidden_size", default=1024), a.int("num_hidden_layers", default=12, most=1000)
+    h, layers = a.size("hidden_size", default=1024), a.size("num_hidden_layers", default=12, most=1000)
     first, second = (a.items("subsampling_conv_channels", int, 2) or [128, 32])[:2]
     stem = 10 * first + 9 * first * second + second + h * h
     feed = 8 * h * h + 2 * h
-    attn = 5 * h * h + h // a.int("num_attention_heads", default=8)
-    conv = 3 * h * h + h * a.int("conv_kernel_size", default=5) + 2 * h
-    last = a.int("output_proj_dims", default=1536)
+    attn = 5 * h * h + h // a.size("num_attention_heads", default=8)
+    conv = 3 * h * h + h * a.size("conv_kernel_size", default=5) + 2 * h
+    last = a.size("output_proj_dims", default=1536)
     return stem + layers * (2 * feed + attn + conv + 3 * h) + _linear(last, h) + last * out
 
 
@@ -256,21 +257,21 @@ def gemma4_unified(f: Fields, out: int) -> dict[str, int]:
     found = {}
     if f.has("vision_config"):
         v = f.sub("vision_config")
-        wide = v.int("mm_embed_dim", default=out)
-        patch = 3 * (v.int("patch_size", default=16) * v.int("pooling_kernel_size", default=3)) ** 2
-        positions = 2 * v.int("mm_posemb_size", default=1120) * wide
-        last = v.int("output_proj_dims", default=wide) * out
+        wide = v.size("mm_embed_dim", default=out)
+        patch = 3 * (v.size("patch_size", default=16) * v.size("pooling_kernel_size", default=3)) ** 2
+        positions = 2 * v.size("mm_posemb_size", default=1120) * wide
+        last = v.size("output_proj_dims", default=wide) * out
         found["vision"] = positions + 2 * patch + _linear(wide, patch) + 4 * wide + last
     if f.has("audio_config"):
-        found["audio"] = f.sub("audio_config").int("audio_embed_dim", default=640) * out
+        found["audio"] = f.sub("audio_config").size("audio_embed_dim", default=640) * out
     return found
 
 
 def _whisper_encoder(a: Fields) -> int:
     h, layers, heads, _ = _sizes(a)
-    body = block(h, heads, a.int("head_dim", default=h // heads), _inner(a)) - h  # keys have no bias
-    ends = _linear(h, 3 * a.int("num_mel_bins", default=128)) + _linear(h, 3 * h)
-    return ends + a.int("max_source_positions", default=1500) * h + layers * body + 2 * h
+    body = block(h, heads, a.size("head_dim", default=h // heads), _inner(a)) - h  # keys have no bias
+    ends = _linear(h, 3 * a.size("num_mel_bins", default=128)) + _linear(h, 3 * h)
+    return ends + a.size("max_source_positions", default=1500) * h + layers * body + 2 * h
 
 
 def voxtral(f: Fields, out: int) -> dict[str, int]:
@@ -286,7 +287,7 @@ def phi3_v(f: Fields, out: int) -> dict[str, int]:
          "patch_size": 14, "image_size": 336}, f.where, f.notes,
     )  # fmt: skip
     part = f.sub("img_processor")
-    wide = 4 * part.int("image_dim_out", default=1024)
+    wide = 4 * part.size("image_dim_out", default=1024)
     separators = 2 * wide if f.has("embd_layer") and f.sub("embd_layer").flag("with_learnable_separator") else 0
     return {"vision": _clip(clip) + separators + _linear(out, wide) + _linear(out, out)}
 
@@ -294,6 +295,6 @@ def phi3_v(f: Fields, out: int) -> dict[str, int]:
 def inkling(f: Fields, out: int) -> dict[str, int]:
     """Inkling: discrete audio tokens; the vision tower's plan of scales is not published as sizes."""
     a = f.sub("audio_config")
-    audio = a.int("n_mel_bins", "num_codebooks") * a.int("mel_vocab_size", "codebook_size") * out + out
+    audio = a.size("n_mel_bins", "num_codebooks") * a.size("mel_vocab_size", "codebook_size") * out + out
     f.assume("The vision tower of Inkling is left out: its widths follow from a scale plan, not from stated sizes.")
     return {"audio": audio}
