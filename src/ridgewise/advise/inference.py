@@ -262,7 +262,7 @@ def _layouts_of(
         for tp, pp, replicas in layouts(engine, backend, count, Machine(device, 1).per_node):
             if replicas > 1 and not isinstance(question.workload, Service):
                 continue
-            if any(group.mixer.heads % tp for group in question.arch.groups):
+            if any(group.mixer.heads % tp for group in question.arch.kinds):
                 continue
             plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
             setup = Setup(question.arch, device, engine, backend, plan, usable, replicas)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer
+from ridgewise.app.home import own
 from ridgewise.errors import RequestError
 from ridgewise.units import parse
 
@@ -31,8 +32,8 @@ def _deployment(
     from ridgewise.models.read import load
 
     return deploy(
-        load(model),
-        device(hardware),
+        load(model, own("models")),
+        device(hardware, "hardware", own("hardware")),
         find_engine(engine) if engine else None,
         weight_format(quant) if quant else None,
         _kv_bits(kv_bits),

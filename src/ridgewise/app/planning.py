@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ridgewise.app.home import own
 from ridgewise.errors import RequestError
 
 
@@ -66,7 +67,7 @@ def run(flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json:
     asked = question(request)
     if save is not None:
         write_plan_file(request, save)
-    document = documents.plan_document(answer(asked, tuple(load_devices().values())))
+    document = documents.plan_document(answer(asked, tuple(load_devices(own("hardware")).values())))
     if json:
         print(documents.as_json(document))
     else:

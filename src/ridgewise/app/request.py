@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from ridgewise.advise.question import Question
+from ridgewise.app.home import own
 from ridgewise.errors import RequestError, nearest
+from ridgewise.hardware import Device
 from ridgewise.units import parse
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser, Workload
 
@@ -195,14 +197,13 @@ def workload(table: WorkloadTable) -> Workload:
 def question(plan: PlanFile) -> Question:
     """The question with its names resolved: model, devices, format, engine, own prices."""
     from ridgewise.engines import engine
-    from ridgewise.hardware.sheets import device
     from ridgewise.models.formats import weight_format
     from ridgewise.models.read import load
 
     if not plan.model:
         raise RequestError("no model given", "plan", ("ridgewise plan meta-llama/Llama-3.1-8B-Instruct",))
     table = plan.candidates
-    arch = load(plan.model)
+    arch = load(plan.model, own("models"))
     work = workload(plan.workload)
     if isinstance(work, SingleUser | Service) and arch.max_context and work.prompt + work.output > arch.max_context:
         raise RequestError(
@@ -215,17 +216,19 @@ def question(plan: PlanFile) -> Question:
         priority=plan.priority,
         budget=plan.budget,
         max_power=plan.max_power,
-        hardware=tuple(dict.fromkeys(_device(name, device) for name in table.hardware)),
+        hardware=tuple(dict.fromkeys(_device(name) for name in table.hardware)),
         format=weight_format(table.quant) if table.quant else None,
         engine=engine(table.engine).id if table.engine else None,
         kv_bits=table.kv_bits or 16.0,
         tariff=plan.tariff,
-        prices={_device(name, device).id: price for name, price in plan.prices.items()},
+        prices={_device(name).id: price for name, price in plan.prices.items()},
     )
 
 
-def _device(name: str, resolve: Any) -> Any:
-    return resolve(name, "--hardware")
+def _device(name: str) -> Device:
+    from ridgewise.hardware.sheets import device
+
+    return device(name, "--hardware", own("hardware"))
 
 
 def write_plan_file(plan: PlanFile, path: Path) -> None:

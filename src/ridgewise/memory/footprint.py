@@ -56,7 +56,7 @@ def weight_bytes(arch: Architecture, plan: Plan) -> Bytes:
     fmt = plan.format
     body = sum(
         g.count * (mixer_bytes(g, fmt) + feed_bytes(g, fmt) + g.feed.experts * expert_bytes(g, fmt))
-        for g in (*arch.groups, *arch.encoder)
+        for g in (*arch.kinds, *arch.encoder)
     )
     tables = embedding_bytes(arch, fmt) + arch.head * fmt.head / 8
     apart = sum(n for part, n in arch.extra.items() if part != "mtp") * fmt.embedding / 8
@@ -70,7 +70,7 @@ def cache_bytes(arch: Architecture, plan: Plan, sequences: Count, context: Token
     the engine's rule (:meth:`MemoryPolicy.held`).
     """
     total: Num = 0.0
-    for group in arch.groups:
+    for group in arch.kinds:
         mixer = group.mixer
         held = policy.held(mixer, context)
         values = held * mixer.kv_values * plan.kv_bits / 8 / kv_shards(mixer, plan.tp)

@@ -31,7 +31,7 @@ def adapter_parameters(arch: Architecture, rank: Count) -> Num:
     """Parameters of rank-``r`` adapters on every linear layer of the dense path: a matrix ``m×n`` gets
     ``r·(m+n)``, which for matrices of ``h·w`` elements with one side ``h`` is ``r·(h + elements/h)``."""
     total: Num = 0.0
-    for group in arch.groups:
+    for group in arch.kinds:
         matrices = [*group.mixer.weights.values(), *group.feed.weights.values()]
         total = total + group.count * sum(rank * (arch.hidden + n / arch.hidden) for n in matrices)
     return total
@@ -78,7 +78,7 @@ def training(
     whole = states(arch, method, rank)
     devices = shards * tp * pp
     parts: dict[str, Num] = {part: amount / devices for part, amount in whole.items()}
-    largest = max(group.parameters for group in arch.groups)
+    largest = max(group.parameters for group in arch.kinds)
     parts["gathered layer"] = 2 * 2.0 * largest / tp * (devices > 1)
     tokens = micro_batch * length
     per_layer = ACTIVATION_BYTES[recompute] * tokens * arch.hidden
@@ -95,7 +95,7 @@ def _expansion(arch: Architecture) -> float:
     """How much wider than the textbook block (4h feed-forward) the model's active block is, counting
     20 of the 34 bytes per hidden unit for the feed-forward."""
     widths = []
-    for group in arch.groups:
+    for group in arch.kinds:
         feed = group.feed
         active = sum(feed.weights.values()) + feed.active * sum(feed.expert.values())
         widths.append((group.count, active / (8.0 * arch.hidden**2)))

@@ -6,7 +6,7 @@ Nothing here knows a machine, an engine or a quantisation. Counts are exact inte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from types import MappingProxyType
 from typing import Literal
@@ -129,6 +129,7 @@ class Architecture:
     """A model, exact by component.
 
     groups        the decoder (or only) stack, in order; equal neighbours merged
+    kinds         the same layers with all equal ones merged, whatever their place: what sums run over
     encoder       a second stack: the encoder of an encoder-decoder model
     embedding     elements of the token (and position) embedding tables
     head          elements of the output head; 0 when tied to the embedding
@@ -157,6 +158,18 @@ class Architecture:
     causal: bool = True
     reduced: bool = False
     assumptions: tuple[str, ...] = ()
+    kinds: tuple[LayerGroup, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        merged: list[LayerGroup] = []
+        for group in self.groups:
+            for place, known in enumerate(merged):
+                if (known.mixer, known.feed, known.small) == (group.mixer, group.feed, group.small):
+                    merged[place] = replace(known, count=known.count + group.count)
+                    break
+            else:
+                merged.append(group)
+        object.__setattr__(self, "kinds", tuple(merged))
 
     @property
     def layers(self) -> int:

@@ -11,6 +11,7 @@ from ridgewise.models import quantisation
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.families import FAMILIES
 from ridgewise.models.families.base import Rule, decoder
+from ridgewise.models.families.multimodal import NESTED, language_model
 from ridgewise.models.fields import Fields
 from ridgewise.models.reduced import read_reduced, recognised
 
@@ -50,8 +51,8 @@ def build(f: Fields, name: str) -> Architecture:
 
 def unknown(f: Fields, name: str, family: str) -> Architecture:
     """A model type not known here, read as a Llama-like decoder, and said so; refused where it cannot be."""
-    if f.has("text_config"):
-        raise f.refuse(f"model type {family!r} wraps other models in a way not known here", "model_type")
+    if any(f.has(key) for key in NESTED):
+        return language_model(f, name, family)
     unread = sorted(set(f.data) & _TELLTALES)
     if unread:
         raise f.refuse(

@@ -54,7 +54,7 @@ def mla(
     gate: int = 0,
     small: int = 0,
 ) -> Mixer:
-    """Multi-head latent attention: one cached latent of ``latent + rope`` values (DeepSeek-V2, 2405.04434)."""
+    """Multi-head latent attention: one cached latent of ``latent + rope`` values (2405.04434)."""
     qk = nope + rope
     query = {"q_a": h * q_latent, "q_b": q_latent * heads * qk} if q_latent else {"q": h * heads * qk}
     weights = {"kv_a": h * (latent + rope), "kv_b": latent * heads * (nope + v_dim), "o": heads * v_dim * h}

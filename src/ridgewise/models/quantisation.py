@@ -106,7 +106,7 @@ def _format(q: Fields) -> str:
 
 
 def _mixed(q: Fields) -> str:
-    """Mixed precision: the format most layers have, by name of the algorithm stated per layer or for experts."""
+    """Mixed precision: the format most layers have, by the algorithms listed per layer."""
     named = q.text("moe_quant_algo").upper()
     counts: dict[str, int] = {named: 1} if named else {}
     if q.has("quantized_layers"):

@@ -80,7 +80,7 @@ def find(name: str, extra: Path | None = None) -> Entry:
 
 
 def load_path(path: Path) -> Architecture:
-    """The architecture of a configuration file, or of a folder as published (with its hf_quant_config.json)."""
+    """The architecture of a configuration file, or of a folder as published."""
     if _is_folder(path):
         return _load_folder(path)
     if path.suffix.lower() in (".gguf", ".safetensors", ".bin", ".pt", ".onnx"):

@@ -25,7 +25,7 @@ def recognised(config: Mapping[str, Any]) -> bool:
 
 
 def read_reduced(config: Mapping[str, Any], name: str, read: Read) -> tuple[Architecture, list[str]]:
-    """The architecture whose count equals the published total; else the first that can be read, and the gap."""
+    """The architecture whose count equals the published total; else the first readable, and the gap."""
     published = Fields(config, name).optional("parameters_raw", least=1, most=10**15)
     base = _from_width(config, name) if "ffn_embed_dim" in config else _from_flat(config, name)
     first: tuple[Architecture, list[str]] | None = None

@@ -140,7 +140,7 @@ def step_terms(setup: Setup, step: Step) -> list[Term]:
 def fixed_seconds(setup: Setup, step: Step) -> Seconds:
     """Overhead and collectives of a step."""
     arch, eff = setup.arch, setup.fitted.efficiency
-    expert_layers = sum(g.count for g in arch.groups if g.feed.experts)
+    expert_layers = sum(g.count for g in arch.kinds if g.feed.experts)
     message = step.tokens * arch.hidden * 2.0
     collectives = 2 * arch.layers * allreduce_seconds(message, setup.plan.tp, setup.rates)
     return overhead_seconds(arch.layers, expert_layers, eff) + collectives

@@ -76,7 +76,7 @@ def forward(arch: Architecture, step: Step, plan: Plan) -> dict[str, Work]:
     def add(operator: str, part: Work) -> None:
         work[operator] = work[operator] + part if operator in work else part
 
-    for group in arch.groups:
+    for group in arch.kinds:
         add("projections", _projections(group, step, plan) * group.count)
         for piece in step.slices:
             for operator, part in _mixing(arch, group.mixer, piece, plan).items():

@@ -22,7 +22,7 @@ class Rule:
     norms        norms of width h per layer
     bias_field   the flag that switches attention biases on; ``qkv_bias`` where it is absent
     o_bias       whether the output projection follows the flag
-    qk_norm      "head": one norm over a head; "full": over all heads; "heads": one norm per head
+    qk_norm      "head": one norm shared by all heads; "full": over all heads
     window       where ``layer_types`` is absent: "all" layers slide, "qwen" flags, or every n-th is full
     correction   the router keeps a load-balancing bias
     qk_flag      the flag that switches those norms on, and its default
@@ -40,7 +40,7 @@ class Rule:
     mlp_bias_field: str = "mlp_bias"
     mlp_bias: bool = False
     gated: bool = True
-    qk_norm: Literal["", "head", "full", "heads"] = ""
+    qk_norm: Literal["", "head", "full"] = ""
     qk_flag: tuple[str, bool] = ("", True)
     sinks: bool = False
     mtp: bool = False
@@ -111,7 +111,7 @@ def grouped(f: Fields, rule: Rule, kind: MixerKind, window: int | None, **sizes:
     dim = sizes.get("dim") or (rule.head_dim if rule.head_dim and not f.has("head_dim") else f.head_dim)
     heads, kv = sizes.get("heads") or f.heads, sizes.get("kv") or f.kv_heads
     bias = f.flag(rule.bias_field, default=rule.qkv_bias)
-    norms = {"": 0, "head": 2 * dim, "full": (heads + kv) * dim, "heads": (heads + kv) * dim}[rule.qk_norm]
+    norms = {"": 0, "head": 2 * dim, "full": (heads + kv) * dim}[rule.qk_norm]
     flag, default = rule.qk_flag
     norms *= f.flag(flag, default=default) if flag else 1
     gate = sizes.get("gate", 0)
@@ -224,7 +224,7 @@ def with_mtp(f: Fields, arch: Architecture, layer: int | None = None, norms: int
         return arch
     h = arch.hidden
     own = arch.groups[-1].parameters if layer is None else layer
-    f.assume("Multi-token-prediction modules are counted without the copies of embedding and head stored with them.")
+    f.assume("Multi-token-prediction modules are counted without stored copies of embedding and head.")
     return replace(arch, extra={**arch.extra, "mtp": count * (own + 2 * h * h + norms * h)})
 
 

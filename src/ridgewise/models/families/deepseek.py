@@ -85,12 +85,12 @@ def longcat(f: Fields, name: str) -> Architecture:
     )  # fmt: skip
     mixed = replace(mixed, weights={**mixed.weights, **{f"shared_{r}": w for r, w in plain.weights.items()}})
     if zero:
-        f.assume(f"{zero} zero-computation experts hold no weights; active parameters count the top-k as real experts.")
+        f.assume(f"{zero} zero-computation experts hold no weights; active parameters count the top-k as real.")
     return with_mtp(f, assemble(V3, f, name, [(mixer, mixed, 2 * h), (mixer, plain, 2 * h)] * n))
 
 
 def deepseek_v4(f: Fields, name: str) -> Architecture:
-    """DeepSeek-V4: one latent that is key and value at once, in a window or compressed (modeling_deepseek_v4.py).
+    """DeepSeek-V4: one latent, key and value at once, windowed or compressed (modeling_deepseek_v4.py).
 
     Compression ratio 0: a sliding window of full entries. Ratio 4: one entry per 4 tokens, selected by an
     indexer. Ratio 128: one entry per 128 tokens. Sizes of a compressed layer are per source token (entry

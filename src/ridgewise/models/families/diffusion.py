@@ -30,8 +30,8 @@ def _denoiser(
 ) -> Architecture:
     f.assume("The denoiser alone is the main model; the autoencoder is not counted, text encoders where stated.")
     arch = Architecture(
-        name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=merged(layers), embedding=embedding,
-        head=head, small=small, causal=False,
+        name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=merged(layers),
+        embedding=embedding, head=head, small=small, causal=False,
     )  # fmt: skip
     return replace(arch, extra=_text_encoders(f))
 

@@ -118,7 +118,7 @@ def t5(f: Fields, name: str) -> Architecture:
     depth = f.size("num_layers", most=10_000)
     decoders = f.size("num_decoder_layers", default=depth, most=10_000)
     own, feed = attention(h, heads, heads, dim), mlp(h, inner, gated=gated)
-    both = with_cross(own, own, h)
+    both = with_cross(own, own)
     table = f.size("relative_attention_num_buckets", default=32) * heads
     tied = f.flag("tie_word_embeddings", default=True)
     vocab = f.vocab
@@ -130,8 +130,8 @@ def t5(f: Fields, name: str) -> Architecture:
     )  # fmt: skip
 
 
-def with_cross(own: Mixer, cross: Mixer, _h: int, tokens: int = 0) -> Mixer:
-    """Self-attention and attention to an encoder in one layer; the encoder's cache is a state per sequence."""
+def with_cross(own: Mixer, cross: Mixer, tokens: int = 0) -> Mixer:
+    """Self-attention and attention to an encoder in one layer; the encoder's cache is a state."""
     weights = {**own.weights, **{f"cross_{role}": n for role, n in cross.weights.items()}}
     state = tokens * cross.kv_heads * (cross.qk_dim + cross.v_dim)
     return replace(own, weights=weights, small=own.small + cross.small, state=state, state_bits=16)
@@ -152,7 +152,7 @@ def whisper(f: Fields, name: str) -> Architecture:
     mine = _whisper_attention(h, f.size("decoder_attention_heads"))
     encoder = LayerGroup(deep, own, mlp(h, f.size("encoder_ffn_dim"), gated=False, bias=True), 4 * h)
     decoder_feed = mlp(h, f.size("decoder_ffn_dim"), gated=False, bias=True)
-    decoder = LayerGroup(decoders, with_cross(mine, mine, h, frames), decoder_feed, 6 * h)
+    decoder = LayerGroup(decoders, with_cross(mine, mine, frames), decoder_feed, 6 * h)
     stem = (3 * f.size("num_mel_bins", default=80) + 1) * h + (3 * h + 1) * h
     vocab = f.vocab
     return Architecture(

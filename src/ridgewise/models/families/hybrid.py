@@ -1,4 +1,4 @@
-"""Models that mix attention with recurrence, and recurrent models: linear attention, state spaces, convolutions."""
+"""Attention mixed with recurrence, and pure recurrence: linear attention, state spaces, convolutions."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def mamba(f: Fields, name: str) -> Architecture:
 
 
 def jamba(f: Fields, name: str) -> Architecture:
-    """Jamba: Mamba with an attention layer every ``attn_layer_period`` and experts every second (2403.19887)."""
+    """Jamba: Mamba, attention every ``attn_layer_period`` layers, experts every second (2403.19887)."""
     n, h = f.layers, f.hidden
     recurrent = mamba1(
         h, f.size("mamba_expand", default=2) * h, f.size("mamba_d_state", default=16),
@@ -361,7 +361,7 @@ _PATTERN = {"M": "mamba", "E": "moe", "*": "attention", "-": "mlp"}
 
 
 def nemotron_h(f: Fields, name: str) -> Architecture:
-    """Nemotron-H and Nemotron 3: every layer is one of Mamba-2, attention, feed-forward, experts (2504.03624)."""
+    """Nemotron-H and Nemotron 3: a layer is Mamba-2, attention, feed-forward or experts (2504.03624)."""
     h = f.hidden
     kinds = _nemotron_kinds(f, "layers_block_type", "hybrid_override_pattern")
     parts = {kind: _nemotron_part(f, kind) for kind in set(kinds)}
@@ -395,7 +395,8 @@ def _nemotron_part(f: Fields, kind: str) -> tuple[Mixer, Feed]:
     match kind:
         case "mamba" | "linear_attention":
             return mamba2(
-                h, f.size("mamba_num_heads"), f.size("mamba_head_dim"), f.size("n_groups"), f.size("ssm_state_size"),
+                h, f.size("mamba_num_heads"), f.size("mamba_head_dim"), f.size("n_groups"),
+                f.size("ssm_state_size"),
                 f.size("conv_kernel"), conv_bias=f.flag("use_conv_bias", default=True),
                 bias=f.flag("mamba_proj_bias"), bits=_bits(f),
             ), NO_FEED  # fmt: skip
@@ -456,7 +457,7 @@ def _lfm2_feeds(f: Fields, n: int) -> list[Feed]:
 
 
 def rwkv5(f: Fields, name: str) -> Architecture:
-    """RWKV-5 "Eagle": matrix-valued state per head, gated output, squared-ReLU channel mixing (2404.05892)."""
+    """RWKV-5 "Eagle": matrix-valued state per head, gated output (2404.05892)."""
     h, n = f.hidden, f.layers
     width = f.size("attention_hidden_size", default=h)
     dim = f.size("head_size", default=64)

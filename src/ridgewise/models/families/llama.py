@@ -52,7 +52,7 @@ RULES: dict[str, Rule] = {
     "flex_olmo": OLMO2,
     "smollm3": LLAMA,
     "seed_oss": Rule(qkv_bias=True, o_bias=False, window="none"),
-    "cohere": Rule(norms=1, tied=True, window="none", qk_norm="heads", qk_flag=("use_qk_norm", False)),
+    "cohere": Rule(norms=1, tied=True, window="none", qk_norm="full", qk_flag=("use_qk_norm", False)),
     "cohere2": Rule(norms=1, tied=True, window=4),
     "granite": LLAMA,
     "granitemoe": LLAMA,
@@ -80,14 +80,14 @@ RULES: dict[str, Rule] = {
     "minimax_m2": Rule(qk_norm="full", qk_flag=("use_qk_norm", True), correction=True, window="none"),
     "bailing_moe": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), correction=True, window="none",
                         mtp=True),
-    "glm4_moe": Rule(o_bias=False, qk_norm="head", qk_flag=("use_qk_norm", False), correction=True, window="none",
-                     mtp=True),
+    "glm4_moe": Rule(o_bias=False, qk_norm="head", qk_flag=("use_qk_norm", False), correction=True,
+                     window="none", mtp=True),
     "deepseek": LLAMA,
 }  # fmt: skip
 
 
 def ernie_moe(f: Fields, name: str) -> Architecture:
-    """ERNIE 4.5 MoE: experts between two layers, a correction bias; a dense layer predicts the second token."""
+    """ERNIE 4.5 MoE: experts between two layers, a correction bias; a dense layer for MTP."""
     rule = replace(RULES["ernie4_5"], correction=True)
     arch = decoder(rule, f, name)
     layer = grouped(f, rule, "full", None).parameters + dense(f, rule).parameters + 2 * f.hidden
@@ -195,7 +195,7 @@ def laguna(f: Fields, name: str) -> Architecture:
 
 
 def mimo_v2(f: Fields, name: str) -> Architecture:
-    """MiMo-V2-Flash: sliding layers with their own heads, value width and sinks (modeling_mimo_v2_flash.py)."""
+    """MiMo-V2-Flash: sliding layers have their own heads and sinks (modeling_mimo_v2_flash.py)."""
     n, h = f.layers, f.hidden
     pattern = f.items("hybrid_layer_pattern", int, n) or [int(kind != "full") for kind, _ in sliding(f, n, Rule())]
     full = attention(
@@ -228,7 +228,7 @@ def muse(f: Fields, name: str) -> Architecture:
 
 
 def nemotron_nas(f: Fields, name: str) -> Architecture:
-    """Puzzle/NAS models (DeciLM): every block has its own group size and width, or none (modeling_decilm.py)."""
+    """Puzzle/NAS models (DeciLM): every block has its own group size and width, or none."""
     h, n = f.hidden, f.layers
     layers = [(_nas_mixer(f, block), _nas_feed(f, block), 2 * h) for block in f.subs("block_configs", n)]
     if not layers:

@@ -7,14 +7,24 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ridgewise.models.architecture import Architecture
-from ridgewise.models.families import deepseek, gemma, hybrid, llama, towers
-from ridgewise.models.families.base import Builder, Rule, assemble, grouped
+from ridgewise.models.architecture import Architecture, Mixer, MixerKind
+from ridgewise.models.families import deepseek, gemma, gpt, hybrid, llama, towers
+from ridgewise.models.families.base import (
+    Builder,
+    Rule,
+    assemble,
+    dense,
+    grouped,
+    mixture,
+    sparse_layers,
+)
 from ridgewise.models.families.towers import Tower
 from ridgewise.models.fields import Fields
-from ridgewise.models.parts import Layer, mlp
+from ridgewise.models.parts import Layer, attention, mlp, moe, remembering
 
-TEXT: dict[str, Builder] = {**llama.FAMILIES, **deepseek.FAMILIES, **gemma.FAMILIES, **hybrid.FAMILIES}
+TEXT: dict[str, Builder] = {
+    **llama.FAMILIES, **deepseek.FAMILIES, **gemma.FAMILIES, **gpt.FAMILIES, **hybrid.FAMILIES,
+}  # fmt: skip
 
 # What publishers leave out of ``text_config``: the defaults of the configuration classes in transformers.
 DEFAULTS: dict[str, dict[str, Any]] = {
@@ -25,18 +35,15 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "gemma3_text": {"vocab_size": 262208, "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 256,
                     "sliding_window": 4096, "max_position_embeddings": 131072},
 }  # fmt: skip
-VISION_DEFAULTS: dict[str, dict[str, Any]] = {
-    "siglip_vision_model": {"image_size": 224, "patch_size": 16, "num_hidden_layers": 12,
-                            "num_attention_heads": 12, "hidden_size": 768, "intermediate_size": 3072},
-    "gemma3": {"image_size": 896, "patch_size": 14},
-}  # fmt: skip
 
 
 def text_fields(f: Fields, text_type: str) -> Fields:
     """The language model's own fields: nested or flat, with what the wrapper says of tying and storage."""
     data: dict[str, Any] = dict(f.sub("text_config").data if f.has("text_config") else f.data)
-    kind = data.get("model_type") if f.has("text_config") else None
-    data["model_type"] = kind if isinstance(kind, str) and kind in TEXT else text_type
+    kind = f.sub("text_config").text("model_type") if f.has("text_config") else ""
+    if kind and kind not in TEXT:
+        raise f.refuse(f"language model type {kind!r} is not known", "text_config: model_type")
+    data["model_type"] = kind or text_type
     if f.has("tie_word_embeddings") and data.get("tie_word_embeddings") is None:
         data["tie_word_embeddings"] = f.flag("tie_word_embeddings")
     for name, value in _defaults(str(data["model_type"])).items():
@@ -61,6 +68,19 @@ def wrapper(text_type: str, tower: Tower, f: Fields, name: str) -> Architecture:
     return replace(arch, extra={**arch.extra, **tower(f, arch.hidden)})
 
 
+NESTED = ("text_config", "llm_config", "language_config")
+
+
+def language_model(f: Fields, name: str, family: str) -> Architecture:
+    """A wrapper not known here around a language model that is: the language model alone, and said so."""
+    part = next((f.sub(key) for key in NESTED if f.has(key)), f)
+    kind = part.text("model_type")
+    if kind not in TEXT:
+        raise f.refuse(f"model type {family!r} wraps {kind or 'a model without type'!r}, unknown here", "model_type")
+    f.assume(f"Model type {family!r} is not known here: its language model ({kind}) alone is counted.")
+    return replace(TEXT[kind](part, name), family=family)
+
+
 def mllama_text(f: Fields, name: str) -> Architecture:
     """Llama 3.2 Vision's decoder: gated cross-attention layers among Llama layers (modeling_mllama.py).
 
@@ -78,44 +98,46 @@ def mllama_text(f: Fields, name: str) -> Architecture:
 
 
 def inkling_text(f: Fields, name: str) -> Architecture:
-    """Inkling: short convolutions on keys, values and both residual branches, relative positions, shared sink."""
+    """Inkling: short convolutions on keys, values and residual branches, relative positions."""
     h, n = f.hidden, f.layers
-    kernel, rel = f.size("conv_kernel_size", "sconv_kernel_size", default=4), f.size("d_rel")
+    kernel = f.size("conv_kernel_size", "sconv_kernel_size", default=4)
     kinds = f.items("layer_types", str, n)
+    built = {kind: _inkling_mixer(f, kernel, kind == "hybrid_sliding") for kind in set(kinds)}
     experts, shared = f.size("n_routed_experts"), f.size("n_shared_experts", default=0, least=0)
     inner = f.size("moe_intermediate_size")
-    from ridgewise.models.parts import attention, moe
-
-    def mixer(local: bool) -> Any:
-        heads = f.size("swa_num_attention_heads") if local else f.heads
-        kv = f.size("swa_num_key_value_heads") if local else f.kv_heads
-        dim = f.size("swa_head_dim") if local else f.head_dim
-        window = f.size("sliding_window_size") if local else None
-        extent = window or f.size("rel_extent")
-        built = attention(h, heads, kv, dim, kind="sliding" if local else "full", window=window, small=2 * dim)
-        weights = {**built.weights, "r": h * heads * rel, "conv": 2 * kv * dim * kernel, "rel": rel * extent}
-        return replace(built, weights=weights, state=(2 * kv * dim + 2 * h) * kernel, state_bits=16)
-
-    built = {kind: mixer(kind == "hybrid_sliding") for kind in set(kinds)}
-    feed = moe(
-        h, experts, f.size("num_experts_per_tok"), inner, shared=shared * inner, router=experts + shared,
-        small=experts + 1,
-    )  # fmt: skip
-    plain = mlp(h, f.inner, small=1)
+    feeds = {
+        "sparse": moe(
+            h, experts, f.size("num_experts_per_tok"), inner, shared=shared * inner,
+            router=experts + shared, small=experts + 1,
+        ),
+        "dense": mlp(h, f.inner, small=1),
+    }  # fmt: skip
     sparse = f.items("mlp_layer_types", str, n) or ["sparse"] * n
+    small = 2 * h + 2 * h * kernel
     layers = [
-        (built[kind], feed if sparse[i] == "sparse" else plain, 2 * h + 2 * h * kernel) for i, kind in enumerate(kinds)
+        (built[kind], feeds["sparse" if sparse[i] == "sparse" else "dense"], small) for i, kind in enumerate(kinds)
     ]
     return assemble(Rule(embedding_norm=True), f, name, layers)
 
 
+def _inkling_mixer(f: Fields, kernel: int, local: bool) -> Mixer:
+    h, rel = f.hidden, f.size("d_rel")
+    heads = f.size("swa_num_attention_heads") if local else f.heads
+    kv = f.size("swa_num_key_value_heads") if local else f.kv_heads
+    dim = f.size("swa_head_dim") if local else f.head_dim
+    window = f.size("sliding_window_size") if local else None
+    kind: MixerKind = "sliding" if local else "full"
+    built = attention(h, heads, kv, dim, kind=kind, window=window, small=2 * dim)
+    extent = window or f.size("rel_extent")
+    weights = {**built.weights, "r": h * heads * rel, "conv": 2 * kv * dim * kernel, "rel": rel * extent}
+    return remembering(replace(built, weights=weights), 0, (2 * kv * dim + 2 * h) * kernel, 16)
+
+
 def minimax_m3_text(f: Fields, name: str) -> Architecture:
-    """MiniMax-M3: grouped attention with block-sparse selection by a small indexer (modeling_minimax_m3_vl.py).
+    """MiniMax-M3: grouped attention, block-sparse by a small indexer (modeling_minimax_m3_vl.py).
 
     The indexer keeps one key per token; ``sparse_topk_blocks`` blocks of tokens are attended.
     """
-    from ridgewise.models.families.base import dense, mixture, sparse_layers
-
     n, h = f.layers, f.hidden
     rule = Rule(qk_norm="head", correction=True)
     full = grouped(f, rule, "full", None)

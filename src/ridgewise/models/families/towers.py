@@ -180,7 +180,7 @@ def mllama(f: Fields, out: int) -> dict[str, int]:
     h, layers, heads, area = _sizes(v)
     deep, tiles = v.size("num_global_layers", default=8, least=0), v.size("max_num_tiles", default=4)
     patches = v.size("image_size") ** 2 // area + 1
-    shapes = len(v.data["supported_aspect_ratios"]) if isinstance(v.data.get("supported_aspect_ratios"), list) else 8
+    shapes = len(v.items("supported_aspect_ratios", list)) or 8
     tables = patches * h + (shapes + 1) * tiles * h * (patches + 2) + 3
     own = block(h, heads, h // heads, _inner(v), bias=False, o_bias=False)
     ends = h + h * v.size("num_channels", default=3) * area + 4 * h
@@ -225,7 +225,7 @@ def muse(f: Fields, out: int) -> dict[str, int]:
 
 
 def gemma4(f: Fields, out: int) -> dict[str, int]:
-    """Gemma 4: two-axis position table, four norms, head norms, gated, one projection; a conformer for audio."""
+    """Gemma 4: two-axis positions, four norms, head norms, gated, one projection; a conformer for audio."""
     found = {}
     if f.has("vision_config"):
         v = f.sub("vision_config")
@@ -243,7 +243,7 @@ def gemma4(f: Fields, out: int) -> dict[str, int]:
 def _conformer(a: Fields, out: int) -> int:
     """Gemma 4 audio encoder: two convolutions, then conformer layers (2005.08100)."""
     h, layers = a.size("hidden_size", default=1024), a.size("num_hidden_layers", default=12, most=1000)
-    first, second = (a.items("subsampling_conv_channels", int, 2) or [128, 32])[:2]
+    first, second = (int(n) for n in a.items("subsampling_conv_channels", int, 2) or (128, 32))
     stem = 10 * first + 9 * first * second + second + h * h
     feed = 8 * h * h + 2 * h
     attn = 5 * h * h + h // a.size("num_attention_heads", default=8)
@@ -281,7 +281,7 @@ def voxtral(f: Fields, out: int) -> dict[str, int]:
 
 
 def phi3_v(f: Fields, out: int) -> dict[str, int]:
-    """Phi-3.5 Vision: CLIP ViT-L/14 at 336 pixels, two projections, learned separators (modeling_phi3_v.py)."""
+    """Phi-3.5 Vision: CLIP ViT-L/14 at 336 pixels, two projections, separators (modeling_phi3_v.py)."""
     clip = Fields(
         {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
          "patch_size": 14, "image_size": 336}, f.where, f.notes,
