@@ -153,7 +153,7 @@ def _fit_fixes(setup: Deployment, sequences: float, context: float) -> Iterator[
             break
     for n in (2, 4, 8, 16):
         tensor = setup.engine.split == "tensor"
-        wider = replace(setup.plan, **{"tp" if tensor else "pp": float(n)})
+        wider = replace(setup.plan, tp=float(n)) if tensor else replace(setup.plan, pp=float(n))
         if n > setup.count and n <= setup.backend.max_devices and holds(replace(setup, plan=wider)):
             yield f"{n} devices (--tp {n})"
             break

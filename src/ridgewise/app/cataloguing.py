@@ -121,7 +121,9 @@ def show_hardware(name: str, *, json: bool) -> int:
         usable = Machine(found).usable
         figures = {key: asdict(figure) for key, figure in found.figures.items()}
         units = {u: {k: asdict(f) for k, f in table.items()} for u, table in found.compute_units.items()}
-        cited = {key for table in (found.figures, *found.compute_units.values()) for f in table.values() for key in f.sources}
+        cited = {
+            key for table in (found.figures, *found.compute_units.values()) for f in table.values() for key in f.sources
+        }
         cited |= {key for offer in offers for key in offer.sources}
         known = load_sources()
         _print_json(

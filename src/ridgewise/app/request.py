@@ -77,6 +77,14 @@ class CandidatesTable(_Table):
     kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32)] | None = Field(None, description="bits per cached value")
 
 
+def _workload_defaults() -> WorkloadTable:
+    return WorkloadTable.model_validate({})
+
+
+def _candidate_defaults() -> CandidatesTable:
+    return CandidatesTable.model_validate({})
+
+
 class PlanFile(_Table):
     """A planning question as a file: ``ridgewise plan --file plan.toml``."""
 
@@ -84,8 +92,8 @@ class PlanFile(_Table):
     priority: Literal["speed", "cost", "energy", "balanced"] = "balanced"
     budget: Money | None = Field(None, description="most to spend on buying [USD]")
     max_power: Power | None = Field(None, description="most the machine may draw at the wall [W]")
-    workload: WorkloadTable = Field(default_factory=lambda: WorkloadTable())
-    candidates: CandidatesTable = Field(default_factory=lambda: CandidatesTable())
+    workload: WorkloadTable = Field(default_factory=_workload_defaults)
+    candidates: CandidatesTable = Field(default_factory=_candidate_defaults)
     prices: dict[str, Money] = Field(
         default_factory=dict, description="your own price per device [USD], by device name"
     )
@@ -174,7 +182,7 @@ def workload(table: WorkloadTable) -> Workload:
             raise RequestError("training needs --tokens, the tokens to train on", "flags", ("--tokens 2T",))
         return Pretraining(**chosen)
     if table.goal in ("finetune", "lora", "qlora"):
-        method: Literal["full", "lora", "qlora"] = "full" if table.goal == "finetune" else table.goal  # type: ignore[assignment]
+        method: Literal["full", "lora", "qlora"] = "full" if table.goal == "finetune" else table.goal
         return FineTuning(method=method, **chosen)
     if table.users is None and table.concurrency is not None and table.concurrency > 1:
         chosen["users"] = table.concurrency

@@ -3,4 +3,4 @@
 from ridgewise.economics.cost import AMORTISATION_MONTHS, Cost, Purchase, cost_of, monthly_cost, purchase
 from ridgewise.economics.power import Draw, wall_power
 
-__all__ = ["AMORTISATION_MONTHS", "Cost", "Draw", "monthly_cost", "purchase", "wall_power"]
+__all__ = ["AMORTISATION_MONTHS", "Cost", "Draw", "Purchase", "cost_of", "monthly_cost", "purchase", "wall_power"]

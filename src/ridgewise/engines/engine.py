@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from ridgewise.errors import RequestError
 from ridgewise.facts import NameIndex
-from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import DEVICE_KINDS, Device
 
 Split = Literal["tensor", "layer", "none"]
@@ -69,11 +69,8 @@ class Engine:
 
 def _engine(key: str, sheet: dict[str, Any], where: str) -> Engine:
     try:
-        backends = tuple(
-            Backend(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
-            for entry in sheet.pop("backends", [])
-        )
-        made = Engine(backends=backends, **{k: tuple(v) if isinstance(v, list) else v for k, v in sheet.items()})
+        backends = tuple(Backend(**frozen(entry)) for entry in sheet.pop("backends", []))
+        made = Engine(backends=backends, **frozen(sheet))
     except TypeError as error:
         raise RequestError(f"engine sheet: {error}", where) from None
     if made.id != key:

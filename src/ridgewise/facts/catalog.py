@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
         raise RequestError(f"cannot be read: {error}", str(path)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RequestError(f"not valid TOML: {error}", str(path)) from None
+
+
+def frozen(table: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of a sheet with its lists as tuples: ready for a frozen dataclass."""
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 @cache

@@ -92,7 +92,7 @@ def inference(
         {
             "weights": weight_bytes(arch, plan),
             "KV cache": cache_bytes(arch, plan, sequences, context, policy),
-            "buffers": policy.buffers(arch, plan),
+            "buffers": policy.buffers(arch, plan, usable),
             "engine": policy.context(plan),
         },
         policy.usable(usable),

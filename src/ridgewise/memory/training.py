@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from ridgewise.memory.footprint import Footprint
 from ridgewise.models.architecture import Architecture
 from ridgewise.units import Bytes, Count, Num, Tokens
@@ -79,7 +81,7 @@ def training(
     devices = shards * tp * pp
     parts: dict[str, Num] = {part: amount / devices for part, amount in whole.items()}
     largest = max(group.parameters for group in arch.kinds)
-    parts["gathered layer"] = 2 * 2.0 * largest / tp * (devices > 1)
+    parts["gathered layer"] = np.where(np.asarray(devices) > 1, 2 * 2.0 * largest / tp, 0.0)
     tokens = micro_batch * length
     per_layer = ACTIVATION_BYTES[recompute] * tokens * arch.hidden
     working = ACTIVATION_BYTES["none"] * tokens * arch.hidden if recompute == "full" else 0.0

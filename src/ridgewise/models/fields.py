@@ -125,7 +125,9 @@ class Fields:
     @property
     def kv_heads(self) -> int:
         heads = self.heads
-        kv = self.size("num_key_value_heads", "num_kv_heads", "n_kv_heads", default=heads, most=10**6)
+        kv = self.size(
+            "num_key_value_heads", "num_kv_heads", "n_kv_heads", "num_attention_groups", default=heads, most=10**6
+        )
         if kv > heads:
             raise self.refuse(f"{kv} key-value heads for {heads} heads", "num_key_value_heads")
         return kv

@@ -9,7 +9,7 @@ from typing import Any
 
 from ridgewise.errors import RequestError
 from ridgewise.facts import NameIndex
-from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.models.architecture import Architecture, LayerGroup
 
 
@@ -40,10 +40,7 @@ class Format:
 def load_formats() -> dict[str, Format]:
     """Every weight format of the catalogue, by id."""
     sheet: dict[str, dict[str, Any]] = read_toml(catalog_path("formats.toml"))
-    return {
-        key: Format(id=key, **{k: tuple(v) if k == "sources" else v for k, v in entry.items()})
-        for key, entry in sheet.items()
-    }
+    return {key: Format(id=key, **frozen(entry)) for key, entry in sheet.items()}
 
 
 def weight_format(name: str, where: str = "--quant") -> Format:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ridgewise.advise import Answer, Finding, Option
+from ridgewise.hardware import Device
 from ridgewise.units import digits, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service
 
@@ -139,7 +140,7 @@ def plan_document(answer: Answer) -> PlanDocument:
         parameters_total=question.arch.parameters_total,
         parameters_active=question.arch.parameters_active,
         goal=work.goal,
-        workload={name: value for name, value in asdict(work).items()},
+        workload=asdict(work),
         priority=question.priority,
         weights=asdict(answer.weights),
         phase=answer.verdict.phase,
@@ -168,15 +169,19 @@ def _around(value: float | None, spread: float, tier: str, basis: tuple[str, ...
     return Estimate(value, value / spread, value * spread, tier, basis)  # type: ignore[arg-type]
 
 
+def _facts(device: Device, *names: str) -> tuple[str, ...]:
+    """Keys of the figures of a device that are known."""
+    return tuple(f"{device.id}.{name}" for name in names if name in device.figures)
+
+
 def option_document(option: Option, rank: int, work: object) -> OptionDocument:
     """One option with intervals, tiers and the facts each number rests on."""
     device, speed, run, cost, draw = option.device, option.speed, option.run, option.cost, option.draw
-    figure = lambda *names: tuple(f"{device.id}.{n}" for n in names if n in device.figures)  # noqa: E731
-    tier, decode_basis, prefill_basis = option.tier, figure("bandwidth"), figure("bandwidth")
+    tier, decode_basis, prefill_basis = option.tier, _facts(device, "bandwidth"), _facts(device, "bandwidth")
     if speed is not None:
         coefficient = (f"calibration.timing.{speed.key}",)
-        decode_basis = figure("bandwidth", "link_bandwidth") + coefficient
-        prefill_basis = figure("peak_fp16", "peak_bf16", "bandwidth") + coefficient
+        decode_basis = _facts(device, "bandwidth", "link_bandwidth") + coefficient
+        prefill_basis = _facts(device, "peak_fp16", "peak_bf16", "bandwidth") + coefficient
     price_basis = cost.basis
     memory = option.memory_total
     slack = option.memory_doubt
@@ -192,7 +197,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         layout=Layout(option.tp, option.pp, option.replicas),
         feasible=option.feasible,
         shortfalls=option.shortfalls,
-        memory_bytes=Estimate(memory, memory - slack, memory + slack, _memory_tier(option), figure("memory")),
+        memory_bytes=Estimate(memory, memory - slack, memory + slack, _memory_tier(option), _facts(device, "memory")),
         memory_parts_bytes=dict(option.memory),
         memory_usable_bytes=option.usable,
         memory_left_bytes=option.left,
@@ -213,7 +218,9 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         else None,
         mfu=run.mfu if run else None,
         board_power_w=draw.board if draw else None,
-        power_w=Estimate(draw.wall, draw.low, draw.high, "transferred", figure("board_power")) if draw else None,
+        power_w=Estimate(draw.wall, draw.low, draw.high, "transferred", _facts(device, "board_power"))
+        if draw
+        else None,
         energy_j_per_token=_energy(option),
         purchase_usd=Estimate(cost.buy, cost.buy_low, cost.buy_high, cost.tier, price_basis)  # type: ignore[arg-type]
         if cost.buy is not None and cost.buy_low is not None and cost.buy_high is not None

@@ -40,7 +40,7 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print(Text(f"{found.model} on {times}{found.device}", style="bold"))
     console.print(
         Text(
-            f"{found.engine}, {found.format} weights, {digits(found.sequences)} × {count(found.context_tokens)} tokens; "
+            f"{found.engine}, {found.format} weights, {digits(found.sequences)} × {count(found.context_tokens)} tokens: "
             f"{found.policy}"
         )
     )
@@ -78,17 +78,7 @@ def _show_explanation(found: Explanation, console: Console) -> None:
         _show_phase(phase, console)
     if found.ridge_point_flop_per_byte:
         console.print()
-        console.print(
-            Text(
-                f"ridge point {digits(found.ridge_point_flop_per_byte)} FLOP/B "
-                f"({rate(found.peak_flop_per_s or 0, 'FLOP/s')} in {found.peak_precision} over the bandwidth): "
-                + "; ".join(
-                    f"{p.phase} at {digits(p.intensity_flop_per_byte)} is "
-                    f"{'above, compute decides' if p.intensity_flop_per_byte > found.ridge_point_flop_per_byte else 'below, memory decides'}"
-                    for p in found.phases
-                )
-            )
-        )
+        console.print(Text(_ridge_line(found, found.ridge_point_flop_per_byte)))
     _list(console, "Formulas", found.formulas)
     known = load_sources()
     lines = []
@@ -106,6 +96,19 @@ def _show_explanation(found: Explanation, console: Console) -> None:
     values = tuple(f"{name} = {_coefficient(name, value)}" for name, value in found.coefficients.items())
     _list(console, "Coefficients", (evidence, *values))
     _list(console, "Assumed", found.assumptions)
+
+
+def _ridge_line(found: Explanation, ridge: float) -> str:
+    """Where each phase stands: the dividing line in one sentence."""
+    sides = [
+        f"{phase.phase} at {digits(phase.intensity_flop_per_byte)} is "
+        + ("above, compute decides" if phase.intensity_flop_per_byte > ridge else "below, memory decides")
+        for phase in found.phases
+    ]
+    peak = rate(found.peak_flop_per_s or 0, "FLOP/s")
+    return (
+        f"ridge point {digits(ridge)} FLOP/B ({peak} in {found.peak_precision} over the bandwidth): {'; '.join(sides)}"
+    )
 
 
 def _coefficient(name: str, value: float) -> str:

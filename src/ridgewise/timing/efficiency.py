@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,5 +73,5 @@ def load_calibration() -> Mapping[str, Fitted]:
 
 
 def _fitted(key: str, entry: Mapping[str, Any]) -> Fitted:
-    rest = {k: tuple(v) if isinstance(v, list) else v for k, v in entry.items() if k not in _NAMES}
+    rest: dict[str, Any] = {k: v for k, v in frozen(entry).items() if k not in _NAMES}
     return Fitted(key=key, efficiency=Efficiency(**{k: v for k, v in entry.items() if k in _NAMES}), **rest)

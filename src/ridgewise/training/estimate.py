@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.memory.training import Method, Recompute
 from ridgewise.memory.training import training as training_memory
@@ -94,10 +94,7 @@ class TrainingEstimate:
 def load_training_calibration() -> Mapping[str, TrainingEfficiency]:
     """Training coefficients by class: device kind, optionally with vendor."""
     sheet: dict[str, dict[str, Any]] = read_toml(catalog_path("calibration", "training.toml"))
-    return {
-        key: TrainingEfficiency(**{k: tuple(v) if isinstance(v, list) else v for k, v in entry.items()})
-        for key, entry in sheet.items()
-    }
+    return {key: TrainingEfficiency(**frozen(entry)) for key, entry in sheet.items()}
 
 
 def efficiency_for(device: Device) -> tuple[str, TrainingEfficiency] | None:
@@ -150,11 +147,11 @@ def step_seconds(
     micro_steps = np.maximum(sequences / (shards * micro), 1.0)
     forward_flops = flops_per_token(arch, length, "full") / 3.0
     passes = PASSES[method] + RECOMPUTED[recompute]
-    share = eff.compute * arch.hidden / (arch.hidden + eff.half_hidden) * (eff.moe if arch.moe else 1.0)
+    share: Num = eff.compute * arch.hidden / (arch.hidden + eff.half_hidden) * (eff.moe if arch.moe else 1.0)
     nodes = np.maximum(count / per_node, 1.0)
     share = share * (1.0 - eff.scaling) ** np.log2(nodes)
     tokens = micro * length
-    unpacking = 1.0 + QLORA_UNPACK / tokens if method == "qlora" else 1.0
+    unpacking: Num = 1.0 + QLORA_UNPACK / tokens if method == "qlora" else 1.0
     compute = unpacking * np.maximum(tokens * forward_flops * passes / (peak[0] * share * tp * pp), eff.micro_step)
     link = device.number("link_bandwidth") or 16e9
     messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0

@@ -49,7 +49,7 @@ class Slice:
             return self.sequences * (n * c + n * (n + 1) / 2)
         if chunked:
             return self.sequences * (_triangles(c + n, window) - _triangles(c, window))
-        growing = np.clip(window - c, 0, n)
+        growing: Num = np.clip(window - c, 0, n)
         return self.sequences * (growing * c + growing * (growing + 1) / 2 + (n - growing) * window)
 
     def span(self, window: int | None = None) -> Num:

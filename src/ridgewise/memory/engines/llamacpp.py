@@ -21,13 +21,14 @@ PAD = 256
 
 def held(mixer: Mixer, context: Tokens) -> Tokens:
     """Whole contexts padded to 256; a sliding window keeps ``window + ubatch`` (ISWA)."""
-    padded = np.ceil(np.asarray(context) / PAD) * PAD
+    padded: Tokens = np.ceil(np.asarray(context) / PAD) * PAD
     if mixer.window is None or mixer.kind == "chunked":
         return padded
-    return np.minimum(padded, np.ceil((mixer.window + UBATCH) / PAD) * PAD)
+    kept: Tokens = np.minimum(padded, np.ceil((mixer.window + UBATCH) / PAD) * PAD)
+    return kept
 
 
-def buffers(arch: Architecture, plan: Plan) -> Bytes:
+def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
     """With flash attention ``ubatch·(vocab + hidden)·4`` bytes: logits and embeddings of one batch."""
     return UBATCH * (arch.vocab + arch.hidden) * 4.0 + 0.0 * plan.tp
 

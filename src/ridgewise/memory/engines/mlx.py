@@ -23,7 +23,7 @@ def held(mixer: Mixer, context: Tokens) -> Tokens:
     return grown if mixer.window is None else np.minimum(grown, mixer.window)
 
 
-def buffers(arch: Architecture, plan: Plan) -> Bytes:
+def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
     """One prompt chunk of activations through a layer, and the logits of one token."""
     return PREFILL * arch.hidden * 2.0 * 12 + arch.vocab * 4.0 + 0.0 * plan.tp
 

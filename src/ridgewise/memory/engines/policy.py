@@ -15,14 +15,14 @@ class MemoryPolicy:
     """An engine's memory rules.
 
     held      tokens a layer keeps for a sequence of that length
-    buffers   activation and compute buffers per device [B]
+    buffers   activation and compute buffers per device [B], given what the device offers
     context   driver context, graphs and communication buffers per device [B]
     usable    bytes the engine takes of what the device offers
     """
 
     id: str
     held: Callable[[Mixer, Tokens], Tokens]
-    buffers: Callable[[Architecture, Plan], Bytes]
+    buffers: Callable[[Architecture, Plan, Bytes], Bytes]
     context: Callable[[Plan], Bytes]
     usable: Callable[[Bytes], Bytes]
     about: str = ""

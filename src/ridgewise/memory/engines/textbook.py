@@ -15,7 +15,7 @@ def held(mixer: Mixer, context: Tokens) -> Tokens:
     return context if mixer.window is None else np.minimum(context, mixer.window)
 
 
-def buffers(arch: Architecture, plan: Plan) -> Bytes:
+def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
     """One batch of 2,048 tokens through the widest layer, and its logits for 16 sequences."""
     widest = max(arch.hidden, arch.vocab / 128)
     return 2048 * widest * 8.0 / plan.tp

@@ -1,8 +1,10 @@
 """vLLM, and engines with the same paged allocator (SGLang, TensorRT-LLM) until their own files exist.
 
-Sources: vLLM documentation "Conserving Memory" and "Hybrid KV Cache Manager"; start-up memory
-breakdowns of vLLM 0.11 on H100 published with llm-d-planner (activation peak 2.1–7.4 GiB whatever the
-context, 0.13 GiB of other allocations on one GPU and 0.55 GiB on two).
+Sources: vLLM documentation "Conserving Memory" and "Hybrid KV Cache Manager"; ``vllm/engine/arg_utils.py``
+(default ``max_num_seqs`` by device memory); start-up memory breakdowns of vLLM 0.11 on H100 published with
+llm-d-planner: the activation peak is that of sampling, 9.6–9.9 FP32 copies of the logits of 1,024 sequences
+for Llama-3.1-8B, Llama-3.3-70B (TP 2: not divided) and gpt-oss-20b; 0.13 GiB of other allocations on one
+GPU, 0.55 GiB on two.
 """
 
 from __future__ import annotations
@@ -19,19 +21,22 @@ BLOCK = 16
 #: ``--gpu-memory-utilization``: the share of the device vLLM takes.
 UTILIZATION = 0.9
 GIB = 2.0**30
+#: From this much memory on the default ``max_num_seqs`` is 1,024 instead of 256.
+LARGE_DEVICE = 70 * GIB
+#: FP32 copies of the logits alive at the peak of sampling (sort, cumulative sum, mask).
+SAMPLER_COPIES = 9.7
 
 
 def held(mixer: Mixer, context: Tokens) -> Tokens:
     """Whole blocks of 16 tokens; windowed layers are charged their full length (unified pages)."""
-    return np.ceil(np.asarray(context) / BLOCK) * BLOCK
+    length: Tokens = np.ceil(np.asarray(context) / BLOCK) * BLOCK
+    return length
 
 
-def buffers(arch: Architecture, plan: Plan) -> Bytes:
-    """Activation peak of the profiling run: measured 4.8 GiB (dense) and 7.4 GiB (MoE) on large cards;
-    small models cannot need more than their widest layer over 8,192 tokens in FP32 several times over."""
-    measured = (7.4 if arch.moe else 4.8) * GIB
-    widest = 8192 * 4.0 * (6 * arch.hidden + arch.vocab / 16)
-    return np.minimum(measured, widest) + 0.0 * plan.tp
+def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
+    """Peak of the profiling run: the sampler's copies of the logits of ``max_num_seqs`` sequences."""
+    sequences = np.where(np.asarray(offered) >= LARGE_DEVICE, 1024.0, 256.0)
+    return SAMPLER_COPIES * sequences * arch.vocab * 4.0 + 0.0 * plan.tp
 
 
 def context(plan: Plan) -> Bytes:

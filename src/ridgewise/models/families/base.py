@@ -139,6 +139,7 @@ EXPERTS = ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_expe
 ACTIVE = (
     "num_experts_per_tok",
     "num_experts_per_token",
+    "moe_top_k",
     "experts_per_token",
     "moe_topk",
     "moe_k",
@@ -198,6 +199,9 @@ def sparse_layers(f: Fields, n: int) -> list[bool]:
         return [kind == "sparse" for kind in named]
     if isinstance(f.data.get("moe_layer_freq"), list):
         return [bool(flag) for flag in f.items("moe_layer_freq", int, n)]
+    enumerated = f.text("moe_layers_enum") if isinstance(f.data.get("moe_layers_enum"), str) else ""
+    if enumerated:
+        return [str(i) in enumerated.split(",") for i in range(n)]
     first = f.size("first_k_dense_replace", "moe_layer_start_index", default=0, least=0)
     last = f.size("moe_layer_end_index", default=n - 1, least=-1)
     last = n - 1 if last < 0 else last

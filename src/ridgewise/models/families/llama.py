@@ -178,9 +178,11 @@ def _heads_per_layer(f: Fields, n: int, spans: Windows) -> list[int]:
     listed = f.items("num_attention_heads_per_layer", int, n)
     if any(not 0 < heads <= 10**4 for heads in listed):
         raise f.refuse("lists a number of heads that is not between 1 and 10000", "num_attention_heads_per_layer")
-    if listed or not f.has("attention_other_setting"):
-        return listed or [f.heads] * n
-    other = f.sub("attention_other_setting").size("num_attention_heads", default=f.heads, most=10**4)
+    if listed:
+        return listed
+    other = f.size("num_sliding_attention_heads", default=f.heads, most=10**4)
+    if f.has("attention_other_setting"):
+        other = f.sub("attention_other_setting").size("num_attention_heads", default=other, most=10**4)
     return [other if kind == "sliding" else f.heads for kind, _ in spans]
 
 
