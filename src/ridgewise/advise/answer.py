@@ -156,7 +156,8 @@ def _own_desktop(question: Question, options: Sequence[Option]) -> Iterator[str]
     other = ranked(question, [bare(option) for option in options])[0]
     if other.feasible and other.device.id != options[0].device.id and other.cost.buy_low is not None:
         low, high = other.cost.buy_low - other.cost.hosts, (other.cost.buy_high or 0.0) - other.cost.hosts
-        yield f"if you already own a desktop with a free slot: {other.name}, about {money((low + high) / 2)} for the card"
+        card = money((low + high) / 2)
+        yield f"if you already own a desktop with a free slot: {other.name}, about {card} for the card"
 
 
 def _growth(question: Question, pick: Option) -> Iterator[str]:

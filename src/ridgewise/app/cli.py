@@ -118,13 +118,14 @@ def plan(
     """Recommend hardware for a model and a workload, ranked, with reasons."""
     from ridgewise.app import planning
 
-    flags = dict(
-        model=model, goal=goal, priority=priority, users=users, prompt=prompt, output=output, context=context,
-        concurrency=concurrency, active=active, think=think, slo_ttft=slo_ttft, slo_tpot=slo_tpot, tokens=tokens,
-        length=length, batch=batch, rank=rank, deadline=deadline, budget=budget, max_power=max_power,
-        tariff=tariff, prices=planning.own_prices(price or []), hardware=planning.names(hardware or []),
-        quant=quant, engine=engine, kv_bits=kv_bits,
-    )  # fmt: skip
+    flags = {
+        "model": model, "goal": goal, "priority": priority,
+        "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
+        "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
+        "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
+        "budget": budget, "max_power": max_power, "tariff": tariff, "prices": planning.own_prices(price or []),
+        "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
+    }  # fmt: skip
     return planning.run(flags, file, save, json=json, markdown=markdown)
 
 

@@ -151,7 +151,7 @@ def print_model(arch: Architecture, document: dict[str, Any]) -> None:
         f"family {arch.family}, stored as {arch.dtype}",
         f"{arch.layers} layers, hidden size {whole(arch.hidden)}, vocabulary {whole(arch.vocab)}"
         + (", tied embeddings" if arch.tied else ""),
-        f"KV cache {whole(per_token)} bytes per token at 16 bits ({size(per_token * 8192)} for 8,192 tokens before windows)",
+        f"KV cache {whole(per_token)} bytes per token at 16 bits ({size(per_token * 8192)} for 8,192 before windows)",
     ]
     if state:
         facts.append(f"recurrent state {size(state)} per sequence, whatever its length")

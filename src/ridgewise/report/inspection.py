@@ -40,8 +40,8 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print(Text(f"{found.model} on {times}{found.device}", style="bold"))
     console.print(
         Text(
-            f"{found.engine}, {found.format} weights, {digits(found.sequences)} × {count(found.context_tokens)} tokens: "
-            f"{found.policy}"
+            f"{found.engine}, {found.format} weights, {digits(found.sequences)} × {count(found.context_tokens)} tokens:"
+            f" {found.policy}"
         )
     )
     table = _table("per device", "size", "")
@@ -57,8 +57,8 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print()
     console.print(
         Text(
-            f"fits contexts up to {count(found.context_limit_tokens)} tokens; {digits(found.batch_limit_requests)} such "
-            f"sequences at once; {digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
+            f"contexts up to {count(found.context_limit_tokens)} tokens fit; {digits(found.batch_limit_requests)} of these"
+            f" at once; {digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
         )
     )
     _list(console, "Does not fit. Each of these alone would do", found.fixes)
