@@ -28,6 +28,7 @@ class Answer:
     options    every device's best layout, ranked; ``table`` the shortlist shown
     why        why the first is first; ``changes`` what would change that
     fixes      what would make it possible when nothing is feasible
+    dropped    named devices about which nothing can be computed, and why
     """
 
     question: Question
@@ -38,6 +39,7 @@ class Answer:
     changes: tuple[str, ...]
     findings: tuple[Finding, ...]
     fixes: tuple[str, ...]
+    dropped: tuple[str, ...]
     assumptions: tuple[str, ...]
     weights: Weights
 
@@ -51,9 +53,9 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
     """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none."""
     devices = question.hardware or tuple(d for d in catalogue if d.status == "available")
     options = tuple(ranked(question, evaluated(question, devices)))
-    if not options and question.named:
-        names = ", ".join(device.name for device in question.hardware)
-        raise RequestError(f"no engine or no figures to compute with on {names}", "--hardware")
+    dropped = tuple(unable(question, options))
+    if not options:
+        raise RequestError("; ".join(dropped) or "no device of the catalogue can be computed with", "--hardware")
     pick = options[0] if options and options[0].feasible else None
     return Answer(
         question=question,
@@ -64,6 +66,7 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
         changes=tuple(changes(question, options)) if pick else (),
         findings=tuple(findings(question, options)),
         fixes=() if pick else tuple(fixes(question, options, catalogue)),
+        dropped=dropped,
         assumptions=tuple(assumptions(question, pick)),
         weights=WEIGHTS[question.priority],
     )
@@ -74,6 +77,14 @@ def evaluated(question: Question, devices: Sequence[Device]) -> list[Option]:
     if isinstance(question.workload, Pretraining | FineTuning):
         return list(learning.candidates(question, tuple(devices)))
     return list(inference.candidates(question, tuple(devices)))
+
+
+def unable(question: Question, options: Sequence[Option]) -> Iterator[str]:
+    """Named devices without an option, and why."""
+    rooms = learning if isinstance(question.workload, Pretraining | FineTuning) else inference
+    for device in question.hardware:
+        if all(option.device.id != device.id for option in options):
+            yield f"{device.name}: {rooms.unable(question, device)}"
 
 
 def reasons(question: Question, options: Sequence[Option]) -> Iterator[str]:

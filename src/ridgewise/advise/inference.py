@@ -279,6 +279,20 @@ def _hopeless(setup: Setup) -> bool:
     return float(footprint(setup, 0.0, 256.0).left) < 0 and setup.replicas > 1
 
 
+def unable(question: Question, device: Device) -> str:
+    """Why a device is no candidate at all."""
+    if not device.bandwidth:
+        return "its memory bandwidth is not in the catalogue"
+    if Machine(device, 1, configurations(device)[0]).usable is None:
+        return "its memory is not in the catalogue"
+    found = list(engines_for(question, device))
+    if not found:
+        named = load_engines()[question.engine].name if question.engine else "no engine of the catalogue"
+        return f"{named} {'does not run' if question.engine else 'runs'} on it"
+    fmt = question.format.name if question.format else "a format of this model"
+    return f"{found[0][0].name} does not read {fmt}"
+
+
 def again(question: Question, option: Option) -> Option:
     """The same deployment under another question: the same devices, layout, engine and format."""
     engine = load_engines()[option.engine]

@@ -13,7 +13,7 @@ from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.hardware.offers import rental_price
 from ridgewise.memory.training import Method
-from ridgewise.training import TrainingEstimate, search
+from ridgewise.training import TrainingEstimate, search, unsupported
 from ridgewise.units import digits, duration, size
 from ridgewise.workloads import FineTuning, Pretraining
 
@@ -65,6 +65,14 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
         run=run,
     )
     return replace(option, shortfalls=tuple(shortfalls(question, option, work.deadline)))
+
+
+def unable(question: Question, device: Device) -> str:
+    """Why a device is no candidate at all."""
+    work = question.workload
+    assert isinstance(work, Pretraining | FineTuning)
+    reason = unsupported(device, "full" if isinstance(work, Pretraining) else work.method)
+    return reason or "its memory is not in the catalogue"
 
 
 def run_cost(

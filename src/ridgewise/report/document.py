@@ -122,6 +122,7 @@ class PlanDocument:
     changes: tuple[str, ...]
     findings: tuple[FindingDocument, ...]
     fixes: tuple[str, ...]
+    dropped: tuple[str, ...]
     assumptions: tuple[str, ...]
 
 
@@ -154,6 +155,7 @@ def plan_document(answer: Answer) -> PlanDocument:
         changes=answer.changes,
         findings=tuple(finding_document(finding) for finding in answer.findings),
         fixes=answer.fixes,
+        dropped=answer.dropped,
         assumptions=answer.assumptions,
     )
 

@@ -57,7 +57,7 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print()
     console.print(
         Text(
-            f"contexts up to {count(found.context_limit_tokens)} tokens fit; {digits(found.batch_limit_requests)} of these"
+            f"contexts up to {count(found.context_limit_tokens)} tokens; {digits(found.batch_limit_requests)} of these"
             f" at once; {digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
         )
     )

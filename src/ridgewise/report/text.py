@@ -150,6 +150,8 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "Nothing fits. The nearest ways out", document.fixes
     if broken:
         yield "What the others fall short of" if document.pick else "By how much", broken
+    if document.dropped:
+        yield "No candidates", document.dropped
     yield (
         "Caught",
         tuple(f"{f.level}: {f.text}." + (f" → {f.remedy}" if f.remedy else "") for f in document.findings),

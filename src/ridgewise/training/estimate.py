@@ -106,6 +106,18 @@ def efficiency_for(device: Device) -> tuple[str, TrainingEfficiency] | None:
     return None
 
 
+def unsupported(device: Device, method: Method) -> str | None:
+    """Why nothing is said about training on a device; None where something is."""
+    found = efficiency_for(device)
+    if found is None:
+        return f"no training software is known for this class ({device.vendor} {device.kind})"
+    if method not in found[1].methods:
+        return f"its class does {' and '.join(found[1].methods)}, not {method} training"
+    if device.peak("bf16") is None or not device.bandwidth:
+        return "the catalogue knows no 16-bit peak or no bandwidth for it"
+    return None
+
+
 def flops_per_token(arch: Architecture, length: Tokens, method: Method = "full") -> Flop:
     """Model FLOPs per trained token, attention halved for causality, head included, recomputation not."""
     step = training_step(length)
@@ -181,11 +193,9 @@ def search(
     """The fastest layout of ``count`` devices that fits; None when the catalogue knows no bf16 peak or
     no measured class for the device. ``sequences`` is the global batch."""
     found = efficiency_for(device)
-    if found is None or device.peak("bf16") is None or not device.bandwidth:
+    if found is None or unsupported(device, method):
         return None
     key, eff = found
-    if method not in eff.methods:
-        return None
     per_node = int(device.number("max_per_node") or 8)
     sequences = max(sequences, 1.0)
     grid = _grid(count, per_node, sequences)
