@@ -54,8 +54,6 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
     devices = question.hardware or tuple(d for d in catalogue if d.status == "available")
     options = tuple(ranked(question, evaluated(question, devices)))
     dropped = tuple(unable(question, options))
-    if not options:
-        raise RequestError("; ".join(dropped) or "no device of the catalogue can be computed with", "--hardware")
     pick = options[0] if options and options[0].feasible else None
     return Answer(
         question=question,

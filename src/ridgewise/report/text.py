@@ -147,7 +147,7 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield f"Why {document.pick} is first", document.why
         yield "What would change the answer", document.changes
     else:
-        yield "Nothing fits. The nearest ways out", document.fixes
+        yield "Nothing fits. The nearest ways out", document.fixes or ("none was found",)
     if broken:
         yield "What the others fall short of" if document.pick else "By how much", broken
     if document.dropped:
@@ -197,8 +197,9 @@ def print_plan(document: PlanDocument) -> None:
         )
     for row, feasible in zip(table.rows, table.marks, strict=True):
         drawn.add_row(*(Text(cell) for cell in row), style="" if feasible else "dim")
-    console.print()
-    console.print(drawn)
+    if table.rows:
+        console.print()
+        console.print(drawn)
     for title, lines in sections(document):
         if lines:
             console.print()

@@ -16,8 +16,11 @@ _TIME = {
     "week": 604800.0, "weeks": 604800.0, "month": 2629800.0, "months": 2629800.0,
     "y": 31557600.0, "year": 31557600.0, "years": 31557600.0,
 }  # fmt: skip
+#: Digits, in groups of three where they are grouped at all: "1,5" is not fifteen.
 _NUMBER = re.compile(
-    r"^\s*([-+]?(?:\d[\d_,]*)?\.?\d+(?:[eE][-+]?\d+)?|[-+]?\d+\.|[-+]?(?:nan|inf(?:inity)?))\s*(.*?)\s*$", re.I
+    r"^\s*([-+]?(?:(?:\d{1,3}(?:[,_]\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?))"
+    r"\s*(.*?)\s*$",
+    re.I,
 )
 
 
@@ -54,7 +57,7 @@ def parse(text: str | float, unit: str, where: str = "") -> float:
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise RequestError(f"{text!r} is not a quantity in {unit}", where)
     if isinstance(text, int | float):
-        value, suffix = float(text), ""
+        value, suffix = (float(text) if abs(text) < 1e300 else math.inf), ""
     else:
         match = _NUMBER.match(text)
         if not match:
