@@ -51,7 +51,8 @@ class Answer:
 
 def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
     """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none."""
-    devices = question.hardware or tuple(d for d in catalogue if d.status == "available")
+    available = tuple(device for device in catalogue if device.status == "available")
+    devices = question.hardware or available
     options = tuple(ranked(question, evaluated(question, devices)))
     dropped = tuple(unable(question, options))
     pick = options[0] if options and options[0].feasible else None
@@ -63,7 +64,7 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
         why=tuple(reasons(question, options)) if pick else (),
         changes=tuple(changes(question, options)) if pick else (),
         findings=tuple(findings(question, options)),
-        fixes=() if pick else tuple(fixes(question, options, catalogue)),
+        fixes=() if pick else tuple(fixes(question, options, available)),
         dropped=dropped,
         assumptions=tuple(assumptions(question, pick)),
         weights=WEIGHTS[question.priority],

@@ -72,7 +72,8 @@ _TELLTALES = frozenset({
     "kv_lora_rank", "ssm_state_size", "mamba_d_state", "state_size", "linear_attn_config", "block_configs",
     "hybrid_override_pattern", "layers_block_type", "compress_ratios", "encoder_layers", "decoder_layers",
     "num_decoder_layers", "linear_num_value_heads", "conv_L_cache", "attn_type_list", "vision_config",
-    "index_topk", "hc_mult", "num_kv_shared_layers", "hybrid_layer_pattern", "cross_attention_layers",
+    "index_topk", "hc_mult", "type_vocab_size", "lru_width", "block_types", "d_kv", "attn_config", "ffn_config",
+    "thinker_config", "num_kv_shared_layers", "hybrid_layer_pattern", "cross_attention_layers",
 })  # fmt: skip
 
 

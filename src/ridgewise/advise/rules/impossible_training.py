@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ridgewise.advise.finding import Finding
 from ridgewise.advise import learning
+from ridgewise.advise.finding import Finding
 from ridgewise.advise.learning import NEVER
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question

@@ -26,6 +26,7 @@ class Rule:
     window       where ``layer_types`` is absent: "all" layers slide, "qwen" flags, or every n-th is full
     correction   the router keeps a load-balancing bias
     qk_flag      the flag that switches those norms on, and its default
+    feed_small   parameters of a learned activation
     sinks        one learned attention sink per head
     mtp          multi-token-prediction modules are stored where ``num_nextn_predict_layers`` asks for them
     """
@@ -40,6 +41,7 @@ class Rule:
     mlp_bias_field: str = "mlp_bias"
     mlp_bias: bool = False
     gated: bool = True
+    feed_small: int = 0
     qk_norm: Literal["", "head", "full"] = ""
     qk_flag: tuple[str, bool] = ("", True)
     sinks: bool = False
@@ -162,7 +164,8 @@ def feed_layers(f: Fields, rule: Rule) -> list[Feed]:
 def dense(f: Fields, rule: Rule, inner: int | None = None) -> Feed:
     """One dense feed-forward under the rule."""
     width = inner or f.optional("dense_intermediate_size") or _inner(f, rule)
-    return mlp(f.hidden, width, gated=rule.gated, bias=f.flag(rule.mlp_bias_field, default=rule.mlp_bias))
+    bias = f.flag(rule.mlp_bias_field, default=rule.mlp_bias)
+    return mlp(f.hidden, width, gated=rule.gated, bias=bias, small=rule.feed_small)
 
 
 def _inner(f: Fields, rule: Rule) -> int:

@@ -195,4 +195,5 @@ FAMILIES: dict[str, Builder] = {
     "longcat_flash": longcat,
     "mistral4": mistral4,
     "minicpm3": minicpm3,
+    "youtu": minicpm3,
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ridgewise.models.architecture import Architecture, Feed, Mixer
+from ridgewise.models.architecture import Architecture, Feed, Mixer, MixerKind
 from ridgewise.models.families.base import Builder, Rule, assemble, decoder, sliding
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import attention, mlp, moe
@@ -70,8 +70,34 @@ def _gemma4_feed(f: Fields, reuse: bool) -> Feed:
 
 
 def gemma3n(f: Fields, name: str) -> Architecture:
-    """Gemma 3n: refused, for its alternating-update blocks are not modelled here."""
-    raise f.refuse("Gemma 3n (alternating updates, learned residual mixing) is not supported", "model_type")
+    """Gemma 3n: alternating updates over several streams, low-rank residuals, per-layer inputs, shared caches.
+
+    Published checkpoints also store unused key and value weights of the layers that share a cache.
+    """
+    n, h = f.layers, f.hidden
+    rule = Rule(tied=True, norms=4, window=5)
+    shared_from = n - f.size("num_kv_shared_layers", default=0, least=0, most=n)
+    streams, rank = f.size("altup_num_inputs", default=4, most=64), f.size("laurel_rank", default=64)
+    width, vocab = f.size("hidden_size_per_layer_input", default=256), f.size("vocab_size_per_layer_input")
+    spans = [(kind, window, i >= shared_from) for i, (kind, window) in enumerate(sliding(f, n, rule))]
+    mixers = {span: _gemma3n_mixer(f, *span) for span in set(spans)}
+    around = 2 * h + streams**2 + streams**3 + streams * h + 2 * h * rank + h + 2 * h * width + h
+    inners = f.items("intermediate_size", int, n) if isinstance(f.data.get("intermediate_size"), list) else []
+    feeds = [mlp(h, inner) for inner in inners] or [mlp(h, f.inner)] * n
+    layers = [(mixers[spans[i]], feeds[i], 4 * h + around) for i in range(n)]
+    arch = assemble(rule, f, name, layers)
+    f.assume("Per-layer input embeddings are a lookup table; they are counted with the embedding.")
+    ends = h * n * width + width + 2 * (streams - 1) * h * h
+    return replace(arch, embedding=arch.embedding + vocab * n * width, small=arch.small + ends)
+
+
+def _gemma3n_mixer(f: Fields, kind: MixerKind, window: int | None, reuse: bool) -> Mixer:
+    dim = f.head_dim
+    built = attention(f.hidden, f.heads, f.kv_heads, dim, kind=kind, window=window, small=2 * dim)
+    if not reuse:
+        return built
+    weights = {role: n for role, n in built.weights.items() if role not in ("k", "v")}
+    return replace(built, weights=weights, small=dim, cached=False)
 
 
 FAMILIES: dict[str, Builder] = {
@@ -81,5 +107,4 @@ FAMILIES: dict[str, Builder] = {
     "gemma4_text": gemma4,
     "gemma4_unified_text": gemma4,
     "gemma3n_text": gemma3n,
-    "gemma3n": gemma3n,
 }

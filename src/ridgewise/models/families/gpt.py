@@ -11,7 +11,7 @@ from dataclasses import replace
 from ridgewise.models.architecture import Architecture, Feed, Mixer
 from ridgewise.models.families.base import Builder, Rule, assemble
 from ridgewise.models.fields import Fields
-from ridgewise.models.parts import attention, mlp
+from ridgewise.models.parts import attention, mlp, moe
 
 GPT2 = Rule(norm=2, gated=False, tied=True, positions=0)
 
@@ -143,6 +143,29 @@ def phi(f: Fields, name: str) -> Architecture:
     return uniform(rule, f, name, mixer, mlp(h, _inner(f), gated=False, bias=True), norms=1)
 
 
+def persimmon(f: Fields, name: str) -> Architecture:
+    """Persimmon: LayerNorm on query and key heads, biases, untied head."""
+    h = f.hidden
+    norms = 4 * f.head_dim * f.flag("qk_layernorm", default=True)
+    mixer = attention(h, f.heads, f.heads, f.head_dim, qkv_bias=True, o_bias=True, small=norms)
+    return uniform(Rule(norm=2), f, name, mixer, mlp(h, _inner(f), gated=False, bias=True))
+
+
+def dbrx(f: Fields, name: str) -> Architecture:
+    """DBRX: grouped queries, norms without bias, sixteen experts of which four serve (modeling_dbrx.py)."""
+    h = f.hidden
+    attn, ffn = f.sub("attn_config"), f.sub("ffn_config")
+    mixer = attention(h, f.heads, attn.size("kv_n_heads", default=f.heads), f.head_dim)
+    experts, active = ffn.size("moe_num_experts", default=4), ffn.size("moe_top_k", default=1)
+    feed = moe(h, experts, min(active, experts), ffn.size("ffn_hidden_size"))
+    return uniform(Rule(), f, name, mixer, feed)
+
+
+def codegen(f: Fields, name: str) -> Architecture:
+    """CodeGen: GPT-J with fused projections."""
+    return gptj(f, name)
+
+
 FAMILIES: dict[str, Builder] = {
     "gpt2": gpt2,
     "gpt_bigcode": gpt_bigcode,
@@ -155,6 +178,10 @@ FAMILIES: dict[str, Builder] = {
     "RefinedWebModel": falcon,
     "RefinedWeb": falcon,
     "mpt": mpt,
+    "gpt-sw3": gpt2,
+    "persimmon": persimmon,
+    "dbrx": dbrx,
+    "codegen": codegen,
     "phi": phi,
     "phi-msft": phi,
 }

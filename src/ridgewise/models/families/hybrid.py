@@ -171,7 +171,10 @@ def _pooled_index(f: Fields) -> Mixer:
 def minimax_text(f: Fields, name: str) -> Architecture:
     """MiniMax-Text-01, M1: seven lightning-attention layers, then one softmax layer (2501.08313)."""
     n, h = f.layers, f.hidden
-    kinds = f.items("attn_type_list", int, n) or [int((i + 1) % 8 == 0) for i in range(n)]
+    kinds = f.items("attn_type_list", int, n)
+    named = f.items("layer_types", str, n)
+    if not kinds:
+        kinds = [int(kind == "full_attention") for kind in named] or [int((i + 1) % 8 == 0) for i in range(n)]
     heads, dim = f.heads, f.head_dim
     width = heads * dim
     weights = {"in": h * 3 * width, "g": h * width, "out": width * h}
@@ -212,6 +215,30 @@ def mamba(f: Fields, name: str) -> Architecture:
         bias=f.flag("use_bias"),
     )  # fmt: skip
     return assemble(Rule(tied=True), f, name, [(mixer, NO_FEED, h)] * f.layers)
+
+
+def mamba_2(f: Fields, name: str) -> Architecture:
+    """Mamba-2: one block a layer, no feed-forward (modeling_mamba2.py)."""
+    h = f.hidden
+    mixer = mamba2(
+        h, f.size("num_heads"), f.size("head_dim"), f.size("n_groups"), f.size("state_size"),
+        f.size("conv_kernel"), conv_bias=f.flag("use_conv_bias", default=True), bias=f.flag("use_bias"),
+    )  # fmt: skip
+    return assemble(Rule(), f, name, [(mixer, NO_FEED, h)] * f.layers)
+
+
+def bamba(f: Fields, name: str) -> Architecture:
+    """Bamba: Mamba-2 with attention at the listed layers (modeling_bamba.py)."""
+    n, h = f.layers, f.hidden
+    listed = set(f.items("attn_layer_indices", int))
+    heads = f.size("mamba_n_heads")
+    recurrent = mamba2(
+        h, heads, f.size("mamba_expand", default=2) * h // heads, f.size("mamba_n_groups", default=1),
+        f.size("mamba_d_state"), f.size("mamba_d_conv", default=4),
+        conv_bias=f.flag("mamba_conv_bias", default=True), bias=f.flag("mamba_proj_bias"),
+    )  # fmt: skip
+    full, feed = grouped(f, Rule(), "full", None), dense(f, Rule())
+    return assemble(Rule(), f, name, [(full if i in listed else recurrent, feed, 2 * h) for i in range(n)])
 
 
 def jamba(f: Fields, name: str) -> Architecture:
@@ -490,6 +517,8 @@ FAMILIES: dict[str, Builder] = {
     "olmo_hybrid": olmo_hybrid,
     "mamba": mamba,
     "falcon_mamba": mamba,
+    "mamba2": mamba_2,
+    "bamba": bamba,
     "jamba": jamba,
     "zamba": zamba,
     "zamba2": zamba2,

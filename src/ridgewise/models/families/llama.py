@@ -83,6 +83,13 @@ RULES: dict[str, Rule] = {
     "glm4_moe": Rule(o_bias=False, qk_norm="head", qk_flag=("use_qk_norm", False), correction=True,
                      window="none", mtp=True),
     "deepseek": LLAMA,
+    "exaone": LLAMA,
+    "arcee": Rule(gated=False, window="none"),
+    "apertus": Rule(gated=False, qk_norm="head", feed_small=2, window="none"),
+    "jais2": Rule(norm=2, gated=False, qkv_bias=True, mlp_bias=True, window="none"),
+    "nemotron": Rule(norm=2, gated=False, window="none"),
+    "dots1": Rule(qk_norm="head", correction=True),
+    "nanochat": Rule(norm=0, gated=False, window="none"),
 }  # fmt: skip
 
 

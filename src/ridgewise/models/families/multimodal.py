@@ -161,6 +161,7 @@ TEXT |= {
     "mllama_text_model": mllama_text,
     "inkling_text": inkling_text,
     "minimax_m3": minimax_m3_text,
+    "minimax_m3_vl_text": minimax_m3_text,
 }
 
 WRAPPERS: dict[str, tuple[str, Tower]] = {
@@ -204,6 +205,7 @@ def ministral3(f: Fields, name: str) -> Architecture:
 
 FAMILIES: dict[str, Builder] = {kind: partial(wrapper, text, tower) for kind, (text, tower) in WRAPPERS.items()} | {
     "minimax_m3": minimax_m3_text,
+    "minimax_m3_vl_text": minimax_m3_text,
     "mllama_text_model": mllama_text,
     "inkling_text": inkling_text,
     "step3p7": step3p7,
