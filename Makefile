@@ -4,6 +4,7 @@
 #   make install                            only the environment
 #   make test                               lint, types, import rules, all tests, documentation examples
 #   make check                              lint, types, import rules, docs
+#   make answers                            refresh the recorded reference answers
 #   make bench                              benchmarks (recorded under benchmarks/)
 #   make clean                              remove .venv and caches
 
@@ -20,7 +21,7 @@ else
   MAKE_VENV := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: plan install test check bench docs clean
+.PHONY: plan install test check answers bench docs clean
 
 plan: $(VENV)/.core
 	@$(BIN)/ridgewise plan $(ARGS)
@@ -36,6 +37,9 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m mkdocs build --quiet --strict --site-dir site
+
+answers: $(VENV)/.dev
+	$(BIN)/python -m tests.answers.snapshot
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks

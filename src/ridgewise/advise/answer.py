@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from ridgewise.advise import inference, learning
 from ridgewise.advise.finding import Finding
+from ridgewise.advise.offload import offload
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import PRIORITIES, Question
 from ridgewise.advise.rank import SMALL_CHANGE, WEIGHTS, Weights, ranked, shortlist, total_cost
@@ -194,6 +195,7 @@ def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Dev
     if options:
         nearest = options[0]
         yield f"nearest: {nearest.name}: {'; '.join(nearest.shortfalls)}"
+    yield from _offloads(question, options)
     for what, changed in _relaxations(question):
         try:
             found = ranked(changed, evaluated(changed, changed.hardware or tuple(catalogue)))
@@ -201,6 +203,23 @@ def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Dev
             continue
         if found and found[0].feasible:
             yield f"{what}: {found[0].name} would do"
+
+
+def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
+    """The card that runs it fastest with a part of its layers in RAM."""
+    found = [
+        (split.tokens_per_second, option, split)
+        for option in options
+        if len(option.shortfalls) == 1 and (split := offload(question, option)) is not None
+    ]
+    if not found:
+        return
+    rate, option, split = max(found, key=lambda entry: entry[0])
+    yield (
+        f"with {split.layers} of {split.of} layers in RAM ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers}):"
+        f" {option.name} would answer at about {digits(rate, 2)} tokens/s "
+        f"({digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)})"
+    )
 
 
 def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:

@@ -62,9 +62,11 @@ def _price(option: OptionDocument) -> str:
     ways = {}
     if option.purchase_usd is not None:
         dated = f" ({option.price_date[:4]})" if option.price_stale else ""
-        ways["own"] = _range(_short(option.purchase_usd.low), _short(option.purchase_usd.high)) + dated
+        amount = _range(_short(option.purchase_usd.low), _short(option.purchase_usd.high))
+        ways["own"] = f"{amount}{dated} {TIER_MARK[option.purchase_usd.tier]}"
     if option.rent_usd_per_h is not None:
-        ways["rent"] = _range(money(option.rent_usd_per_h.low), money(option.rent_usd_per_h.high)) + "/h"
+        amount = _range(money(option.rent_usd_per_h.low), money(option.rent_usd_per_h.high))
+        ways["rent"] = f"{amount}/h {TIER_MARK[option.rent_usd_per_h.tier]}"
     first = ways.pop(option.tenure, None)
     lines = ([first] if first else []) + [f"({way})" for way in ways.values()]
     return "\n".join(lines) or "no price"
@@ -82,7 +84,8 @@ def _name(option: OptionDocument) -> str:
 
 
 def _memory(option: OptionDocument) -> str:
-    return f"{size(option.memory_bytes.value)}\nof {size(option.memory_usable_bytes)}"
+    mark = TIER_MARK[option.memory_bytes.tier]
+    return f"{size(option.memory_bytes.value)} {mark}\nof {size(option.memory_usable_bytes)}"
 
 
 def options_table(document: PlanDocument) -> Table:
@@ -118,7 +121,7 @@ def _power(option: OptionDocument) -> str:
     """Board power, and what the wall sees."""
     if option.power_w is None or option.board_power_w is None:
         return "unknown"
-    return f"{power(option.board_power_w)}\nwall {power(option.power_w.value)}"
+    return f"{power(option.board_power_w)}\nwall {power(option.power_w.value)} {TIER_MARK[option.power_w.tier]}"
 
 
 def _training_row(option: OptionDocument) -> tuple[str, ...]:

@@ -1,0 +1,37 @@
+"""Writes the published JSON Schemas of the plan file and of the answers from their types."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "src" / "ridgewise" / "catalog" / "schemas"
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every published schema by file name."""
+    from ridgewise.advise.deployment import Explanation, FitAnswer
+    from ridgewise.app.request import plan_schema
+    from ridgewise.report.document import PlanDocument, schema
+
+    return {
+        "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
+        "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
+        "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
+        "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
+    }
+
+
+def files() -> dict[Path, str]:
+    """Path and text of every schema file."""
+    return {
+        FOLDER / name: json.dumps(made, indent=2, ensure_ascii=False) + "\n" for name, made in schemas().items()
+    }
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")

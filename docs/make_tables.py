@@ -1,0 +1,249 @@
+"""Fills the tables of the documentation that are computed: calibration, catalogue counts, comparisons.
+
+``<!-- generated: NAME -->`` … ``<!-- end -->`` is replaced by the table of that name. Under
+``<!-- compare: ARGUMENTS -->`` stands a table whose first two columns are written by hand (quantity, and the
+range that the arithmetic on the page gives); the third, what Ridgewise answers, is filled in.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any
+
+import console
+
+GENERATED = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+COMPARED = re.compile(r"<!-- compare: (.*?) -->\n\n?((?:\|.*\n)+)")
+RANGE = re.compile(r"([\d,.]+)\s*(?:–|to)\s*([\d,.]+)\s*(.*)")
+SCALE = {
+    "GiB": 2.0**30, "s": 1.0, "ms": 1e-3, "min": 60.0, "h": 3600.0, "days": 86400.0, "USD": 1.0, "USD/h": 1.0,
+    "million USD": 1e6, "tokens/s": 1.0, "requests": 1.0, "%": 0.01, "W": 1.0, "kW": 1e3, "devices": 1.0, "tokens": 1.0,
+}  # fmt: skip
+#: Quantity as the pages name it → key of an option in the answer.
+QUANTITIES = {
+    "memory per device": "memory_bytes",
+    "TTFT": "ttft_s",
+    "tokens/s for each user": "decode_tokens_per_s",
+    "tokens/s in all": "total_tokens_per_s",
+    "requests in flight": "concurrency_requests",
+    "devices": "count",
+    "longest context": "context_limit_tokens",
+    "wall power": "power_w",
+    "price to buy": "purchase_usd",
+    "price to rent": "rent_usd_per_h",
+    "the run": "run_s",
+    "cost of the run": "cost_usd_run",
+    "MFU": "mfu",
+}
+
+
+def table(headers: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
+    """A Markdown table."""
+    headers = list(headers)
+    lines = [headers, ["---"] * len(headers), *rows]
+    return "".join("| " + " | ".join(str(cell) for cell in line) + " |\n" for line in lines)
+
+
+def filled(text: str) -> str:
+    """A page with its computed tables filled in."""
+    text = GENERATED.sub(lambda found: found[1] + "\n" + TABLES[found[2]]() + "\n" + found[3], text)
+    return COMPARED.sub(lambda found: compared(found[0], found[1], found[2]), text)
+
+
+def compared(whole: str, arguments: str, rows: str) -> str:
+    """The comparison table with its third column filled in."""
+    made = rows
+    for line, answered in zip(rows.splitlines()[2:], comparison(arguments, rows), strict=True):
+        first, second = (cell.strip() for cell in line.strip("|").split("|")[:2])
+        made = made.replace(line, f"| {first} | {second} | {answered[2]} |")
+    return whole.replace(rows, made)
+
+
+def comparison(arguments: str, rows: str) -> list[tuple[str, bool, str]]:
+    """For every row: the quantity, whether the answer lies within the range by hand, and the answer."""
+    option = _option(arguments)
+    found = []
+    for line in rows.splitlines()[2:]:
+        quantity, by_hand = (cell.strip() for cell in line.strip("|").split("|")[:2])
+        held = RANGE.fullmatch(by_hand)
+        assert held, f"no range in {line!r}"
+        low, high = (float(held[i].replace(",", "")) for i in (1, 2))
+        given = option[QUANTITIES[quantity]]
+        estimate = given if isinstance(given, dict) else {"value": given, "low": given, "high": given}
+        scale = SCALE[held[3]]
+        value, *around = (_plain(estimate[key] / scale) for key in ("value", "low", "high"))
+        spread = f" ({around[0]}–{around[1]})" if around[0] != around[1] else ""
+        found.append((quantity, low <= estimate["value"] / scale <= high, f"{value}{spread} {held[3]}"))
+    return found
+
+
+def _plain(value: float) -> str:
+    from ridgewise.units import digits
+
+    return digits(value)
+
+
+@cache
+def _option(arguments: str) -> dict[str, Any]:
+    first: dict[str, Any] = console.document(shlex.split(arguments))["options"][0]
+    return first
+
+
+def timing() -> str:
+    """The fitted coefficients of decode and prefill, with what is left of the error on unseen rows."""
+    from ridgewise.timing import load_calibration
+
+    rows = []
+    for key, fit in load_calibration().items():
+        eff = fit.efficiency
+        rows.append((
+            f"`{key}`", f"{eff.weight_read:g}", f"{eff.cache_read:g}", f"{eff.compute:g}", f"{eff.half_rows:g}",
+            f"{eff.attention:g}", f"{1e6 * eff.layer_overhead:.0f}", f"{1e6 * eff.expert_overhead:.0f}",
+            f"{1e3 * eff.step_overhead:.2f}", f"{1e3 * eff.request_overhead:.0f}", fit.rows, len(fit.devices),
+            f"{fit.decode_spread:.2f}", f"{fit.prefill_spread:.2f}",
+        ))  # fmt: skip
+    return table(
+        ("engine/back end", "weight_read", "cache_read", "compute", "half_rows", "attention", "layer [µs]",
+         "expert [µs]", "step [ms]", "request [ms]", "rows", "devices", "decode ×÷", "prefill ×÷"), rows,
+    )  # fmt: skip
+
+
+def left_out() -> str:
+    """What each timing fit says about its own error."""
+    from ridgewise.timing import load_calibration
+
+    return table(
+        ("engine/back end", "kind", "evidence"),
+        ((f"`{key}`", fit.kind, fit.note) for key, fit in load_calibration().items()),
+    )
+
+
+def training() -> str:
+    """The training coefficients by class."""
+    from ridgewise.training.estimate import load_training_calibration
+
+    return table(
+        ("class", "compute", "half_hidden", "moe", "scaling", "rows", "run ×÷", "evidence"),
+        (
+            (f"`{key}`", f"{e.compute:g}", f"{e.half_hidden:g}", f"{e.moe:g}", f"{e.scaling:g}", e.rows or "none",
+             f"{e.spread:g}", e.note)
+            for key, e in load_training_calibration().items()
+        ),
+    )  # fmt: skip
+
+
+def power() -> str:
+    """Shares of the board limit by kind of work."""
+    from ridgewise.facts.catalog import catalog_path, read_toml
+
+    sheet = read_toml(catalog_path("calibration", "power.toml"))
+    rows = (
+        (f"`{name}`", f"{e['share']:g}", f"{e['low']:g}–{e['high']:g}", e["kind"], e["note"])
+        for name, e in sheet.items()
+        if "share" in e
+    )
+    return table(("work", "share of the board limit", "80 % interval", "kind", "evidence"), rows)
+
+
+def classes() -> str:
+    """How many devices of each class, and how many figures of each kind they hold."""
+    from ridgewise.hardware import DEVICE_KINDS, load_devices
+
+    devices = load_devices().values()
+    rows = []
+    for kind in DEVICE_KINDS:
+        held = [device for device in devices if device.kind == kind]
+        kinds = Counter(figure.kind for device in held for figure in device.figures.values())
+        rows.append((f"`{kind}`", len(held), *(kinds[k] for k in ("spec", "measured", "derived", "assumed"))))
+    total = ["all", *(sum(row[i] for row in rows) for i in range(1, 6))]
+    return table(("class", "devices", "spec", "measured", "derived", "assumed"), [*rows, total])
+
+
+def prices() -> str:
+    """How many prices, from when."""
+    from ridgewise.hardware.offers import price_rows
+
+    rows = []
+    for name, what, date in (
+        ("purchase.csv", "purchase", "as_of"), ("cloud.csv", "rent by the hour", "as_of"),
+        ("hosts.csv", "computers around the boards", "as_of"), ("memory.csv", "system memory", "as_of"),
+        ("electricity.csv", "electricity", "as_of"),
+    ):  # fmt: skip
+        held = price_rows(name)
+        dates = sorted(row[date] for row in held if row[date])
+        assumed = sum("assumed" in (row.get("basis", ""), row["source"]) for row in held)
+        rows.append((f"`{name}`", what, len(held), f"{dates[0][:4]}–{dates[-1][:4]}", assumed))
+    return table(("file", "prices of", "rows", "years", "of them assumed"), rows)
+
+
+def models() -> str:
+    """How many configurations, by how they were obtained."""
+    from ridgewise.models.read import catalogue_models
+
+    kinds = Counter(entry.kind for entry in catalogue_models())
+    said = {
+        "checkpoint": "the publisher's `config.json`",
+        "copied": "a copy of it in public code",
+        "library-default": "defaults of a library that match the model",
+        "reduced": "shape fields only",
+    }
+    return table(("kind", "models", "read from"), ((f"`{k}`", kinds[k], said[k]) for k in said if kinds[k]))
+
+
+def ridges() -> str:
+    """The ridge point of some devices, and where decoding and reading a prompt stand."""
+    from ridgewise.hardware import device
+    from ridgewise.units import digits, rate
+
+    rows = []
+    for name in RIDGE_DEVICES:
+        found = device(name)
+        peak = found.peak("fp16")
+        assert peak and found.bandwidth
+        rows.append((
+            found.name, rate(peak[0], "FLOP/s"), rate(found.bandwidth, "B/s"), digits(peak[0] / found.bandwidth, 2)
+        ))  # fmt: skip
+    return table(("device", "16-bit peak", "bandwidth", "ridge point [FLOP/B]"), rows)
+
+
+RIDGE_DEVICES = (
+    "nvidia-h100-sxm", "nvidia-h200-sxm", "nvidia-rtx-4090", "nvidia-rtx-5060-ti-16gb", "amd-ryzen-ai-max-395",
+    "apple-m4-max-40c", "nvidia-dgx-spark-gb10",
+)  # fmt: skip
+
+
+def batching() -> str:
+    """One model on one device, decoded by 1 … 256 users together."""
+    from ridgewise.units import digits, duration
+
+    rows = []
+    for batch in (1, 4, 16, 64, 256):
+        answer = console.document(["explain", "Llama-3.1-8B", "H100 SXM", "--quant", "bf16", "--batch", str(batch)])
+        phase = answer["phases"][1]
+        bounds = Counter[str]()
+        for row in phase["operators"]:
+            bounds[row["bound"]] += row["seconds"]
+        bounds["overhead"] += phase["overhead_s"]
+        seconds = phase["seconds"]
+        rows.append((
+            batch, digits(phase["intensity_flop_per_byte"], 2), duration(seconds), digits(1 / seconds, 2),
+            digits(batch / seconds, 2), bounds.most_common(1)[0][0],
+        ))  # fmt: skip
+    return table(("batch", "FLOP/B", "step", "tokens/s each", "tokens/s in all", "most of the time goes to"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "timing": timing,
+    "left-out": left_out,
+    "training": training,
+    "power": power,
+    "classes": classes,
+    "prices": prices,
+    "models": models,
+    "ridges": ridges,
+    "batching": batching,
+}
