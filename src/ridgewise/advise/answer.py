@@ -215,9 +215,9 @@ def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
     if not found:
         return
     rate, option, split = max(found, key=lambda entry: entry[0])
+    placed = f"{split.layers} of {split.of} layers in RAM"
     yield (
-        f"with {split.layers} of {split.of} layers in RAM ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers}):"
-        f" {option.name} would answer at about {digits(rate, 2)} tokens/s "
+        f"with {placed} ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers}): {option.name} would answer at about {digits(rate, 2)} tokens/s "
         f"({digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)})"
     )
 

@@ -1,0 +1,315 @@
+"""One formula for one answer and for a million: ``f(columns)[i] == f(row i)`` for every public formula.
+
+The list below is complete by test: a public function or property of the core whose annotations carry a unit
+must stand in ``CASES`` or, with its reason, in ``EXEMPT``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ridgewise.engines import load_engines
+from ridgewise.hardware import device
+from ridgewise.memory import cache_bytes, inference, weight_bytes
+from ridgewise.memory.engines import POLICIES
+from ridgewise.memory.training import adapter_parameters, states
+from ridgewise.memory.training import training as training_memory
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import weight_format
+from ridgewise.models.read import load
+from ridgewise.serving import Setup
+from ridgewise.serving.estimate import (
+    decode_seconds,
+    fixed_seconds,
+    footprint,
+    steady_state,
+    step_terms,
+    step_time,
+)
+from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
+from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
+from ridgewise.training import flops_per_token
+from ridgewise.training.estimate import load_training_calibration
+from ridgewise.training.estimate import step_seconds as training_seconds
+from ridgewise.units import kinds
+from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
+from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards
+from ridgewise.workloads import Service
+
+ROWS = 24
+Row = Mapping[str, Any]
+MODELS = ("Llama-3.1-8B", "gpt-oss-20b", "DeepSeek-V3", "google/gemma-3-27b-it", "state-spaces/mamba-2.8b-hf")
+MODULES = (
+    "work.step", "work.forward", "work.plan", "timing.roofline", "timing.efficiency", "memory.footprint",
+    "memory.training", "memory.engines.llamacpp", "memory.engines.mlx", "memory.engines.textbook",
+    "memory.engines.vllm", "memory.engines.policy", "training.estimate", "serving.estimate",
+)  # fmt: skip
+
+BF16 = weight_format("bf16")
+EFFICIENCY = Efficiency()
+#: Every number that may be a column, with a way to draw it.
+DRAWN: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    "new": lambda r: np.floor(10 ** r.uniform(0, 4.5, ROWS)),
+    "cached": lambda r: np.floor(10 ** r.uniform(0, 5, ROWS)) - 1,
+    "sequences": lambda r: np.floor(10 ** r.uniform(0, 3, ROWS)),
+    "tp": lambda r: 2.0 ** r.integers(0, 4, ROWS),
+    "pp": lambda r: 2.0 ** r.integers(0, 3, ROWS),
+    "kv_bits": lambda r: r.choice([16.0, 8.0, 8.5, 4.5], ROWS),
+    "usable": lambda r: r.uniform(1e9, 3e11, ROWS),
+    "shards": lambda r: 2.0 ** r.integers(0, 8, ROWS),
+    "micro": lambda r: 2.0 ** r.integers(0, 5, ROWS),
+    "rank": lambda r: 2.0 ** r.integers(2, 8, ROWS),
+    "batch": lambda r: np.floor(10 ** r.uniform(1, 4, ROWS)),
+    "peak": lambda r: 10 ** r.uniform(12, 16, ROWS),
+    "bandwidth": lambda r: 10 ** r.uniform(10, 13, ROWS),
+    "vector": lambda r: r.choice([0.0, 1e12, 9e13], ROWS),
+    "link": lambda r: 10 ** r.uniform(9, 12, ROWS),
+    "latency": lambda r: r.uniform(0, 3e-5, ROWS),
+    "rows": lambda r: 10 ** r.uniform(0, 5, ROWS),
+    "message": lambda r: 10 ** r.uniform(2, 9, ROWS),
+}
+
+
+def mixed(row: Row) -> Step:
+    return prefill(row["new"], row["sequences"], row["cached"]) + decode(row["cached"], row["sequences"])
+
+
+def plan(row: Row) -> Plan:
+    return Plan(BF16, row["tp"], row["pp"], row["kv_bits"])
+
+
+def rates(row: Row) -> Rates:
+    return Rates(row["peak"], row["bandwidth"], row["vector"], row["link"], row["latency"])
+
+
+def setup(arch: Architecture, row: Row) -> Setup:
+    engine = load_engines()["vllm"]
+    card = device("H100 SXM")
+    backend = engine.backend(card)
+    assert backend is not None
+    return Setup(arch, card, engine, backend, plan(row), 80 * 2.0**30)
+
+
+def whole(work: Mapping[str, Work]) -> dict[str, Any]:
+    """Work with its derived figures."""
+    return {name: (part, part.bytes, part.intensity) for name, part in work.items()}
+
+
+def slices(arch: Architecture, row: Row) -> Iterator[Any]:
+    piece = Slice("prefill", row["sequences"], row["new"], row["cached"])
+    for group in arch.kinds:
+        if group.mixer.kind in ("full", "sliding", "chunked", "mla"):
+            yield attended(group.mixer, piece), cache_traffic(group.mixer, piece, plan(row))
+            yield kv_shards(group.mixer, row["tp"])
+
+
+def policies(arch: Architecture, row: Row) -> Iterator[Any]:
+    for rules in POLICIES.values():
+        yield [rules.held(group.mixer, row["cached"]) for group in arch.kinds]
+        yield rules.buffers(arch, plan(row), row["usable"]), rules.context(plan(row)), rules.usable(row["usable"])
+
+
+def counted(arch: Architecture, row: Row) -> Any:
+    piece, step = Slice("training", row["sequences"], row["new"], row["cached"]), mixed(row)
+    return [
+        piece.tokens, piece.logits, piece.pairs(), piece.pairs(128), piece.pairs(128, chunked=True),
+        piece.pairs(causal=False), piece.span(), piece.span(128), step.tokens, step.sequences, step.logits,
+        training(row["new"], row["sequences"]).logits,
+    ]  # fmt: skip
+
+
+def held_against(foot: Any) -> list[Any]:
+    return [foot.parts, foot.total, foot.doubt, foot.left, foot.fits]
+
+
+def roofed(arch: Architecture, row: Row) -> Any:
+    found = terms(forward(arch, mixed(row), plan(row)), rates(row), EFFICIENCY)
+    return [[t.compute_seconds, t.memory_seconds, t.seconds] for t in found], total_seconds(found)
+
+
+def trained(arch: Architecture, row: Row) -> Any:
+    eff = load_training_calibration()["Hopper"]
+    grid = {name: row[name] for name in ("tp", "pp", "shards", "micro")}
+    return [
+        training_seconds(arch, device("H100 SXM"), eff, method, again, row["new"], row["batch"], grid, 8)
+        for method in ("full", "lora", "qlora")
+        for again in ("none", "selective", "full")
+    ]
+
+
+def learnt(arch: Architecture, row: Row) -> Any:
+    return [
+        held_against(
+            training_memory(
+                arch, method, row["new"], row["micro"], row["usable"], row["shards"], row["tp"], row["pp"], again,
+                row["rank"],
+            )
+        )
+        for method in ("full", "lora", "qlora")
+        for again in ("none", "selective", "full")
+    ]  # fmt: skip
+
+
+#: Formula by name → what to evaluate on a row or on columns.
+CASES: dict[str, Callable[[Architecture, Row], Any]] = {
+    "work.step.Slice.tokens": counted,
+    "work.step.Slice.logits": counted,
+    "work.step.Slice.pairs": counted,
+    "work.step.Slice.span": counted,
+    "work.step.Step.tokens": counted,
+    "work.step.Step.sequences": counted,
+    "work.step.Step.logits": counted,
+    "work.step.prefill": counted,
+    "work.step.decode": counted,
+    "work.step.training": counted,
+    "work.forward.forward": lambda arch, row: whole(forward(arch, mixed(row), plan(row))),
+    "work.forward.Work.bytes": lambda arch, row: whole(forward(arch, mixed(row), plan(row))),
+    "work.forward.Work.intensity": lambda arch, row: whole(forward(arch, mixed(row), plan(row))),
+    "work.forward.distinct_experts": lambda arch, row: distinct_experts(128, 4, row["new"]),
+    "work.forward.attended": lambda arch, row: list(slices(arch, row)),
+    "work.forward.cache_traffic": lambda arch, row: list(slices(arch, row)),
+    "work.forward.kv_shards": lambda arch, row: list(slices(arch, row)),
+    "timing.roofline.Term.seconds": roofed,
+    "timing.roofline.terms": roofed,
+    "timing.roofline.total_seconds": roofed,
+    "timing.roofline.compute_share": lambda arch, row: compute_share(row["rows"], EFFICIENCY),
+    "timing.roofline.compute_rate": lambda arch, row: compute_rate(row["rows"], rates(row), EFFICIENCY),
+    "timing.roofline.overhead_seconds": lambda arch, row: overhead_seconds(row["new"], row["rank"], EFFICIENCY),
+    "timing.roofline.allreduce_seconds": lambda arch, row: allreduce_seconds(row["message"], row["tp"], rates(row)),
+    "timing.roofline.step_seconds": lambda arch, row: step_seconds(
+        forward(arch, mixed(row), plan(row)), rates(row), EFFICIENCY, arch.layers, 3.0, row["message"], row["tp"]
+    ),
+    "memory.footprint.weight_bytes": lambda arch, row: weight_bytes(arch, plan(row)),
+    "memory.footprint.cache_bytes": lambda arch, row: [
+        cache_bytes(arch, plan(row), row["sequences"], row["cached"], rules) for rules in POLICIES.values()
+    ],
+    "memory.footprint.inference": lambda arch, row: [
+        held_against(inference(arch, plan(row), row["sequences"], row["cached"], rules, row["usable"]))
+        for rules in POLICIES.values()
+    ],
+    "memory.training.adapter_parameters": lambda arch, row: adapter_parameters(arch, row["rank"]),
+    "memory.training.states": lambda arch, row: [states(arch, m, row["rank"]) for m in ("full", "lora", "qlora")],
+    "memory.training.training": learnt,
+    "training.estimate.flops_per_token": lambda arch, row: [
+        flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
+    ],
+    "training.estimate.step_seconds": trained,
+    "serving.estimate.step_time": lambda arch, row: step_time(setup(arch, row), mixed(row)),
+    "serving.estimate.fixed_seconds": lambda arch, row: fixed_seconds(setup(arch, row), mixed(row)),
+    "serving.estimate.decode_seconds": lambda arch, row: decode_seconds(
+        setup(arch, row), row["cached"], row["sequences"]
+    ),
+    "serving.estimate.steady_state": lambda arch, row: steady_state(
+        setup(arch, row), Service(10.0, prompt=700.0, output=300.0), row["sequences"]
+    ),
+    "serving.estimate.footprint": lambda arch, row: held_against(
+        footprint(setup(arch, row), row["sequences"], row["cached"])
+    ),
+    "serving.estimate.step_terms": lambda arch, row: [
+        [t.compute_seconds, t.memory_seconds] for t in step_terms(setup(arch, row), mixed(row))
+    ],
+} | {
+    f"memory.engines.{module}.{rule}": lambda arch, row: list(policies(arch, row))
+    for module in ("llamacpp", "mlx", "textbook", "vllm")
+    for rule in ("held", "buffers", "context")
+    if (module, rule) not in {("llamacpp", "context"), ("mlx", "context"), ("textbook", "context")}
+} | {
+    f"memory.footprint.Footprint.{name}": lambda arch, row: learnt(arch, row)
+    for name in ("total", "doubt", "left")
+}  # fmt: skip
+
+#: Public names with units that answer one question at a time, and why.
+EXEMPT = {
+    "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
+    "training.estimate.search": "a search over names and layouts; its rows go through step_seconds as columns",
+}
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every number inside an answer, by where it stands."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from leaves(item, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from leaves(item, f"{path}[{place}]")
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        for one in dataclasses.fields(value):
+            yield from leaves(getattr(value, one.name), f"{path}.{one.name}")
+    else:
+        yield path, value
+
+
+def drawn(seed: int) -> dict[str, np.ndarray]:
+    source = np.random.default_rng(seed)
+    return {name: draw(source) for name, draw in DRAWN.items()}
+
+
+@pytest.mark.parametrize("formula", sorted(set(CASES)))
+def test_a_column_answers_like_its_rows(formula: str) -> None:
+    evaluate = CASES[formula]
+    for seed, name in enumerate(MODELS):
+        arch, columns = load(name), drawn(seed)
+        together = dict(leaves(evaluate(arch, columns)))
+        assert together
+        for place in range(ROWS):
+            row = {key: float(column[place]) for key, column in columns.items()}
+            alone = dict(leaves(evaluate(arch, row)))
+            assert alone.keys() == together.keys()
+            for path, value in alone.items():
+                column = np.broadcast_to(together[path], (ROWS,))
+                assert float(column[place]) == pytest.approx(float(value), rel=1e-12, abs=0, nan_ok=True), (name, path)
+                assert not math.isnan(float(value)), (name, path)
+
+
+def formulas() -> Iterator[str]:
+    """Public functions, methods and properties of the core whose annotations name a unit."""
+    aliases = {name for name in vars(kinds) if name[0].isupper() and name not in ("Any", "Annotated", "TYPE_CHECKING")}
+    aliases -= {"TypeAlias"}
+
+    def unitful(function: Any) -> bool:
+        words = " ".join(str(note) for note in function.__annotations__.values())
+        return any(alias in words.replace("|", " ").replace("[", " ").replace("]", " ").replace(",", " ").split()
+                   for alias in aliases)  # fmt: skip
+
+    for name in MODULES:
+        module = importlib.import_module(f"ridgewise.{name}")
+        for key, found in vars(module).items():
+            if key.startswith("_") or getattr(found, "__module__", "") != module.__name__:
+                continue
+            if inspect.isfunction(found) and found.__name__ == key and unitful(found):
+                yield f"{name}.{key}"
+            if inspect.isclass(found):
+                for member, held in vars(found).items():
+                    function = held.fget if isinstance(held, property) else held
+                    if not member.startswith("_") and inspect.isfunction(function) and unitful(function):
+                        yield f"{name}.{key}.{member}"
+
+
+def test_no_formula_escapes_the_guard() -> None:
+    found = set(formulas())
+    assert len(found) > 30
+    unguarded = found - CASES.keys() - EXEMPT.keys()
+    assert not unguarded, f"add a case (or a reason) for {sorted(unguarded)}"
+
+
+def test_the_guard_sees_a_formula_that_breaks() -> None:
+    """A branch on a column's mean is the classic way to break it; the comparison must notice."""
+
+    def broken(arch: Architecture, row: Row) -> Any:
+        return row["new"] * (2.0 if float(np.mean(row["new"])) > 100 else 1.0)
+
+    CASES["broken"] = broken
+    try:
+        with pytest.raises(AssertionError):
+            test_a_column_answers_like_its_rows("broken")
+    finally:
+        del CASES["broken"]
