@@ -106,9 +106,8 @@ def whole(work: Mapping[str, Work]) -> dict[str, Any]:
 def slices(arch: Architecture, row: Row) -> Iterator[Any]:
     piece = Slice("prefill", row["sequences"], row["new"], row["cached"])
     for group in arch.kinds:
-        if group.mixer.kind in ("full", "sliding", "chunked", "mla"):
-            yield attended(group.mixer, piece), cache_traffic(group.mixer, piece, plan(row))
-            yield kv_shards(group.mixer, row["tp"])
+        yield attended(group.mixer, piece), cache_traffic(group.mixer, piece, plan(row))
+        yield kv_shards(group.mixer, row["tp"])
 
 
 def policies(arch: Architecture, row: Row) -> Iterator[Any]:

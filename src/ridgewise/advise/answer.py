@@ -215,11 +215,9 @@ def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
     if not found:
         return
     rate, option, split = max(found, key=lambda entry: entry[0])
-    placed = f"{split.layers} of {split.of} layers in RAM"
-    yield (
-        f"with {placed} ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers}): {option.name} would answer at about {digits(rate, 2)} tokens/s "
-        f"({digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)})"
-    )
+    placed = f"{split.layers} of {split.of} layers in RAM ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers})"
+    span = f"{digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)}"
+    yield f"with {placed}: {option.name} would answer at about {digits(rate, 2)} tokens/s ({span})"
 
 
 def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:
