@@ -34,7 +34,8 @@ def verdict(question: Question, pick: Option | None) -> Verdict:
     if isinstance(work, Service):
         load = ""
         if pick and pick.speed:
-            load = f" About {digits(pick.speed.concurrency, 2)} requests are in flight at the busiest time."
+            n = digits(pick.speed.concurrency, 2)
+            load = f" About {n} {'request is' if n == '1' else 'requests are'} in flight at the busiest time."
         return Verdict(
             "inference",
             "memory for the KV cache, bandwidth, and the load",

@@ -158,12 +158,13 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
 
 
 def largest_batch(setup: Setup, context: Tokens) -> float:
-    """Sequences of ``context`` tokens one replica can hold: memory left over bytes per sequence."""
+    """Sequences of ``context`` tokens one replica runs at once: memory left over bytes per sequence, and no
+    more than the engine's own limit."""
     empty, one = footprint(setup, 0.0, context), footprint(setup, 1.0, context)
     per_sequence = float(one.total - empty.total)
     if per_sequence <= 0:
         return float(setup.engine.max_sequences) if float(empty.left) >= 0 else 0.0
-    return max(float(empty.left) // per_sequence, 0.0)
+    return min(max(float(empty.left) // per_sequence, 0.0), float(setup.engine.max_sequences))
 
 
 def _bound(setup: Setup, step: Step) -> tuple[str, float]:
@@ -193,14 +194,10 @@ def _speed(
 
 
 def decode_seconds(setup: Setup, context: Tokens, sequences: Count = 1.0) -> Seconds:
-    """One decode step; without a known peak only the memory roof is used."""
-    return _memory_only(setup, decode(context, sequences))
-
-
-def _memory_only(setup: Setup, step: Step) -> Seconds:
-    parts = step_terms(setup, step)
+    """One decode step. Where the catalogue knows no peak the memory roof alone counts: decoding sits under it."""
+    step = decode(context, sequences)
     seconds: Num = 0.0
-    for term in parts:
+    for term in step_terms(setup, step):
         seconds = seconds + np.fmax(term.compute_seconds, term.memory_seconds)
     return seconds + fixed_seconds(setup, step)
 
