@@ -197,7 +197,7 @@ def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -
         yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)
     if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
         yield (
-            f"concurrency: {digits(speed.concurrency)} requests in flight, memory holds {digits(option.batch_limit)}"
+            f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {digits(option.batch_limit)} at once"
         )
 
 

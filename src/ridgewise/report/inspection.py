@@ -57,8 +57,9 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print()
     console.print(
         Text(
-            f"contexts up to {count(found.context_limit_tokens)} tokens; {digits(found.batch_limit_requests)} of these"
-            f" at once; {digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
+            f"{digits(found.sequences)} × {count(found.context_limit_tokens)} tokens would fit, or "
+            f"{digits(found.batch_limit_requests)} × {count(found.context_tokens)}; "
+            f"{digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
         )
     )
     _list(console, "Does not fit. Each of these alone would do", found.fixes)

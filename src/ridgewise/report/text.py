@@ -196,7 +196,7 @@ def print_plan(document: PlanDocument) -> None:
     drawn = RichTable(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for title in table.headers:
         drawn.add_column(
-            title, overflow="fold", no_wrap=title != "hardware" and console.width >= 110, min_width=WIDTHS.get(title, 0)
+            title, overflow="fold", no_wrap=title != "hardware" and console.width >= 118, min_width=WIDTHS.get(title, 0)
         )
     for row, feasible in zip(table.rows, table.marks, strict=True):
         drawn.add_row(*(Text(cell) for cell in row), style="" if feasible else "dim")
