@@ -168,11 +168,12 @@ def default_arguments() -> str:
 
 
 def pick(output: str, query: str) -> str:
-    """What ``jq QUERY`` prints, for plain paths such as ``.options[0].ttft_s``."""
+    """What ``jq QUERY`` prints, for plain paths such as ``.options[0].ttft_s``; long fractions are cut."""
     value = json.loads(output.splitlines()[-1])
     for key, place in re.findall(r"\.(\w+)|\[(\d+)\]", query):
         value = value[key] if key else value[int(place)]
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return re.sub(r"(\d+\.\d{2})\d{6,}", rf"\1{ELLIPSIS}", text)
 
 
 def shown(output: str, show: tuple[str, ...]) -> str:
@@ -184,7 +185,7 @@ def shown(output: str, show: tuple[str, ...]) -> str:
     for place, part in enumerate(re.split(r"\n\s*\n", output)):
         start = next((w for w in wanted if (w == "first" and place == 0) or part.startswith(w)), None)
         if start is None:
-            if not kept or kept[-1] != ELLIPSIS:
+            if not kept or not kept[-1].endswith(ELLIPSIS):
                 kept.append(ELLIPSIS)
         else:
             kept.append(entries(part, int(wanted[start])) if wanted[start] else part)

@@ -75,10 +75,15 @@ def comparison(arguments: str, rows: str) -> list[tuple[str, bool, str]]:
         given = option[QUANTITIES[quantity]]
         estimate = given if isinstance(given, dict) else {"value": given, "low": given, "high": given}
         scale = SCALE[held[3]]
-        value, *around = (_plain(estimate[key] / scale) for key in ("value", "low", "high"))
+        write = _whole if quantity == "devices" else _plain
+        value, *around = (write(estimate[key] / scale) for key in ("value", "low", "high"))
         spread = f" ({around[0]}–{around[1]})" if around[0] != around[1] else ""
         found.append((quantity, low <= estimate["value"] / scale <= high, f"{value}{spread} {held[3]}"))
     return found
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
 
 
 def _plain(value: float) -> str:
@@ -236,6 +241,44 @@ def batching() -> str:
     return table(("batch", "FLOP/B", "step", "tokens/s each", "tokens/s in all", "most of the time goes to"), rows)
 
 
+QUESTIONS = (
+    ("a chat model for myself", "meta-llama/Llama-3.1-8B-Instruct --users 1"),
+    ("a 70B model for a department", "meta-llama/Llama-3.1-70B-Instruct --users 200 --slo-ttft 1s"),
+    ("a 671B mixture of experts for a team", "DeepSeek-V3 --users 50"),
+    ("the best I can run for $4,000", "openai/gpt-oss-120b --users 1 --budget 4000"),
+    ("adapt a model to my data", "Llama-3.1-8B --goal qlora"),
+    ("train a model from the start", "Llama-3.1-70B --goal train --tokens 2T"),
+)
+
+
+def answers() -> str:
+    """One line for each of the example questions: what comes first, and its main figures."""
+    rows = []
+    for wish, arguments in QUESTIONS:
+        option = _option("plan " + arguments)
+        rows.append((wish, f"`plan {arguments}`", _pick(option), _figures(option)))
+    return table(("I want", "command", "first choice", "in figures (80 % interval)"), rows)
+
+
+def _pick(option: dict[str, Any]) -> str:
+    memory = option["configuration_memory_bytes"]
+    named = f"{option['name']}, {memory / 2**30:.0f} GiB" if memory else option["name"]
+    return f"{named} ({option['format']})"
+
+
+def _figures(option: dict[str, Any]) -> str:
+    from ridgewise.units import digits, duration, money
+
+    if option["run_s"]:
+        run = option["run_s"]
+        paid = f", {money(option['cost_usd_run'])} to {option['tenure']}" if option["cost_usd_run"] else ""
+        return f"{duration(run['value'])} ({duration(run['low'])} to {duration(run['high'])}){paid}"
+    rate, wait, buy = option["decode_tokens_per_s"], option["ttft_s"], option["purchase_usd"]
+    paid = f"; {money(buy['low'])} to {money(buy['high'])}" if buy else ""
+    low, value, high = (digits(rate[key], 2) for key in ("low", "value", "high"))
+    return f"{value} tokens/s each ({low}–{high}) after {duration(wait['value'])}{paid}"
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "timing": timing,
     "left-out": left_out,
@@ -246,4 +289,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "ridges": ridges,
     "batching": batching,
+    "answers": answers,
 }

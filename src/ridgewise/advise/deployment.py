@@ -69,7 +69,7 @@ def _usual_format(arch: Architecture, engine: Engine, allowed: tuple[str, ...]) 
     if native.family in engine.families and (not allowed or native.id in allowed):
         return native
     names = [name for family in engine.families for name in LADDERS[family] if not allowed or name in allowed]
-    return formats[names[0]]
+    return formats[(names or list(allowed))[0]]
 
 
 @dataclass(frozen=True, slots=True)

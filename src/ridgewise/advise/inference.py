@@ -75,7 +75,9 @@ def formats_for(question: Question, engine: Engine, backend: Backend, device: De
     native = native_format(question.arch)
     if native.id in ("mxfp4", "nvfp4"):
         own = formats["gguf-mxfp4"] if "gguf" in engine.families and native.id == "mxfp4" else native
-        return [own] if own.family in engine.families else []
+        if own.family in engine.families and (not backend.formats or own.id in backend.formats):
+            return [own]
+        return [formats["bf16"]] if "bf16" in backend.formats else []  # unpacked while loading
     tried: list[Format] = [native] if native.family in engine.families else []
     for family in engine.families:
         tried += [formats[name] for name in LADDERS.get(family, ()) if name != native.id]
@@ -191,7 +193,7 @@ def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -
     tpot_limit = work.slo_tpot if work.slo_tpot is not None or not serves else 1 / READING_SPEED
     if ttft_limit is not None and speed.ttft is not None:
         yield from _over("TTFT", speed.ttft, speed.prefill_spread, ttft_limit)
-    if speed.ttft is None and work.slo_ttft is not None:
+    if speed.ttft is None and ttft_limit is not None:
         yield "TTFT unknown: the catalogue has no peak rate for this device"
     if tpot_limit is not None:
         yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)

@@ -49,6 +49,7 @@ class Engine:
     split          how it uses several devices: "tensor" (speed and capacity), "layer" (capacity), "none"
     service        made to serve many users at once (continuous batching)
     max_sequences  sequences it runs at once by default
+    aliases        products that embed it
     """
 
     id: str
@@ -59,6 +60,7 @@ class Engine:
     service: bool
     max_sequences: int
     backends: tuple[Backend, ...]
+    aliases: tuple[str, ...] = ()
     about: str = ""
     sources: tuple[str, ...] = ()
 
@@ -92,5 +94,5 @@ def load_engines() -> dict[str, Engine]:
 def engine(name: str, where: str = "--engine") -> Engine:
     """An engine by id or name; RequestError names the nearest ones."""
     engines = load_engines()
-    index = NameIndex("engine", {key: (entry.name,) for key, entry in engines.items()})
+    index = NameIndex("engine", {key: (entry.name, *entry.aliases) for key, entry in engines.items()})
     return engines[index.resolve(name, where)]

@@ -217,7 +217,7 @@ def steady_state(setup: Setup, work: Service, batch: Num) -> tuple[Num, Num]:
     alone = step_time(setup, prefill(work.prompt))
     share = batch / work.output
     joint = step_time(setup, prefill(work.prompt) + decode(context, batch))
-    extra = np.minimum(np.maximum(joint - bare, 0.0), alone)
+    extra = np.nan_to_num(np.minimum(np.maximum(joint - bare, 0.0), alone))  # unknown peak: the memory roof alone
     tpot = bare + share * extra
     busy = np.minimum(share * extra / tpot, 0.98)
     ttft = setup.fitted.efficiency.request_overhead + 0.5 * bare + alone * (1 + busy / (2 * (1 - busy)))
