@@ -1,0 +1,407 @@
+"""From the header of a GGUF file to an Architecture and its exact format.
+
+Weights are counted from the tensor table, tensor by tensor; the metadata say only how heads, windows and
+states are cut. Tensor names: gguf-py/gguf/constants.py; rules per architecture: src/llama-model.cpp
+(``load_hparams``) in llama.cpp.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from ridgewise.errors import RequestError
+from ridgewise.models.architecture import Architecture, Feed, LayerGroup, Mixer, MixerKind
+from ridgewise.models.families.hybrid import side_by_side
+from ridgewise.models.fields import MOST_LAYERS
+from ridgewise.models.formats import Format
+from ridgewise.models.gguf import GGUFFile, Scalar, Tensor
+from ridgewise.models.parts import NO_FEED, NO_MIXER, Layer, merged, remembering
+from ridgewise.models.stored import EMBEDDING, EXPERT, EXTRA, HEAD, SMALL, exact_format
+
+Span = tuple[MixerKind, int | None]
+
+#: ``model_type`` of the architectures whose name differs from the one in configurations.
+_FAMILIES = {
+    "qwen2moe": "qwen2_moe", "qwen3moe": "qwen3_moe", "qwen3next": "qwen3_next", "deepseek2": "deepseek_v3",
+    "gemma3": "gemma3_text", "gemma3n": "gemma3n_text", "gemma4": "gemma4_text", "gpt-oss": "gpt_oss",
+    "command-r": "cohere", "falcon-h1": "falcon_h1", "granitehybrid": "granitemoehybrid",
+    "kimi-linear": "kimi_linear", "glm4moe": "glm4_moe", "glm-dsa": "glm_moe_dsa", "minimax-m2": "minimax_m2",
+    "nemotron_h_moe": "nemotron_h", "lfm2moe": "lfm2_moe", "llama4": "llama4_text", "gptneox": "gpt_neox",
+}  # fmt: skip
+
+#: Layers of a period of which the last (or, after ``dense_first``, the first) sees everything.
+_PERIODS = {
+    "llama4": 4, "gemma2": 2, "gemma3": 6, "gemma-embedding": 6, "cohere2": 4, "gpt-oss": 2, "exaone4": 4,
+    "exaone-moe": 4, "olmo2": 4, "smallthinker": 4, "modern-bert": 3, "afmoe": 4,
+}  # fmt: skip
+_DENSE_FIRST = ("smallthinker", "modern-bert")
+_CHUNK = 8192  # Llama 4: the length of a chunk, fixed in llama.cpp
+_ENCODERS = ("bert", "nomic-bert", "nomic-bert-moe", "jina-bert-v2", "jina-bert-v3", "modern-bert", "neo-bert",
+             "eurobert", "gemma-embedding", "t5encoder")  # fmt: skip
+_NO_LANGUAGE = {"clip": "a vision or audio projector", "wavtokenizer-dec": "an audio decoder"}
+
+_MIXER_ROLES = {
+    "attn_q": "q", "attn_k": "k", "attn_v": "v", "attn_output": "o", "attn_o": "o", "attn_out": "o",
+    "attn_qkv": "qkv", "attn_gate": "g", "attn_q_a": "q_a", "attn_q_b": "q_b", "attn_kv_a_mqa": "kv_a",
+    "attn_kv_b": "kv_b", "attn_k_b": "kv_b", "attn_v_b": "kv_b", "indexer.attn_k": "index",
+    "indexer.attn_q_b": "index", "indexer.proj": "index", "ssm_in": "in", "ssm_ba": "in", "ssm_alpha": "in",
+    "ssm_beta": "in", "ssm_f_a": "in", "ssm_f_b": "in", "ssm_g_a": "in", "ssm_g_b": "in", "ssm_out": "out",
+    "ssm_conv1d": "conv", "ssm_conv1d_q": "conv", "ssm_conv1d_k": "conv", "ssm_conv1d_v": "conv",
+    "ssm_x": "ssm", "ssm_dt": "ssm", "ssm_a": "ssm", "shortconv.in_proj": "in", "shortconv.conv": "conv",
+    "shortconv.out_proj": "out", "time_mix_output": "out", "cross_attn_q": "cross_q", "cross_attn_k": "cross_k",
+    "cross_attn_v": "cross_v", "cross_attn_o": "cross_o",
+}  # fmt: skip
+_FEED_ROLES = {
+    "ffn_gate": "gate", "ffn_up": "up", "ffn_down": "down", "ffn_gate_inp": "router",
+    "ffn_gate_shexp": "shared_gate", "ffn_up_shexp": "shared_up", "ffn_down_shexp": "shared_down",
+    "ffn_latent_down": "latent_in", "ffn_latent_up": "latent_out", "channel_mix_key": "up",
+    "channel_mix_value": "down", "channel_mix_receptance": "gate",
+}  # fmt: skip
+_EXPERT_ROLES = {"ffn_gate_exps": "gate", "ffn_up_exps": "up", "ffn_down_exps": "down", "ffn_gate_up_exps": "up"}
+_MIXER_STEMS = ("attn_q", "attn_k", "attn_v", "attn_output.", "attn_gate", "attn_sinks", "attn_sub", "attn_rel",
+                "attn_rot", "indexer.", "ssm_", "shortconv.", "time_mix_", "cross_attn_q", "cross_attn_k",
+                "cross_attn_v", "cross_attn_o.")  # fmt: skip
+_FEED_STEMS = ("ffn_", "exp_probs", "channel_mix_", "inp_gate", "proj")
+_LAYER = re.compile(r"^((?:enc|dec)\.)?blk\.(\d{1,5})\.(.+)$")
+_NUMBERED = re.compile(r"^(ffn_(?:gate|up|down))\.(\d{1,5})$")
+_MODULES = (
+    ("v.", "vision"), ("mm.a.", "audio"), ("mm.", "vision"), ("a.", "audio"), ("resampler.", "vision"),
+    ("cls", "classifier"), ("dense_", "projection"), ("rope_f", "rope_tables"), ("nextn.", "mtp"),
+)  # fmt: skip
+
+
+def architecture_from(file: GGUFFile, name: str = "") -> Architecture:
+    """The architecture of a file; RequestError naming the key or tensor that is missing or does not fit."""
+    return _Reading(file).architecture(name or _name(file))
+
+
+def file_format(file: GGUFFile, arch: Architecture | None = None) -> Format:
+    """The format of a file: ``model_bytes(architecture_from(file), file_format(file))`` is its tensor bytes."""
+    reading = _Reading(file)
+    own = arch or reading.architecture(_name(file))
+    label = file.quantisation
+    widest = _widest(file)
+    base = Format(
+        id=f"gguf:{label}", name=f"{label} (file)", family="gguf", default=0.0, small=32.0, embedding=0.0,
+        head=0.0, compute={"F32": "fp32", "BF16": "bf16", "F16": "fp16"}.get(widest, "int8"),
+        note="bits per element averaged over the tensors of the file", sources=("ggml-types",),
+    )  # fmt: skip
+    return exact_format(own, reading.held, base)
+
+
+def _widest(file: GGUFFile) -> str:
+    """The tensor type that holds most bytes."""
+    held: dict[str, int] = {}
+    for tensor in file.tensors:
+        held[tensor.type] = held.get(tensor.type, 0) + tensor.bytes
+    return max(held, key=lambda kind: held[kind])
+
+
+def _name(file: GGUFFile) -> str:
+    stated = file.metadata.get("general.name")
+    return stated[:200] if isinstance(stated, str) and stated else file.where.rpartition("/")[2]
+
+
+@dataclass
+class _Parts:
+    """The tensors of one layer, counted by role."""
+
+    mixer: dict[str, int] = field(default_factory=dict)
+    feed: dict[str, int] = field(default_factory=dict)
+    expert: dict[str, int] = field(default_factory=dict)
+    experts: int = 0
+    mixer_small: int = 0
+    feed_small: int = 0
+    expert_small: int = 0
+    small: int = 0
+    tensors: dict[str, Tensor] = field(default_factory=dict)
+
+    def has(self, *stems: str) -> bool:
+        return any(f"{stem}.weight" in self.tensors or stem in self.tensors for stem in stems)
+
+    def shape(self, stem: str) -> tuple[int, ...]:
+        found = self.tensors.get(f"{stem}.weight") or self.tensors.get(stem)
+        return found.shape if found else ()
+
+    def rows(self, stem: str) -> int:
+        """Rows of a matrix: its elements over the contiguous dimension."""
+        found = self.tensors.get(f"{stem}.weight") or self.tensors.get(stem)
+        return found.elements // found.shape[0] if found and found.shape else 0
+
+
+class _Reading:
+    """One file being read: its metadata, its tensors by place, and what had to be assumed."""
+
+    def __init__(self, file: GGUFFile) -> None:
+        self.file = file
+        self.kind = file.architecture
+        self.notes: list[str] = []
+        self.held: dict[str, int] = {}
+        self.extra: dict[str, int] = {}
+        self.stacks: dict[str, dict[int, _Parts]] = {"": {}, "enc.": {}, "dec.": {}}
+        self.embedding = self.head = self.small = 0
+        self._check()
+        self._sort()
+
+    def refuse(self, what: str, place: str = "") -> RequestError:
+        return RequestError(what, f"{self.file.where}: {place}" if place else self.file.where)
+
+    def _check(self) -> None:
+        if not self.kind:
+            raise self.refuse("key is missing", "general.architecture")
+        if self.kind in _NO_LANGUAGE:
+            raise self.refuse(f"holds {_NO_LANGUAGE[self.kind]}, not a language model")
+        stated = self.file.metadata.get("split.count", 0)
+        if type(stated) is int and stated > 1 and "-of-" not in self.file.where:
+            raise self.refuse(f"is one of {stated} parts, and its name does not say which")
+        if not self.file.tensors:
+            raise self.refuse("holds no tensors: a vocabulary alone")
+
+    # Metadata.
+
+    def number(self, key: str, default: int | None = None, least: int = 0, most: int = 10**9) -> int:
+        """An integer under ``<architecture>.<key>``."""
+        full = f"{self.kind}.{key}"
+        value = self.file.metadata.get(full)
+        if value is None:
+            if default is None:
+                raise self.refuse("key is missing", full)
+            return default
+        if type(value) is not int or not least <= value <= most:
+            raise self.refuse(f"{value!r:.60} is no integer between {least} and {most}", full)
+        return value
+
+    def each(self, key: str, count: int, default: int | None = None) -> list[int]:
+        """An integer for every layer, from one number or an array."""
+        full = f"{self.kind}.{key}"
+        value = self.file.metadata.get(full)
+        if not isinstance(value, tuple):
+            return [self.number(key, default)] * count
+        if len(value) < count:
+            raise self.refuse(f"lists {len(value)} layers where the model has {count}", full)
+        return [self._whole(item, full) for item in value[:count]]
+
+    def _whole(self, value: Scalar, full: str) -> int:
+        if isinstance(value, str | float) or not 0 <= value <= 10**9:
+            raise self.refuse(f"{value!r:.60} is no whole number of reasonable size", full)
+        return int(value)
+
+    def assume(self, sentence: str) -> None:
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
+    # Tensors.
+
+    def _sort(self) -> None:
+        """Give every tensor its place."""
+        for tensor in self.file.tensors:
+            match = _LAYER.match(tensor.name)
+            if match is None:
+                self._outside(tensor)
+                continue
+            stack, layer = self.stacks[match[1] or ""], int(match[2])
+            stack.setdefault(layer, _Parts()).tensors[match[3]] = tensor
+        for prefix, stack in self.stacks.items():
+            last = self._without_mtp(stack) if not prefix else stack
+            for parts in last.values():
+                for name, tensor in parts.tensors.items():
+                    self._inside(parts, name, tensor)
+
+    def _without_mtp(self, stack: dict[int, _Parts]) -> dict[int, _Parts]:
+        """Layers that belong to multi-token prediction are counted apart."""
+        for layer in [i for i, parts in stack.items() if any(name.startswith("nextn.") for name in parts.tensors)]:
+            for tensor in stack.pop(layer).tensors.values():
+                self._apart("mtp", tensor)
+        return stack
+
+    def _hold(self, place: str, tensor: Tensor) -> None:
+        self.held[place] = self.held.get(place, 0) + tensor.bytes
+
+    def _apart(self, module: str, tensor: Tensor) -> None:
+        self.extra[module] = self.extra.get(module, 0) + tensor.elements
+        self._hold(EXTRA, tensor)
+
+    def _outside(self, tensor: Tensor) -> None:
+        """Tensors outside the layers."""
+        name = tensor.name
+        if name in ("token_embd.weight", "position_embd.weight", "token_types.weight", "per_layer_token_embd.weight"):
+            self.embedding += tensor.elements
+            self._hold(EMBEDDING, tensor)
+        elif name == "output.weight":
+            self.head += tensor.elements
+            self._hold(HEAD, tensor)
+        elif module := next((module for prefix, module in _MODULES if name.startswith(prefix)), ""):
+            self._apart(module, tensor)
+        else:
+            self.small += tensor.elements
+            self._hold(SMALL, tensor)
+
+    def _inside(self, parts: _Parts, name: str, tensor: Tensor) -> None:
+        """Tensors of a layer."""
+        stem, _, suffix = name.rpartition(".")
+        if suffix != "weight":
+            stem, suffix = (stem, suffix) if suffix in ("bias", "scale", "input_scale") else (name, "weight")
+        numbered = _NUMBERED.match(stem)
+        if stem in _EXPERT_ROLES or numbered:
+            self._expert(parts, numbered[1] + "_exps" if numbered else stem, suffix, tensor, bool(numbered))
+        elif stem.startswith("vis_"):
+            self._apart("vision", tensor)
+        elif suffix != "weight" or _vector(tensor) or "norm" in stem or stem.startswith("time_mix_lerp"):
+            self._small(parts, name, tensor)
+        elif stem in _MIXER_ROLES or stem.startswith(_MIXER_STEMS):
+            role = _MIXER_ROLES.get(stem, "in" if stem.startswith("time_mix") else stem)
+            self._matrix(parts.mixer, role, tensor)
+        else:
+            self._matrix(parts.feed, _FEED_ROLES.get(stem, stem), tensor)
+
+    def _matrix(self, weights: dict[str, int], role: str, tensor: Tensor) -> None:
+        weights[role] = weights.get(role, 0) + tensor.elements
+        self._hold(role, tensor)
+
+    def _small(self, parts: _Parts, name: str, tensor: Tensor) -> None:
+        self._hold(SMALL, tensor)
+        if name.startswith(_MIXER_STEMS) and name not in ("attn_output_norm.weight", "attn_output_norm.bias"):
+            parts.mixer_small += tensor.elements
+        elif name.startswith(_FEED_STEMS) and not name.startswith("ffn_norm"):
+            parts.feed_small += tensor.elements
+        else:
+            parts.small += tensor.elements
+
+    def _expert(self, parts: _Parts, stem: str, suffix: str, tensor: Tensor, single: bool) -> None:
+        """Routed experts: one tensor for all, or (older files) one for each."""
+        count = 1 if single else tensor.shape[-1]
+        if single:
+            numbers = {m[2] for m in map(_numbered_expert, parts.tensors) if m}
+            parts.experts, own = len(numbers), tensor.elements
+        else:
+            if parts.experts not in (0, count):
+                raise self.refuse(f"holds {count} experts where others hold {parts.experts}", tensor.name)
+            parts.experts, own = count, tensor.elements // count
+        if suffix != "weight":
+            self._hold(SMALL, tensor)
+            parts.expert_small += own
+            return
+        self._hold(EXPERT, tensor)
+        roles = ("gate", "up") if stem == "ffn_gate_up_exps" else (_EXPERT_ROLES[stem],)
+        for role in roles:
+            parts.expert[role] = parts.expert.get(role, 0) + own // len(roles)
+        if single:
+            self.assume("Experts are stored one by one, as files of early 2024 are; all are taken as equal.")
+
+    # The whole.
+
+    def architecture(self, name: str) -> Architecture:
+        encoder_decoder = bool(self.stacks["dec."])
+        main = self.stacks["dec."] or self.stacks[""] or self.stacks["enc."]
+        hidden, vocab = self._width(), self._vocabulary()
+        layers = self._layers(main)
+        encoder = self._layers(self.stacks["enc."]) if encoder_decoder else []
+        causal = self.kind not in _ENCODERS and self.file.metadata.get(f"{self.kind}.attention.causal") is not False
+        if encoder:
+            self.assume("The decoder's cache of encoder keys and values grows with the source; it is not counted.")
+        return Architecture(
+            name=name,
+            family=_FAMILIES.get(self.kind, self.kind.replace("-", "_")),
+            hidden=hidden,
+            vocab=vocab,
+            groups=merged(layers),
+            encoder=merged(encoder),
+            embedding=self.embedding,
+            head=self.head,
+            tied=causal and not self.head,
+            small=self.small,
+            extra=self.extra,
+            max_context=self.number("context_length", 0, most=10**12),
+            dtype=_dtype(self.file.quantisation),
+            causal=causal,
+            assumptions=tuple(self.notes),
+        )
+
+    def _table(self) -> Tensor:
+        found = next((tensor for tensor in self.file.tensors if tensor.name == "token_embd.weight"), None)
+        if found is None or len(found.shape) != 2:
+            raise self.refuse("tensor is missing" if found is None else "is no matrix", "token_embd.weight")
+        return found
+
+    def _width(self) -> int:
+        width, stated = self._table().shape[0], self.number("embedding_length", least=1)
+        if width != stated:
+            raise self.refuse(f"rows of {width} where {self.kind}.embedding_length is {stated}", "token_embd.weight")
+        return width
+
+    def _vocabulary(self) -> int:
+        return self._table().shape[1]
+
+    def _layers(self, stack: dict[int, _Parts]) -> list[Layer]:
+        count = len(stack)
+        if not count:
+            raise self.refuse("holds no layers (blk.0 and following)")
+        missing = next((i for i in range(count) if i not in stack), None)
+        if missing is not None:
+            raise self.refuse(f"tensors of layer {missing} are missing", f"blk.{missing}")
+        stated = self.number("block_count", least=1, most=MOST_LAYERS)
+        apart = self.number("nextn_predict_layers", 0)
+        if stack is self.stacks[""] and count not in (stated, stated - apart):
+            raise self.refuse(f"holds {count} layers where {stated} are stated", f"{self.kind}.block_count")
+        cut = _Cut(self, stack)
+        return [(cut.mixer(i), self._feed(stack[i], i), stack[i].small) for i in range(count)]
+
+    def _feed(self, parts: _Parts, layer: int) -> Feed:
+        weights = self._halves(parts)
+        if parts.experts:
+            active = self.number("expert_used_count", least=1, most=10**6)
+            if active > parts.experts:
+                raise self.refuse(f"{active} active of {parts.experts} experts", f"{self.kind}.expert_used_count")
+            small, odd = divmod(parts.expert_small, parts.experts) if self._singly(parts) else (parts.expert_small, 0)
+            return Feed(
+                "moe", weights=weights, expert=self._expert_sizes(parts, layer), experts=parts.experts,
+                active=active, small=parts.feed_small + odd, expert_small=small,
+            )  # fmt: skip
+        if not weights and not parts.feed_small:
+            return NO_FEED
+        return Feed("dense", weights=weights, small=parts.feed_small)
+
+    def _singly(self, parts: _Parts) -> bool:
+        return any(map(_numbered_expert, parts.tensors))
+
+    def _expert_sizes(self, parts: _Parts, layer: int) -> Mapping[str, int]:
+        if not self._singly(parts):
+            return parts.expert
+        if any(size % parts.experts for size in parts.expert.values()):
+            raise self.refuse("experts are not of equal size", f"blk.{layer}")
+        return {role: size // parts.experts for role, size in parts.expert.items()}
+
+    def _halves(self, parts: _Parts) -> dict[str, int]:
+        """Gate and up stored as one matrix (Phi-3, GLM-4) are told apart by the width of the down matrix."""
+        weights = dict(parts.feed)
+        for prefix, stem in (("", ""), ("shared_", "_shexp")):
+            up, down = f"{prefix}up", f"{prefix}down"
+            if f"{prefix}gate" in weights or not {up, down} <= weights.keys():
+                continue
+            if parts.rows(f"ffn_up{stem}") == 2 * (parts.shape(f"ffn_down{stem}") or (0,))[0]:
+                weights[up] //= 2
+                weights[f"{prefix}gate"] = weights[up]
+                self._share(up, f"{prefix}gate", parts.tensors[f"ffn_up{stem}.weight"])
+        return weights
+
+    def _share(self, role: str, other: str, tensor: Tensor) -> None:
+        """Half of the bytes held under one role belong to another."""
+        half = tensor.bytes // 2
+        self.held[role] -= half
+        self.held[other] = self.held.get(other, 0) + half
+
+
+def _numbered_expert(name: str) -> re.Match[str] | None:
+    return _NUMBERED.match(name.removesuffix(".weight"))
+
+
+def _vector(tensor: Tensor) -> bool:
+    """One row, or one column: a norm, a bias, a scale per head."""
+    return sum(size > 1 for size in tensor.shape) < 2
+
+
+def _dtype(label: str) -> str:
+    """The weight format of the catalogue nearest to a mix of that name."""
+    return {"F32": "fp32", "F16": "f16", "BF16": "bf16", "MXFP4_MOE": "gguf-mxfp4"}.get(label, label.lower())

@@ -1,0 +1,93 @@
+"""The exact format of one file: bits per element by role such that the whole is the file's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import Format, model_bytes
+
+#: Places of the model that are no role of a weight matrix.
+EMBEDDING, HEAD, SMALL, EXPERT, EXTRA = "embedding", "head", "small", "expert", "extra"
+_PLACES = (EMBEDDING, HEAD, SMALL)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as named: what it is, and where files were given, how and where it is stored."""
+
+    arch: Architecture
+    format: Format | None = None
+    path: Path | None = None
+
+
+def exact_format(arch: Architecture, held: Mapping[str, int], base: Format) -> Format:
+    """``base`` with the bits per element at which ``model_bytes`` gives the bytes in ``held``.
+
+    ``held`` maps places and roles to bytes. Modules apart are counted at the width of the embedding, so
+    the two share one average; a tied table is counted at the width of the head.
+    """
+    bits: dict[str, float] = {}
+    spare = 0
+    for place, size in _slots(arch, held).items():
+        count = _elements(arch, place)
+        if count:
+            bits[place] = 8 * size / count
+        else:
+            spare += size
+    roles = {role: bits[role] for role in bits if role not in _PLACES and role != "default"}
+    default = bits.get("default") or _average(arch, bits, roles)
+    head = bits.get(HEAD, default)
+    small = bits.get(SMALL, 32.0)
+    made = replace(
+        base, default=default, small=small, embedding=bits.get(EMBEDDING, head), head=head, roles=roles
+    )  # fmt: skip
+    return _with_spare(arch, made, spare)
+
+
+def _slots(arch: Architecture, held: Mapping[str, int]) -> dict[str, int]:
+    """The bytes by the width of the format they are counted at."""
+    slots: dict[str, int] = {}
+    for place, size in held.items():
+        slot = place.removeprefix("shared_")
+        if place == EXTRA:
+            slot = EMBEDDING
+        elif place == EMBEDDING and arch.tied:
+            slot = HEAD
+        slots[slot] = slots.get(slot, 0) + size
+    return slots
+
+
+def _elements(arch: Architecture, place: str) -> int:
+    """Elements counted at one width of a format: the bytes of a format with 8 bits there and none elsewhere."""
+    sizes = dict.fromkeys(_PLACES, 0.0)
+    roles = {"expert": 0.0}
+    default = 0.0
+    if place in sizes:
+        sizes[place] = 8.0
+    elif place == "default":
+        default = 8.0
+    else:
+        roles[place] = 8.0
+    probe = Format("", "", "", default, compute="", roles=roles, **sizes)
+    return round(model_bytes(arch, probe))
+
+
+def _average(arch: Architecture, bits: Mapping[str, float], roles: Mapping[str, float]) -> float:
+    counts = {role: _elements(arch, role) for role in roles}
+    total = sum(counts.values())
+    return sum(bits[role] * counts[role] for role in roles) / total if total else bits.get(HEAD, 16.0)
+
+
+def _with_spare(arch: Architecture, made: Format, spare: int) -> Format:
+    """Bytes whose place the architecture does not know are spread over everything else."""
+    whole = model_bytes(arch, made)
+    if not spare or not whole:
+        return made
+    more = 1 + spare / whole
+    return replace(
+        made, default=made.default * more, small=made.small * more, embedding=made.embedding * more,
+        head=made.head * more, roles={role: bits * more for role, bits in made.roles.items()},
+    )  # fmt: skip

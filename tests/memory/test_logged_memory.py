@@ -1,0 +1,73 @@
+"""Memory rules against what engines logged when they loaded real models."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ridgewise.memory import cache_bytes, inference
+from ridgewise.memory.engines import policy
+from ridgewise.models.formats import model_bytes, weight_format
+from ridgewise.models.read import load
+from ridgewise.work import Plan
+
+MIB, GIB = 2.0**20, 2.0**30
+KV_BITS = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5, "iq4_nl": 4.5, "q6_0": 6.5, "": 16.0}
+
+
+def rows(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        yield from csv.DictReader(handle)
+
+
+def scored(shared: Path, metric: str) -> list[dict[str, str]]:
+    found = [
+        row
+        for row in rows(shared / "truth" / "local" / "dev_memory.csv")
+        if row["metric"] == metric and row["use"] == "score" and row["config_file"]
+    ]
+    assert len(found) > 50
+    return found
+
+
+def test_llama_cpp_cache_is_exact_to_a_tenth_of_a_mebibyte(shared: Path) -> None:
+    """Every logged cache whose keys and values have one known type; caches that expand MLA are another rule."""
+    checked = 0
+    for row in scored(shared, "kv_buffer_mib"):
+        kinds = set(row["kv_type"].replace("K=", "").replace("V=", "").replace("/", " ").replace("+", " ").split())
+        if row["attention_impl"] == "no-mla" or len(kinds | {""}) > 2 or not kinds <= set(KV_BITS):
+            continue
+        arch = load(row["config_file"])
+        plan = Plan(weight_format("f16"), kv_bits=KV_BITS[next(iter(kinds), "")])
+        ours = float(cache_bytes(arch, plan, 1.0, float(row["context"]), policy("llama.cpp"))) / MIB
+        assert ours == pytest.approx(float(row["value"]), abs=0.1), row["row_id"]
+        checked += 1
+    assert checked >= 90
+
+
+def test_q4_k_m_files_of_llama_models_are_predicted_within_a_thousandth(shared: Path) -> None:
+    checked = 0
+    for row in scored(shared, "model_buffer_mib"):
+        if row["precision"] != "Q4_K_M" or "llama-3" not in row["model_id"].casefold():
+            continue
+        ours = model_bytes(load(row["config_file"]), weight_format("q4_k_m")) / MIB
+        assert ours == pytest.approx(float(row["value"]), rel=1e-3), row["row_id"]
+        checked += 1
+    assert checked >= 10
+
+
+def test_vllm_leaves_the_cache_that_its_start_up_log_reports(shared: Path) -> None:
+    """Within 3 % of the device for text models; one multimodal model profiles a smaller batch: 5 %."""
+    device = 79.18 * GIB
+    names = {"RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic": "meta-llama/Llama-3.3-70B-Instruct"}
+    names |= {"mistralai/Mistral-Small-3.2-24B-Instruct-2506": "mistralai/Mistral-Small-3.1-24B-Instruct-2503"}
+    for row in rows(shared / "truth" / "local" / "vllm_memory.csv"):
+        arch = load(names.get(row["model_id"], row["model_id"]))
+        plan = Plan(weight_format(row["precision"]), tp=float(row["tensor_parallel"]))
+        foot = inference(arch, plan, 0.0, 1.0, policy("vllm"), device)
+        pool = device * float(row["gpu_memory_utilization"]) - float(foot.total)
+        share = 0.05 if "multimodal" in row["arch"] else 0.03
+        assert pool == pytest.approx(float(row["kv_cache_gib"]) * GIB, abs=share * device), row["model_id"]
