@@ -124,7 +124,8 @@ def test_parts_sum_to_the_total_and_the_total_leaves_the_rest() -> None:
         assert foot.total == pytest.approx(sum(float(part) for part in foot.parts.values()))
         assert foot.left == pytest.approx(rules.usable(16 * GIB) - foot.total)
         assert foot.fits and foot.doubt > 0
-        assert all(float(part) > 0 for part in foot.parts.values())
+        assert all(float(part) >= 0 for part in foot.parts.values())
+        assert float(foot.parts["weights"]) > 0 and float(foot.parts["KV cache"]) > 0
 
 
 def test_an_8b_model_in_four_bits_takes_about_six_gibibytes_in_llama_cpp() -> None:

@@ -42,6 +42,10 @@ People = Annotated[float, _in("1"), Field(ge=1, le=1e9)]
 Share = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
 
 
+#: Where a value came from when not from a file alone.
+FLAGS = "flags"
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -106,6 +110,8 @@ def _explain(error: ValidationError, where: str, known: list[str]) -> RequestErr
     """The first problem of a pydantic report as one line with place and nearest valid choice."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
+    if where == FLAGS:
+        place = _flag(str(first["loc"][-1] if first["loc"][0] in ("workload", "candidates") else first["loc"][0]))
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
         return RequestError(f"unknown key {place!r}", where, nearest(key, known))
@@ -153,7 +159,7 @@ def from_flags(file: Path | None, flags: Mapping[str, Any]) -> PlanFile:
             merged["candidates"][name] = value
         else:
             merged[name] = value
-    return check(merged, str(file) if file and not flags else "plan")
+    return check(merged, str(file) if file and not flags else FLAGS)
 
 
 _INFERENCE_ONLY = ("users", "prompt", "output", "context", "concurrency", "active", "think", "slo_ttft", "slo_tpot")
@@ -172,14 +178,14 @@ def workload(table: WorkloadTable) -> Workload:
     if given:
         kind = "training" if training else "inference"
         other = "--goal infer" if training else "--goal train"
-        raise RequestError(f"{_flag(given[0])} means nothing for {kind} (--goal {table.goal})", "flags", (other,))
+        raise RequestError(f"{_flag(given[0])} means nothing for {kind} (--goal {table.goal})", FLAGS, (other,))
     if table.goal == "train" and table.rank is not None:
-        raise RequestError("--rank needs adapters", "flags", ("--goal lora", "--goal qlora"))
+        raise RequestError("--rank needs adapters", FLAGS, ("--goal lora", "--goal qlora"))
     chosen = {n: getattr(table, n) for n in (*_INFERENCE_ONLY, *_TRAINING_ONLY, "rank")}
     chosen = {name: value for name, value in chosen.items() if value is not None}
     if table.goal == "train":
         if "tokens" not in chosen:
-            raise RequestError("training needs --tokens, the tokens to train on", "flags", ("--tokens 2T",))
+            raise RequestError("training needs --tokens, the tokens to train on", FLAGS, ("--tokens 2T",))
         return Pretraining(**chosen)
     if table.goal in ("finetune", "lora", "qlora"):
         method: Literal["full", "lora", "qlora"] = "full" if table.goal == "finetune" else table.goal
@@ -192,7 +198,7 @@ def workload(table: WorkloadTable) -> Workload:
     need = chosen.get("prompt", 1024.0) + chosen.get("output", 512.0)
     if "context" in chosen and chosen["context"] < need:
         raise RequestError(
-            f"--context {chosen['context']:.0f} is shorter than one request (prompt + output = {need:.0f})", "flags"
+            f"--context {chosen['context']:.0f} is shorter than one request (prompt + output = {need:.0f})", FLAGS
         )
     chosen.setdefault("context", max(8192.0, need))
     if users == 1 and chosen.get("concurrency", 1.0) == 1:
@@ -212,6 +218,11 @@ def question(plan: PlanFile) -> Question:
         raise RequestError("no model given", "plan", ("ridgewise plan meta-llama/Llama-3.1-8B-Instruct",))
     table = plan.candidates
     arch = load(plan.model, own("models"))
+    if not arch.causal:
+        raise RequestError(
+            f"{arch.name} (family {arch.family}) does not generate text: plans cover language models with a decoder",
+            "model",
+        )
     work = workload(plan.workload)
     if isinstance(work, SingleUser | Service) and arch.max_context and work.prompt + work.output > arch.max_context:
         raise RequestError(

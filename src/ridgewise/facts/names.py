@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from ridgewise.errors import RequestError, nearest
 
+#: Catalogues of at most this many names are listed whole when nothing resembles the wrong one.
+FEW = 32
 _SEPARATORS = re.compile(r"[\s_\-]+")
 
 
@@ -45,4 +47,5 @@ class NameIndex:
             owners = self._claims.get(normal(match), {self._ids.get(normal(match), match)})
             for owner in sorted(owners):
                 found.setdefault(owner)
-        return tuple(found)[:4]
+        everything = tuple(self._ids.values()) if len(self._ids) <= FEW else ()
+        return tuple(found)[:4] or everything
