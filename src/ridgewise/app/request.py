@@ -110,19 +110,20 @@ def _explain(error: ValidationError, where: str, known: list[str]) -> RequestErr
     """The first problem of a pydantic report as one line with place and nearest valid choice."""
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    if where == FLAGS:
-        place = _flag(str(first["loc"][-1] if first["loc"][0] in ("workload", "candidates") else first["loc"][0]))
     if first["type"] == "extra_forbidden":
-        key = str(first["loc"][-1])
-        return RequestError(f"unknown key {place!r}", where, nearest(key, known))
+        return RequestError(f"unknown key {place!r}", where, nearest(str(first["loc"][-1]), known))
+    if where == FLAGS:
+        loc = first["loc"]
+        where = _flag(str(loc[-1] if loc[0] in ("workload", "candidates") else loc[0]))
+    else:
+        where = f"{where}: {place}"
     if first["type"] == "literal_error":
         choices = tuple(c.strip(" '") for c in first["ctx"]["expected"].replace(" or ", ", ").split(","))
-        given = first["input"]
-        return RequestError(f"{place}: {given!r} is not one of them", where, choices)
+        return RequestError(f"{first['input']!r} is not one of them", where, choices)
     message = first["msg"].removeprefix("Value error, ")
     given = first.get("input")
     shown = f" (given: {given})" if isinstance(given, int | float | str) and str(given) not in message else ""
-    return RequestError(f"{place}: {message[0].lower()}{message[1:]}{shown}", where)
+    return RequestError(f"{message[0].lower()}{message[1:]}{shown}", where)
 
 
 def check(data: Mapping[str, Any], where: str) -> PlanFile:
