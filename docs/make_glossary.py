@@ -23,7 +23,7 @@ SUFFIXES = {
     "_flop_per_s": "FLOP per second", "_bytes_per_s": "bytes per second",
 }  # fmt: skip
 TERMS = {
-    "arithmetic intensity": "FLOPs done per byte moved [FLOP/B]; held against the ridge point it says which roof bounds",
+    "arithmetic intensity": "FLOPs done per byte moved [FLOP/B]; held against the ridge point it says what limits",
     "decode": "generating one token per sequence and step; every step reads the weights once",
     "KV cache": "keys and values of the tokens seen so far, kept so that they are not computed again",
     "MFU": "model FLOPs utilisation: FLOPs of the model (recomputation left out, attention halved for causality) per "

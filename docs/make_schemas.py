@@ -27,9 +27,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 def files() -> dict[Path, str]:
     """Path and text of every schema file."""
-    return {
-        FOLDER / name: json.dumps(made, indent=2, ensure_ascii=False) + "\n" for name, made in schemas().items()
-    }
+    return {FOLDER / name: json.dumps(made, indent=2, ensure_ascii=False) + "\n" for name, made in schemas().items()}
 
 
 if __name__ == "__main__":

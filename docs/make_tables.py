@@ -241,6 +241,26 @@ def batching() -> str:
     return table(("batch", "FLOP/B", "step", "tokens/s each", "tokens/s in all", "most of the time goes to"), rows)
 
 
+def engines() -> str:
+    """The engines, what they drive, and how they use memory."""
+    from ridgewise.engines import load_engines
+    from ridgewise.memory.engines import policy
+
+    splits = {
+        "tensor": "tensor parallel: speed and capacity add",
+        "layer": "by layers: capacity adds, speed does not",
+        "none": "one device",
+    }
+    return table(
+        ("engine", "what it is", "back ends", "several devices", "sequences", "memory"),
+        (
+            (e.name, e.about, ", ".join(b.id for b in e.backends), splits[e.split], e.max_sequences,
+             policy(e.memory).about)
+            for e in load_engines().values()
+        ),
+    )  # fmt: skip
+
+
 QUESTIONS = (
     ("a chat model for myself", "meta-llama/Llama-3.1-8B-Instruct --users 1"),
     ("a 70B model for a department", "meta-llama/Llama-3.1-70B-Instruct --users 200 --slo-ttft 1s"),
@@ -289,5 +309,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "models": models,
     "ridges": ridges,
     "batching": batching,
+    "engines": engines,
     "answers": answers,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,15 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("reference material is not beside the checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session", autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A user without sheets of their own, whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("home")
+        patch.setenv("RIDGEWISE_HOME", str(folder))
+        yield folder
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -11,7 +11,7 @@ import pytest
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.read import load
 
-PUBLIC = Path(__file__).resolve().parents[3] / "shared" / "truth" / "local"
+LOCAL = Path("truth") / "local"
 MIB = 2**20
 
 BY_HAND = {  # bytes per token at 16 bits
@@ -101,10 +101,8 @@ VECTORS = {
 
 
 @pytest.mark.parametrize(("vector", "name"), VECTORS.items())
-def test_public_vectors(vector: str, name: str) -> None:
-    path = PUBLIC / "fit_vectors.json"
-    if not path.is_file():
-        pytest.skip("the public vectors are not beside this checkout")
+def test_public_vectors(vector: str, name: str, shared: Path) -> None:
+    path = shared / LOCAL / "fit_vectors.json"
     case = next(v for v in json.loads(path.read_text("utf-8"))["vectors"] if v["id"] == vector)
     arch, bits = load(name), case.get("kvBits", 16)
     match case["kind"]:
@@ -121,10 +119,7 @@ def test_public_vectors(vector: str, name: str) -> None:
 CACHE_BITS = {"f16": (16.0, 16.0), "q8_0": (8.5, 8.5), "q8_0/f16": (8.5, 16.0), "iq4_nl/f16": (4.5, 16.0)}
 
 
-def _logged() -> list[dict[str, str]]:
-    path = PUBLIC / "dev_memory.csv"
-    if not path.is_file():
-        return []
+def _logged(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if (row["metric"], row["use"]) == ("kv_buffer_mib", "score")]
     seen: dict[tuple[str, ...], dict[str, str]] = {}
@@ -135,13 +130,10 @@ def _logged() -> list[dict[str, str]]:
     return list(seen.values())
 
 
-def test_logged_cache_buffers() -> None:
+def test_logged_cache_buffers(shared: Path) -> None:
     """llama.cpp's cache buffers, to 0.1 MiB, for models that attend fully in every layer."""
-    rows = _logged()
-    if not rows:
-        pytest.skip("the public memory logs are not beside this checkout")
     checked = 0
-    for row in rows:
+    for row in _logged(shared / LOCAL / "dev_memory.csv"):
         arch = load(row["config_file"])
         if any(g.mixer.kind not in ("full", "mla") or g.mixer.window for g in arch.groups):
             continue

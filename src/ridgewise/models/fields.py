@@ -112,7 +112,7 @@ class Fields:
 
     @property
     def hidden(self) -> int:
-        return self.size("hidden_size", "n_embd", "d_model", "hidden_dim", "dim", most=10**7)
+        return self.size("hidden_size", "n_embd", "n_embed", "d_model", "hidden_dim", "dim", most=10**7)
 
     @property
     def layers(self) -> int:
@@ -126,7 +126,13 @@ class Fields:
     def kv_heads(self) -> int:
         heads = self.heads
         kv = self.size(
-            "num_key_value_heads", "num_kv_heads", "n_kv_heads", "num_attention_groups", default=heads, most=10**6
+            "num_key_value_heads",
+            "num_kv_heads",
+            "n_kv_heads",
+            "n_head_kv",
+            "num_attention_groups",
+            default=heads,
+            most=10**6,
         )
         if kv > heads:
             raise self.refuse(f"{kv} key-value heads for {heads} heads", "num_key_value_heads")

@@ -8,17 +8,17 @@ states are cut. Tensor names: gguf-py/gguf/constants.py; rules per architecture:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ridgewise.errors import RequestError
-from ridgewise.models.architecture import Architecture, Feed, LayerGroup, Mixer, MixerKind
+from ridgewise.models.architecture import Architecture, Feed, Mixer, MixerKind
 from ridgewise.models.families.hybrid import side_by_side
 from ridgewise.models.fields import MOST_LAYERS
-from ridgewise.models.formats import Format
+from ridgewise.models.formats import Format, load_formats, model_bytes
 from ridgewise.models.gguf import GGUFFile, Scalar, Tensor
 from ridgewise.models.parts import NO_FEED, NO_MIXER, Layer, merged, remembering
-from ridgewise.models.stored import EMBEDDING, EXPERT, EXTRA, HEAD, SMALL, exact_format
+from ridgewise.models.stored import EMBEDDING, EXPERT, EXTRA, HEAD, SMALL, Model, exact_format
 
 Span = tuple[MixerKind, int | None]
 
@@ -59,7 +59,7 @@ _FEED_ROLES = {
     "ffn_latent_down": "latent_in", "ffn_latent_up": "latent_out", "channel_mix_key": "up",
     "channel_mix_value": "down", "channel_mix_receptance": "gate",
 }  # fmt: skip
-_EXPERT_ROLES = {"ffn_gate_exps": "gate", "ffn_up_exps": "up", "ffn_down_exps": "down", "ffn_gate_up_exps": "up"}
+_EXPERT_ROLES = {"ffn_gate_exps": "gate", "ffn_up_exps": "up", "ffn_down_exps": "down", "ffn_gate_up_exps": "gate_up"}
 _MIXER_STEMS = ("attn_q", "attn_k", "attn_v", "attn_output.", "attn_gate", "attn_sinks", "attn_sub", "attn_rel",
                 "attn_rot", "indexer.", "ssm_", "shortconv.", "time_mix_", "cross_attn_q", "cross_attn_k",
                 "cross_attn_v", "cross_attn_o.")  # fmt: skip
@@ -72,23 +72,44 @@ _MODULES = (
 )  # fmt: skip
 
 
-def architecture_from(file: GGUFFile, name: str = "") -> Architecture:
-    """The architecture of a file; RequestError naming the key or tensor that is missing or does not fit."""
-    return _Reading(file).architecture(name or _name(file))
-
-
-def file_format(file: GGUFFile, arch: Architecture | None = None) -> Format:
-    """The format of a file: ``model_bytes(architecture_from(file), file_format(file))`` is its tensor bytes."""
+def model_from(file: GGUFFile, name: str = "", path: Path | None = None) -> Model:
+    """The architecture of a file and the format at which its tensors take the bytes they take."""
     reading = _Reading(file)
-    own = arch or reading.architecture(_name(file))
+    arch = reading.architecture(name or _name(file))
     label = file.quantisation
-    widest = _widest(file)
     base = Format(
         id=f"gguf:{label}", name=f"{label} (file)", family="gguf", default=0.0, small=32.0, embedding=0.0,
-        head=0.0, compute={"F32": "fp32", "BF16": "bf16", "F16": "fp16"}.get(widest, "int8"),
+        head=0.0, compute={"F32": "fp32", "BF16": "bf16", "F16": "fp16"}.get(_widest(file), "int8"),
         note="bits per element averaged over the tensors of the file", sources=("ggml-types",),
     )  # fmt: skip
-    return exact_format(own, reading.held, base)
+    made = exact_format(arch, reading.held, base)
+    return Model(_stored_as(arch, label, made), made, path)
+
+
+def architecture_from(file: GGUFFile, name: str = "") -> Architecture:
+    """The architecture of a file; RequestError naming the key or tensor that is missing or does not fit."""
+    return model_from(file, name).arch
+
+
+def file_format(file: GGUFFile) -> Format:
+    """The format of a file: ``model_bytes(architecture_from(file), file_format(file))`` is its tensor bytes."""
+    fmt = model_from(file).format
+    assert fmt is not None
+    return fmt
+
+
+def _stored_as(arch: Architecture, label: str, made: Format) -> Architecture:
+    """The architecture with the catalogue's name for the mix, or the nearest in bits, and said so."""
+    formats = load_formats()
+    known = {"F32": "fp32", "MXFP4_MOE": "gguf-mxfp4"}.get(label, label.lower())
+    if known in formats:
+        return replace(arch, dtype=known)
+    nearest = min(
+        (entry for entry in formats.values() if entry.family == "gguf"),
+        key=lambda entry: abs(model_bytes(arch, entry) - model_bytes(arch, made)),
+    )
+    note = f"The file is stored as {label}; where a format of the catalogue is needed, {nearest.name} is nearest."
+    return replace(arch, dtype=nearest.id, assumptions=(*arch.assumptions, note))
 
 
 def _widest(file: GGUFFile) -> str:
@@ -112,6 +133,7 @@ class _Parts:
     feed: dict[str, int] = field(default_factory=dict)
     expert: dict[str, int] = field(default_factory=dict)
     experts: int = 0
+    singles: set[str] = field(default_factory=set)
     mixer_small: int = 0
     feed_small: int = 0
     expert_small: int = 0
@@ -173,12 +195,12 @@ class _Reading:
             raise self.refuse(f"{value!r:.60} is no integer between {least} and {most}", full)
         return value
 
-    def each(self, key: str, count: int, default: int | None = None) -> list[int]:
-        """An integer for every layer, from one number or an array."""
+    def each(self, key: str, count: int) -> list[int]:
+        """An integer for every layer, from one number or an array; 0 where the key is missing."""
         full = f"{self.kind}.{key}"
         value = self.file.metadata.get(full)
         if not isinstance(value, tuple):
-            return [self.number(key, default)] * count
+            return [self.number(key, 0)] * count
         if len(value) < count:
             raise self.refuse(f"lists {len(value)} layers where the model has {count}", full)
         return [self._whole(item, full) for item in value[:count]]
@@ -245,7 +267,8 @@ class _Reading:
             stem, suffix = (stem, suffix) if suffix in ("bias", "scale", "input_scale") else (name, "weight")
         numbered = _NUMBERED.match(stem)
         if stem in _EXPERT_ROLES or numbered:
-            self._expert(parts, numbered[1] + "_exps" if numbered else stem, suffix, tensor, bool(numbered))
+            shared, single = (f"{numbered[1]}_exps", numbered[2]) if numbered else (stem, "")
+            self._expert(parts, shared, suffix, tensor, single)
         elif stem.startswith("vis_"):
             self._apart("vision", tensor)
         elif suffix != "weight" or _vector(tensor) or "norm" in stem or stem.startswith("time_mix_lerp"):
@@ -256,9 +279,9 @@ class _Reading:
         else:
             self._matrix(parts.feed, _FEED_ROLES.get(stem, stem), tensor)
 
-    def _matrix(self, weights: dict[str, int], role: str, tensor: Tensor) -> None:
+    def _matrix(self, weights: dict[str, int], role: str, tensor: Tensor, place: str = "") -> None:
         weights[role] = weights.get(role, 0) + tensor.elements
-        self._hold(role, tensor)
+        self._hold(place or role, tensor)
 
     def _small(self, parts: _Parts, name: str, tensor: Tensor) -> None:
         self._hold(SMALL, tensor)
@@ -269,26 +292,21 @@ class _Reading:
         else:
             parts.small += tensor.elements
 
-    def _expert(self, parts: _Parts, stem: str, suffix: str, tensor: Tensor, single: bool) -> None:
+    def _expert(self, parts: _Parts, stem: str, suffix: str, tensor: Tensor, single: str) -> None:
         """Routed experts: one tensor for all, or (older files) one for each."""
-        count = 1 if single else tensor.shape[-1]
         if single:
-            numbers = {m[2] for m in map(_numbered_expert, parts.tensors) if m}
-            parts.experts, own = len(numbers), tensor.elements
+            parts.singles.add(single)
+            self.assume("Experts are stored one by one, as in files of early 2024; all are taken as equal.")
         else:
+            count = tensor.shape[-1] if tensor.shape else 0
             if parts.experts not in (0, count):
                 raise self.refuse(f"holds {count} experts where others hold {parts.experts}", tensor.name)
-            parts.experts, own = count, tensor.elements // count
+            parts.experts = count
         if suffix != "weight":
             self._hold(SMALL, tensor)
-            parts.expert_small += own
+            parts.expert_small += tensor.elements
             return
-        self._hold(EXPERT, tensor)
-        roles = ("gate", "up") if stem == "ffn_gate_up_exps" else (_EXPERT_ROLES[stem],)
-        for role in roles:
-            parts.expert[role] = parts.expert.get(role, 0) + own // len(roles)
-        if single:
-            self.assume("Experts are stored one by one, as files of early 2024 are; all are taken as equal.")
+        self._matrix(parts.expert, _EXPERT_ROLES[stem], tensor, EXPERT)
 
     # The whole.
 
@@ -314,7 +332,6 @@ class _Reading:
             small=self.small,
             extra=self.extra,
             max_context=self.number("context_length", 0, most=10**12),
-            dtype=_dtype(self.file.quantisation),
             causal=causal,
             assumptions=tuple(self.notes),
         )
@@ -349,59 +366,213 @@ class _Reading:
         return [(cut.mixer(i), self._feed(stack[i], i), stack[i].small) for i in range(count)]
 
     def _feed(self, parts: _Parts, layer: int) -> Feed:
-        weights = self._halves(parts)
-        if parts.experts:
-            active = self.number("expert_used_count", least=1, most=10**6)
-            if active > parts.experts:
-                raise self.refuse(f"{active} active of {parts.experts} experts", f"{self.kind}.expert_used_count")
-            small, odd = divmod(parts.expert_small, parts.experts) if self._singly(parts) else (parts.expert_small, 0)
-            return Feed(
-                "moe", weights=weights, expert=self._expert_sizes(parts, layer), experts=parts.experts,
-                active=active, small=parts.feed_small + odd, expert_small=small,
-            )  # fmt: skip
-        if not weights and not parts.feed_small:
-            return NO_FEED
-        return Feed("dense", weights=weights, small=parts.feed_small)
-
-    def _singly(self, parts: _Parts) -> bool:
-        return any(map(_numbered_expert, parts.tensors))
-
-    def _expert_sizes(self, parts: _Parts, layer: int) -> Mapping[str, int]:
-        if not self._singly(parts):
-            return parts.expert
-        if any(size % parts.experts for size in parts.expert.values()):
+        if not parts.expert:
+            return Feed("dense", weights=parts.feed, small=parts.feed_small) if parts.feed else NO_FEED
+        count = parts.experts or len(parts.singles)
+        active = self.number("expert_used_count", least=1, most=10**6)
+        if active > count:
+            raise self.refuse(f"{active} active of {count} experts", f"{self.kind}.expert_used_count")
+        sizes = (*parts.expert.values(), parts.expert_small)
+        if any(size % count for size in sizes) or (parts.experts and parts.singles):
             raise self.refuse("experts are not of equal size", f"blk.{layer}")
-        return {role: size // parts.experts for role, size in parts.expert.items()}
-
-    def _halves(self, parts: _Parts) -> dict[str, int]:
-        """Gate and up stored as one matrix (Phi-3, GLM-4) are told apart by the width of the down matrix."""
-        weights = dict(parts.feed)
-        for prefix, stem in (("", ""), ("shared_", "_shexp")):
-            up, down = f"{prefix}up", f"{prefix}down"
-            if f"{prefix}gate" in weights or not {up, down} <= weights.keys():
-                continue
-            if parts.rows(f"ffn_up{stem}") == 2 * (parts.shape(f"ffn_down{stem}") or (0,))[0]:
-                weights[up] //= 2
-                weights[f"{prefix}gate"] = weights[up]
-                self._share(up, f"{prefix}gate", parts.tensors[f"ffn_up{stem}.weight"])
-        return weights
-
-    def _share(self, role: str, other: str, tensor: Tensor) -> None:
-        """Half of the bytes held under one role belong to another."""
-        half = tensor.bytes // 2
-        self.held[role] -= half
-        self.held[other] = self.held.get(other, 0) + half
+        return Feed(
+            "moe", weights=parts.feed, expert={role: size // count for role, size in parts.expert.items()},
+            experts=count, active=active, small=parts.feed_small, expert_small=parts.expert_small // count,
+        )  # fmt: skip
 
 
-def _numbered_expert(name: str) -> re.Match[str] | None:
-    return _NUMBERED.match(name.removesuffix(".weight"))
+class _Cut:
+    """How the weights of each mixer are cut into heads, windows and states."""
+
+    def __init__(self, reading: _Reading, stack: dict[int, _Parts]) -> None:
+        self.of = reading
+        self.stack = stack
+        count = len(stack)
+        self.heads = reading.each("attention.head_count", count)
+        self.kv_heads = reading.each("attention.head_count_kv", count)
+        self.spans = self._spans(count)
+        self.reused_from = count - reading.number("attention.shared_kv_layers", 0, most=count)
+
+    def mixer(self, layer: int) -> Mixer:
+        """The mixer of one layer, told from its tensors."""
+        parts = self.stack[layer]
+        if parts.has("attn_kv_a_mqa"):
+            return self._latent(parts, layer)
+        if parts.has("time_mix_key", "time_mix_receptance", "time_mix_output"):
+            return self._rwkv(parts)
+        if parts.has("shortconv.conv"):
+            made = Mixer("conv", weights=parts.mixer, small=parts.mixer_small)
+            return remembering(made, 0, self._taps(parts, "shortconv.conv"), 16)
+        if parts.has("ssm_conv1d_q"):
+            return self._kda(parts, layer)
+        if parts.has("ssm_alpha", "ssm_beta", "ssm_ba"):
+            return self._delta(parts)
+        attends = parts.has("attn_q", "attn_qkv")
+        if parts.has("ssm_conv1d"):
+            recurrent = self._space(parts)
+            if not attends:
+                return recurrent
+            return side_by_side(self._attention(parts, layer), replace(recurrent, weights={}, small=0))
+        if attends:
+            return self._attention(parts, layer)
+        if not parts.mixer:
+            return replace(NO_MIXER, small=parts.mixer_small)
+        raise self.of.refuse(f"no known mixer has tensors {', '.join(sorted(parts.mixer)[:4])}", f"blk.{layer}")
+
+    # Attention.
+
+    def _attention(self, parts: _Parts, layer: int) -> Mixer:
+        kind, window = self.spans[layer]
+        heads = self.heads[layer]
+        if not heads:
+            raise self.of.refuse("key is missing", f"{self.of.kind}.attention.head_count")
+        qk, v = self._widths(heads, local=kind == "sliding")
+        kv = self._groups(parts, layer, heads, qk, v)
+        return Mixer(
+            kind, heads=heads, kv_heads=kv, qk_dim=qk, v_dim=v, window=window, rope_dim=qk,
+            cached=layer < self.reused_from and parts.has("attn_k", "attn_qkv"),
+            weights=parts.mixer, small=parts.mixer_small,
+        )  # fmt: skip
+
+    def _widths(self, heads: int, *, local: bool) -> tuple[int, int]:
+        """Values of one head in queries and keys, and in values."""
+        own = self.of.number("embedding_length", least=1) // heads
+        qk = self.of.number("attention.key_length", own, least=1, most=10**6)
+        v = self.of.number("attention.value_length", own, least=1, most=10**6)
+        if local:
+            qk = self.of.number("attention.key_length_swa", qk, least=1, most=10**6)
+            v = self.of.number("attention.value_length_swa", v, least=1, most=10**6)
+        return qk, v
+
+    def _groups(self, parts: _Parts, layer: int, heads: int, qk: int, v: int) -> int:
+        """Key-value heads: as stated where the tensors agree, else as the tensors say."""
+        stated = self.kv_heads[layer] or heads
+        place = f"blk.{layer}.attn_{'qkv' if parts.has('attn_qkv') else 'k'}.weight"
+        if parts.has("attn_qkv"):
+            rows, own = parts.rows("attn_qkv"), heads * qk
+            found, odd = divmod(rows - own, qk + v)
+        elif parts.has("attn_k"):
+            rows = parts.rows("attn_k")
+            found, odd = divmod(rows, qk)
+            self._queries(parts, layer, heads, qk)
+        else:
+            return min(stated, heads)
+        if odd or not 0 < found <= heads:
+            raise self.of.refuse(f"{rows} rows do not divide into {heads} heads of {qk}", place)
+        if found != stated:
+            self.of.assume(
+                f"{place} holds {found} key-value heads where the metadata state {stated}: {found} are used."
+            )
+        return found
+
+    def _queries(self, parts: _Parts, layer: int, heads: int, qk: int) -> None:
+        """Query rows: the heads, twice where half of them gate the output."""
+        rows = parts.rows("attn_q")
+        if rows and rows not in (heads * qk, 2 * heads * qk):
+            raise self.of.refuse(f"{rows} rows are not {heads} heads of {qk}", f"blk.{layer}.attn_q.weight")
+
+    def _latent(self, parts: _Parts, layer: int) -> Mixer:
+        """Latent attention (2405.04434); files from before April 2025 cache full heads in llama.cpp."""
+        of, heads = self.of, self.heads[layer] or self.of.number("attention.head_count", least=1)
+        rank = of.number("attention.kv_lora_rank", least=1, most=10**6)
+        rope = parts.rows("attn_kv_a_mqa") - rank
+        if rope < 0:
+            raise of.refuse(f"{rank} is wider than its tensor", f"{of.kind}.attention.kv_lora_rank")
+        whole = parts.has("attn_kv_b") and not parts.has("attn_k_b")
+        suffix = "" if whole and "attention.key_length_mla" not in self._keys() else "_mla"
+        qk = of.number(f"attention.key_length{suffix}", least=1, most=10**6)
+        v = of.number(f"attention.value_length{suffix}", least=1, most=10**6)
+        index = of.number("attention.indexer.key_length", 0) if parts.has("indexer.attn_k") else 0
+        made = Mixer(
+            "mla", heads=heads, kv_heads=1, qk_dim=qk, v_dim=v, latent=rank, rope_dim=rope,
+            selected=(of.number("attention.indexer.top_k", 0) or None) if index else None,
+            index_heads=of.number("attention.indexer.head_count", 0) if index else 0, index_dim=index,
+            weights=parts.mixer, small=parts.mixer_small,
+        )  # fmt: skip
+        if not suffix:
+            of.assume(
+                "The file is from before latent caching in llama.cpp (no key_length_mla): keys and values of every "
+                f"head are cached, {heads * (qk + v)} values per token and layer instead of {rank + rope}."
+            )
+            return replace(made, kind="full", kv_heads=heads, latent=0)
+        return made
+
+    def _keys(self) -> set[str]:
+        return {key.removeprefix(f"{self.of.kind}.") for key in self.of.file.metadata}
+
+    def _spans(self, count: int) -> list[Span]:
+        """Which layers see a window only."""
+        of = self.of
+        window = of.number("attention.sliding_window", 0, most=10**12)
+        full: Span = ("full", None)
+        limit = of.number("context_length", 0, most=10**12)
+        if not window or 0 < limit <= window:
+            return [full] * count
+        local: Span = ("chunked", _CHUNK) if of.kind == "llama4" else ("sliding", window)
+        listed = of.file.metadata.get(f"{of.kind}.attention.sliding_window_pattern")
+        if isinstance(listed, tuple):
+            flags = of.each("attention.sliding_window_pattern", count)
+            return [local if flag else full for flag in flags]
+        period = of.number("attention.sliding_window_pattern", _PERIODS.get(of.kind, 0), most=MOST_LAYERS)
+        if not period:
+            of.assume(f"A window of {window} tokens is stated but not for which layers: all keep the full cache.")
+            return [full] * count
+        last = 0 if of.kind in _DENSE_FIRST else period - 1
+        return [full if layer % period == last else local for layer in range(count)]
+
+    # Recurrence.
+
+    def _taps(self, parts: _Parts, *stems: str) -> int:
+        """Inputs a short convolution keeps: channels × kernel."""
+        found = (parts.tensors.get(f"{stem}.weight") for stem in stems)
+        return sum(tensor.elements for tensor in found if tensor)
+
+    def _space(self, parts: _Parts) -> Mixer:
+        """Mamba (with ``ssm_x``) and Mamba-2: one state of ``ssm.state_size`` per inner channel."""
+        inner, states = self._inner()
+        first = parts.has("ssm_x")
+        heads = 1 if first else self.of.number("ssm.time_step_rank", least=1, most=10**6)
+        made = Mixer(
+            "ssm", heads=heads, qk_dim=0 if first else states, v_dim=0 if first else inner // heads,
+            weights=parts.mixer, small=parts.mixer_small,
+        )  # fmt: skip
+        return remembering(made, inner * states, self._taps(parts, "ssm_conv1d"))
+
+    def _delta(self, parts: _Parts) -> Mixer:
+        """Gated DeltaNet (2412.06464): a matrix of key × value per value head."""
+        inner, keys = self._inner()
+        heads = self.of.number("ssm.time_step_rank", least=1, most=10**6)
+        made = Mixer(
+            "linear", heads=heads, kv_heads=self.of.number("ssm.group_count", heads), qk_dim=keys,
+            v_dim=inner // heads, weights=parts.mixer, small=parts.mixer_small,
+        )  # fmt: skip
+        return remembering(made, inner * keys, self._taps(parts, "ssm_conv1d"))
+
+    def _inner(self) -> tuple[int, int]:
+        return self.of.number("ssm.inner_size", least=1), self.of.number("ssm.state_size", least=1, most=10**6)
+
+    def _kda(self, parts: _Parts, layer: int) -> Mixer:
+        """Kimi Delta Attention (2510.26692): a square matrix per head, three short convolutions."""
+        heads = self.heads[layer] or self.of.number("attention.head_count", least=1)
+        dim = self.of.number("kda.head_dim", least=1, most=10**6)
+        made = Mixer(
+            "linear", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=parts.mixer, small=parts.mixer_small,
+        )  # fmt: skip
+        taps = self._taps(parts, "ssm_conv1d_q", "ssm_conv1d_k", "ssm_conv1d_v")
+        return remembering(made, heads * dim * dim, taps)
+
+    def _rwkv(self, parts: _Parts) -> Mixer:
+        """RWKV 6 and 7 (2404.05892): a square matrix per head, and the shifted tokens."""
+        dim = self.of.number("wkv.head_size", least=1, most=10**6)
+        width = self.of.number("embedding_length", least=1)
+        shifts = self.of.number("token_shift_count", 2, most=16)
+        heads = -(-width // dim)
+        return Mixer(
+            "linear", heads=heads, kv_heads=heads, qk_dim=dim, v_dim=dim, weights=parts.mixer,
+            small=parts.mixer_small, state=width * dim + shifts * width,
+        )  # fmt: skip
 
 
 def _vector(tensor: Tensor) -> bool:
     """One row, or one column: a norm, a bias, a scale per head."""
     return sum(size > 1 for size in tensor.shape) < 2
-
-
-def _dtype(label: str) -> str:
-    """The weight format of the catalogue nearest to a mix of that name."""
-    return {"F32": "fp32", "F16": "f16", "BF16": "bf16", "MXFP4_MOE": "gguf-mxfp4"}.get(label, label.lower())

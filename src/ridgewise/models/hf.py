@@ -69,11 +69,12 @@ def unknown(f: Fields, name: str, family: str) -> Architecture:
 
 
 _TELLTALES = frozenset({
-    "kv_lora_rank", "ssm_state_size", "mamba_d_state", "state_size", "linear_attn_config", "block_configs",
-    "hybrid_override_pattern", "layers_block_type", "compress_ratios", "encoder_layers", "decoder_layers",
-    "num_decoder_layers", "linear_num_value_heads", "conv_L_cache", "attn_type_list", "vision_config",
-    "index_topk", "hc_mult", "type_vocab_size", "lru_width", "block_types", "d_kv", "attn_config", "ffn_config",
-    "thinker_config", "num_kv_shared_layers", "hybrid_layer_pattern", "cross_attention_layers",
+    "attn_config", "attn_type_list", "block_configs", "block_types", "compress_ratios", "conv_L_cache",
+    "cross_attention_layers", "d_kv", "decoder_layers", "encoder_layers", "ffn_config", "hc_mult",
+    "hybrid_layer_pattern", "hybrid_override_pattern", "index_topk", "kv_lora_rank",
+    "layers_block_type", "linear_attn_config", "linear_num_value_heads", "lru_width", "mamba_d_state",
+    "num_decoder_layers", "num_kv_shared_layers", "relative_attention_num_buckets", "ssm_state_size",
+    "state_size", "thinker_config", "type_vocab_size", "vision_config",
 })  # fmt: skip
 
 

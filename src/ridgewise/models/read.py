@@ -253,17 +253,20 @@ _SAID = {
 _GAP = 0.005
 
 
-def _gap(arch: Architecture, entry: Entry) -> str:
-    """A sentence where the count is off the published total by more than half a per cent.
+def published_totals(arch: Architecture) -> tuple[int, ...]:
+    """The totals a publisher may state: with or without the modules apart, a tied head twice, or the
+    copies of embedding and head stored with multi-token-prediction modules."""
+    copies = 3 if arch.extra.get("mtp") else 1 if arch.tied else 0
+    apart, table = (0, sum(arch.extra.values())), arch.vocab * arch.hidden
+    return tuple(arch.parameters_total + part + n * table for part in apart for n in range(copies + 1))
 
-    Published totals may hold modules apart, and tied heads or the copies of MTP modules twice.
-    """
-    if not entry.hub_total:
+
+def _gap(arch: Architecture, entry: Entry) -> str:
+    """A sentence where the count is off the published total by more than half a per cent."""
+    published = entry.hub_total
+    if not published:
         return ""
-    apart, table = sum(arch.extra.values()), arch.vocab * arch.hidden
-    totals = [arch.parameters_total + part + copies * table for part in (0, apart) for copies in range(3)]
-    nearest = min(totals, key=lambda total: abs(total - (entry.hub_total or 0)))
-    gap = nearest / entry.hub_total - 1
+    gap = min((total / published - 1 for total in published_totals(arch)), key=abs)
     return f"The count differs from the published total by {100 * gap:+.2f} %." if abs(gap) > _GAP else ""
 
 

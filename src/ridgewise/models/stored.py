@@ -71,7 +71,7 @@ def _elements(arch: Architecture, place: str) -> int:
         default = 8.0
     else:
         roles[place] = 8.0
-    probe = Format("", "", "", default, compute="", roles=roles, **sizes)
+    probe = Format("", "", "", default, sizes[SMALL], sizes[EMBEDDING], sizes[HEAD], "", roles)
     return round(model_bytes(arch, probe))
 
 

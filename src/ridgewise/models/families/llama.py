@@ -69,7 +69,6 @@ RULES: dict[str, Rule] = {
     "mellum": Rule(qk_norm="head"),
     "hy_v3": Rule(qk_norm="head", correction=True, window="none", mtp=True),
     "hunyuan_v1_dense": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), tied=True, window="none"),
-    "hunyuan_v1_moe": Rule(qk_norm="head", qk_flag=("use_qk_norm", True), tied=True, window="none"),
     "internlm": Rule(bias_field="bias", window="none"),
     "internlm2": Rule(bias_field="bias", window="none"),
     "internlm3": Rule(bias_field="qkv_bias", mlp_bias_field="bias", window="none"),
@@ -104,6 +103,18 @@ def ernie_moe(f: Fields, name: str) -> Architecture:
 def phimoe(f: Fields, name: str) -> Architecture:
     """Phi-3.5-MoE: LayerNorm with bias (modeling_phimoe.py)."""
     return decoder(Rule(norm=2), f, name)
+
+
+def hunyuan_moe(f: Fields, name: str) -> Architecture:
+    """Hunyuan-A13B: sizes of the experts stand as one number, or as a list with one number per layer."""
+    data = dict(f.data)
+    for field in ("moe_topk", "moe_intermediate_size", "num_shared_expert"):
+        if isinstance(data.get(field), list):
+            listed = set(f.items(field, int, f.layers))
+            if len(listed) != 1:
+                raise f.refuse("differs between layers", field)
+            data[field] = listed.pop()
+    return decoder(RULES["hunyuan_v1_dense"], Fields(data, f.where, f.notes), name)
 
 
 def bitnet(f: Fields, name: str) -> Architecture:
@@ -279,6 +290,7 @@ def rule_builder(rule: Rule) -> Builder:
 FAMILIES: dict[str, Builder] = {key: rule_builder(rule) for key, rule in RULES.items()} | {
     "ernie4_5_moe": ernie_moe,
     "phimoe": phimoe,
+    "hunyuan_v1_moe": hunyuan_moe,
     "bitnet": bitnet,
     "qwen": qwen1,
     "chatglm": chatglm,

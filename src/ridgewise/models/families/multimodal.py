@@ -46,7 +46,7 @@ def text_fields(f: Fields, text_type: str) -> Fields:
     data["model_type"] = kind or text_type
     if f.has("tie_word_embeddings") and data.get("tie_word_embeddings") is None:
         data["tie_word_embeddings"] = f.flag("tie_word_embeddings")
-    for name, value in _defaults(str(data["model_type"])).items():
+    for name, value in _defaults(str(data["model_type"]) if f.has("text_config") else "").items():
         if data.get(name) is None:
             f.assume(f"text_config leaves out {name}: {value}, the default of the library.")
             data[name] = value

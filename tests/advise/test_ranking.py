@@ -1,0 +1,220 @@
+"""The order of the options: weights do what they say, prices and facts move what rests on them, and what an
+answer claims about other questions is what those questions answer."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ridgewise.advise import PRIORITIES, Answer, Question, answer
+from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, total_cost, utility
+from ridgewise.economics import AMORTISATION_MONTHS
+from ridgewise.hardware import Device, load_devices
+from ridgewise.models.formats import weight_format
+
+Ask = Callable[..., Answer]
+MODEL = "Llama-3.1-8B"
+CARDS = ("RTX 5090", "RTX 4090", "RTX 3060 12GB", "RTX 5060 Ti 16GB", "Strix Halo", "M4 Max")
+
+
+# --- weights ---
+
+
+def test_speed_buys_speed_and_cost_saves_cost(ask: Ask) -> None:
+    picks = {priority: ask(MODEL, users="1", priority=priority).pick for priority in PRIORITIES}
+    fast, cheap, frugal = picks["speed"], picks["cost"], picks["energy"]
+    assert fast is not None and cheap is not None and frugal is not None
+    assert fast.speed is not None and cheap.speed is not None
+    assert fast.speed.each > 1.5 * cheap.speed.each
+    assert total_cost(cheap) < total_cost(fast)  # type: ignore[operator]
+    assert frugal.joules_per_token is not None and fast.joules_per_token is not None
+    assert frugal.joules_per_token <= fast.joules_per_token
+    assert len({pick.device.id for pick in picks.values() if pick}) >= 3
+
+
+def test_each_priority_weighs_its_own_concern_most() -> None:
+    assert max(WEIGHTS, key=lambda p: WEIGHTS[p].speed) == "speed"
+    assert max(WEIGHTS, key=lambda p: WEIGHTS[p].cost) == "cost"
+    assert max(WEIGHTS, key=lambda p: WEIGHTS[p].energy) == "energy"
+
+
+def test_past_fast_enough_speed_counts_for_nothing_unless_asked_for(ask: Ask) -> None:
+    found = ask(MODEL, users="1", hardware=CARDS)
+    option = next(o for o in found.options if o.speed and o.speed.each > FAST_ENOUGH)
+    assert option.speed is not None
+    faster = replace(option, speed=replace(option.speed, tpot=option.speed.tpot / 2))
+    balanced, speed = found.question, replace(found.question, priority="speed")
+    assert utility(balanced, faster) == pytest.approx(utility(balanced, option))
+    # A doubling is worth one point of speed under --priority speed, whose weight is one.
+    assert utility(speed, faster) - utility(speed, option) == pytest.approx(1.0)
+
+
+def test_a_halved_cost_is_worth_its_weight(ask: Ask) -> None:
+    """Points are log2(1 + cost/$1,000): far above a thousand dollars a halving is one doubling."""
+    found = ask(MODEL, users="1", hardware=CARDS)
+    option = replace(found.options[0], cost=replace(found.options[0].cost, month=2e6 / AMORTISATION_MONTHS))
+    half = replace(option, cost=replace(option.cost, month=1e6 / AMORTISATION_MONTHS))
+    for priority in PRIORITIES:
+        question = replace(found.question, priority=priority)
+        gained = utility(question, half) - utility(question, option)
+        assert gained == pytest.approx(WEIGHTS[priority].cost, rel=0.01)
+
+
+def test_an_unpriced_option_counts_as_the_dearest_and_worse(ask: Ask) -> None:
+    found = ask(MODEL, users="1", hardware=CARDS)
+    option = found.options[0]
+    unpriced = replace(option, cost=replace(option.cost, month=None))
+    dear = replace(option, cost=replace(option.cost, month=1e5 / AMORTISATION_MONTHS))
+    assert utility(found.question, unpriced, 1e5) < utility(found.question, dear, 1e5)
+
+
+def test_coarser_weights_lose_points_and_published_ones_none(ask: Ask) -> None:
+    question = ask(MODEL, users="1", hardware=CARDS).question
+    losses = [quality_loss(question, weight_format(name)) for name in ("bf16", "q8_0", "q4_k_m", "q3_k_m", "q2_k")]
+    assert losses[0] == losses[1] == 0
+    assert losses == sorted(losses) and losses[2] < losses[3] < losses[4]
+    oss = ask("gpt-oss-20b", users="1", hardware=CARDS).question
+    assert quality_loss(oss, weight_format("gguf-mxfp4")) == 0  # published in four bits
+
+
+def test_infeasible_options_never_stand_above_feasible_ones(ask: Ask) -> None:
+    found = ask(MODEL, users="1", hardware=CARDS)
+    broken = [replace(option, shortfalls=("memory: 1 GiB too little",)) for option in found.options[:2]]
+    listed = ranked(found.question, [*broken, *found.options[2:]])
+    assert [option.feasible for option in listed] == sorted((o.feasible for o in listed), reverse=True)
+
+
+# --- prices ---
+
+
+def test_an_own_price_moves_the_answer(ask: Ask, pose: Callable[..., Question]) -> None:
+    """An RTX 5090 at half price of the others wins on speed at the same cost; at ten times the price it does not."""
+    cards = ("RTX 5090", "RTX 4090")
+    cheap = ask(MODEL, users="1", hardware=cards, priority="cost").question
+    catalogue = tuple(load_devices().values())
+    gift = answer(replace(cheap, prices={"nvidia-rtx-5090": 100.0, "nvidia-rtx-4090": 3000.0}), catalogue)
+    gold = answer(replace(cheap, prices={"nvidia-rtx-5090": 30000.0, "nvidia-rtx-4090": 1500.0}), catalogue)
+    assert gift.pick is not None and gold.pick is not None
+    assert gift.pick.device.id == "nvidia-rtx-5090"
+    assert gold.pick.device.id == "nvidia-rtx-4090"
+    assert "your own price" in gift.pick.cost.basis
+
+
+def test_an_own_price_moves_its_device_and_no_other(ask: Ask) -> None:
+    before = ask(MODEL, users="1", hardware=CARDS)
+    after = answer(replace(before.question, prices={"nvidia-rtx-4090": 1.0}), tuple(load_devices().values()))
+    costs = [{(o.device.id, o.configuration): o.cost for o in found.options} for found in (before, after)]
+    moved = {key[0] for key in costs[0] if costs[0][key] != costs[1][key]}
+    assert moved == {"nvidia-rtx-4090"}
+
+
+# --- facts ---
+
+
+def halved(device: Device, figure: str) -> Device:
+    old = device.figures[figure]
+    return replace(device, figures={**device.figures, figure: replace(old, value=old.number / 2)})
+
+
+def test_a_changed_fact_moves_the_answers_that_rest_on_it_and_no_others(ask: Ask) -> None:
+    """The RTX 5060 Ti at half its bandwidth decodes at little more than half the speed; every other device answers
+    as before, and the recommendation moves away from it where it stood on speed."""
+    before = ask(MODEL, users="1")
+    catalogue = dict(load_devices())
+    changed = "nvidia-rtx-5060-ti-16gb"
+    catalogue[changed] = halved(catalogue[changed], "bandwidth")
+    after = answer(before.question, tuple(catalogue.values()))
+    speeds = [{(o.device.id, o.configuration): o.speed for o in found.options} for found in (before, after)]
+    moved = {key[0] for key in speeds[0] if speeds[0][key] != speeds[1][key]}
+    assert moved == {changed}
+    fast, slow = (found[changed, None] for found in speeds)
+    assert fast is not None and slow is not None
+    # Reading is over nine tenths of a step; launches and the head's compute do not slow down.
+    assert 1.7 < fast.each / slow.each < 2.0
+    memories = [{(o.device.id, o.configuration): o.memory for o in found.options} for found in (before, after)]
+    assert memories[0] == memories[1]
+    score = [next(o.score for o in found.options if o.device.id == changed) for found in (before, after)]
+    assert score[1] <= score[0]
+
+
+def test_a_changed_power_limit_moves_power_and_cost_alone(ask: Ask) -> None:
+    before = ask(MODEL, users="1", hardware=CARDS)
+    devices = tuple(
+        halved(d, "board_power") if d.id == "nvidia-rtx-4090" else d for d in before.question.hardware
+    )
+    after = answer(replace(before.question, hardware=devices), ())
+    was, now = (next(o for o in found.options if o.device.id == "nvidia-rtx-4090") for found in (before, after))
+    assert was.speed == now.speed and was.memory == now.memory
+    assert was.draw is not None and now.draw is not None
+    assert now.draw.board == pytest.approx(was.draw.board / 2)
+    assert now.cost.energy_month < was.cost.energy_month  # type: ignore[operator]
+
+
+# --- claims about other questions ---
+
+CLAIMING = [
+    (MODEL, {"users": "1"}),
+    ("Llama-3.1-70B-Instruct", {"users": "200", "slo_ttft": "1s"}),
+    (MODEL, {"goal": "qlora"}),
+    (MODEL, {"users": "1", "hardware": CARDS}),
+]
+
+
+@pytest.mark.parametrize(("model", "flags"), CLAIMING)
+def test_what_another_priority_would_pick_is_what_it_picks(ask: Ask, model: str, flags: dict[str, object]) -> None:
+    found = ask(model, **flags)
+    claimed = {}
+    for line in found.changes:
+        if said := re.fullmatch(r"with --priority (\w+): (.+)", line):
+            claimed[said[1]] = said[2]
+    for priority in PRIORITIES:
+        if priority == found.question.priority:
+            continue
+        pick = ask(model, priority=priority, **flags).pick
+        assert pick is not None and found.pick is not None
+        if priority in claimed:
+            assert pick.name == claimed[priority]
+        else:
+            assert (pick.device.id, pick.count) == (found.pick.device.id, found.pick.count)
+
+
+def test_the_context_it_claims_to_fit_fits_and_more_does_not(ask: Ask) -> None:
+    found = ask(MODEL, users="1", hardware=("RTX 4090",))
+    assert found.pick is not None and found.pick.context_limit is not None
+    limit = math.floor(found.pick.context_limit)
+    assert any("it fits contexts up to" in line for line in found.changes)
+    fits = ask(MODEL, users="1", hardware=("RTX 4090",), context=str(int(0.97 * limit)))
+    breaks = ask(MODEL, users="1", hardware=("RTX 4090",), context=str(int(1.03 * limit)), quant=found.pick.format)
+    assert fits.pick is not None and fits.pick.count == 1
+    assert breaks.pick is None or breaks.pick.count > 1
+
+
+def test_the_users_it_claims_to_carry_it_carries_and_more_it_does_not(ask: Ask) -> None:
+    from ridgewise.advise.inference import again
+
+    found = ask("Llama-3.1-70B-Instruct", users="200", slo_ttft="1s")
+    line = next(line for line in found.changes if "users before a limit breaks" in line)
+    users = float(re.search(r"about ([\d,]+) users", line)[1].replace(",", ""))  # type: ignore[index]
+    assert users > 200 and found.pick is not None
+    for load, holds in ((0.9 * users, True), (1.15 * users, False)):
+        work = replace(found.question.workload, users=load)
+        assert again(replace(found.question, workload=work), found.pick).feasible == holds
+
+
+def test_the_multiple_of_its_cost_at_which_it_loses_is_right(ask: Ask) -> None:
+    """"At f times its cost, X would be first": with the pick's cost multiplied by a little more and a little less."""
+    found = ask("gpt-oss-120b", users="1", budget="4000")
+    line = next(line for line in found.changes if "times its cost" in line)
+    said = re.match(r"at ([\d.]+) times its cost, (.+) would be first", line)
+    assert said is not None and found.pick is not None and found.pick.cost.month is not None
+    for factor, first in ((0.97 * float(said[1]), found.pick.name), (1.04 * float(said[1]), said[2])):
+        month = found.pick.cost.month * factor
+        options = [
+            replace(o, cost=replace(o.cost, month=month)) if o.device.id == found.pick.device.id else o
+            for o in found.options
+        ]
+        assert ranked(found.question, options)[0].name == first

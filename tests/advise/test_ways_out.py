@@ -1,0 +1,113 @@
+"""Nothing fits is an answer: by how much, and changes that really make it fit when they are made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from ridgewise.advise import Answer
+from ridgewise.units import parse
+
+Ask = Callable[..., Answer]
+GIB = 2.0**30
+
+IMPOSSIBLE: dict[str, tuple[str, dict[str, object]]] = {
+    "70B on a 24 GiB card": ("Llama-3.1-70B", {"users": "1", "hardware": ("RTX 4090",)}),
+    "8B with a long context on 12 GiB": ("Llama-3.1-8B", {"users": "1", "context": "100k", "hardware": ("RTX 3060 12GB",)}),
+    "671B on a Mac": ("DeepSeek-V3", {"users": "1", "hardware": ("M4 Max",)}),
+    "120B for 200 dollars": ("gpt-oss-120b", {"users": "1", "budget": "200"}),
+    "8B on 20 watts": ("Llama-3.1-8B", {"users": "1", "max_power": "20W", "hardware": ("RTX 4090", "Strix Halo")}),
+    "8B BF16 on 12 GiB": ("Llama-3.1-8B", {"users": "1", "quant": "bf16", "engine": "vllm", "hardware": ("RTX 3060 12GB",)}),
+    "full tuning on a card": ("Llama-3.1-8B", {"goal": "finetune", "hardware": ("RTX 4090",)}),
+    "70B trained in a day": ("Llama-3.1-70B", {"goal": "train", "tokens": "2T", "deadline": "1d", "hardware": ("H100 SXM",)}),
+    "a thousand users on one board": ("Llama-3.1-70B", {"users": "1000", "slo_ttft": "300ms", "hardware": ("DGX Spark",)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(IMPOSSIBLE))
+def test_what_is_short_is_said_with_an_amount(ask: Ask, name: str) -> None:
+    model, flags = IMPOSSIBLE[name]
+    found = ask(model, **flags)
+    assert found.pick is None and found.why == () and found.options
+    for option in found.options:
+        assert option.shortfalls
+        assert all(any(mark.isdigit() for mark in text) or "no " in text for text in option.shortfalls)
+    assert found.fixes and found.fixes[0].startswith("nearest: ")
+
+
+@pytest.mark.parametrize("name", list(IMPOSSIBLE))
+def test_there_is_a_way_out_and_every_way_out_works(ask: Ask, name: str) -> None:
+    """Each way out is made, alone, and the machine it names does the job."""
+    model, flags = IMPOSSIBLE[name]
+    ways = [way for way in ask(model, **flags).fixes[1:] if way.endswith(" would do")]
+    assert ways
+    for way in ways:
+        what, _, device = way.removesuffix(" would do").rpartition(": ")
+        changed = ask(model, **made(flags, what))
+        assert changed.pick is not None, way
+        assert changed.pick.name == device, way
+
+
+def made(flags: dict[str, object], what: str) -> dict[str, object]:
+    """The flags with one way out applied."""
+    if found := re.search(r"--quant (\S+)\)", what):
+        return {**flags, "quant": found[1]}
+    if found := re.search(r"--kv-bits (\S+)\)", what):
+        return {**flags, "kv_bits": found[1]}
+    if found := re.search(r"a context of ([\d,]+) tokens", what):
+        return {**flags, "context": found[1]}
+    if "QLoRA" in what:
+        return {**flags, "goal": "qlora"}
+    dropped = {"without the budget": "budget", "without the power limit": "max_power", "on other hardware": "hardware"}
+    if what in dropped:
+        return {key: value for key, value in flags.items() if key != dropped[what]}
+    if "deadline" in what:
+        return {**flags, "deadline": "100 years"}
+    raise AssertionError(f"a way out nobody can take: {what}")
+
+
+def test_the_amount_missing_is_the_amount_missing(ask: Ask) -> None:
+    found = ask("Llama-3.1-70B", users="1", hardware=("RTX 4090",))
+    for option in found.options:
+        text = next(text for text in option.shortfalls if text.startswith("memory"))
+        said = parse(re.search(r"memory: (.+) too little", text)[1], "B")  # type: ignore[index]
+        assert said == pytest.approx(option.memory_total - option.usable, rel=0.01)
+
+
+def test_layers_in_ram_are_offered_for_a_card_that_is_short(ask: Ask) -> None:
+    """70B in 3.4 to 4.5 bits is 34 to 43 GB against 24 GiB: a third of the layers or more in RAM, whose 90 GB/s make
+    it one to five tokens per second."""
+    found = ask("Llama-3.1-70B", users="1", hardware=("RTX 3090 Ti",), budget="9000")
+    offers = [way for way in found.fixes if "layers in RAM" in way]
+    if found.pick is None:
+        assert len(offers) == 1
+        rate = float(re.search(r"about ([\d.]+) tokens/s", offers[0])[1])  # type: ignore[index]
+        assert 0.5 < rate < 8
+
+
+def test_a_limit_just_kept_is_not_missed(ask: Ask) -> None:
+    """The pick's own price and power as limits leave it feasible; a dollar or a watt less does not."""
+    free = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",))
+    assert free.pick is not None and free.pick.cost.buy_low is not None and free.pick.draw is not None
+    low, wall = free.pick.cost.buy_low, free.pick.draw.wall
+    for flag, limit in (("budget", low), ("max_power", wall)):
+        kept = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit)})
+        missed = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit - 1)})
+        assert kept.pick is not None and missed.pick is None
+        assert flag.removeprefix("max_") in missed.options[0].shortfalls[0]
+
+
+def test_a_power_limit_holds_for_every_feasible_option(ask: Ask) -> None:
+    found = ask("Llama-3.1-8B", users="1", max_power="150W")
+    able = [option for option in found.options if option.feasible]
+    assert able
+    for option in able:
+        assert option.draw is None or option.draw.wall <= 150
+
+
+def test_a_named_device_that_can_do_nothing_is_named_with_the_reason(ask: Ask) -> None:
+    found = ask("Llama-3.1-8B", goal="train", tokens="1B", hardware=("EPYC 9654", "H100 SXM"))
+    assert len(found.dropped) == 1 and "EPYC 9654" in found.dropped[0]
+    assert found.pick is not None and found.pick.device.id == "nvidia-h100-sxm"
