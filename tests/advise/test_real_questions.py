@@ -255,7 +255,9 @@ def test_gpt_oss_120b_within_4000_dollars_is_unified_memory(answered: Callable[[
 
 
 def test_a_budget_says_by_how_much_it_is_missed(answered: Callable[[str], Answer]) -> None:
-    over = [o for o in answered("one user, 120B, $4,000").options if any(t.startswith("budget: $") for t in o.shortfalls)]
+    over = [
+        o for o in answered("one user, 120B, $4,000").options if any(t.startswith("budget: $") for t in o.shortfalls)
+    ]
     assert over
     for option in over:
         assert option.cost.buy_low is not None

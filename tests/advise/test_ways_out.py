@@ -14,15 +14,23 @@ Ask = Callable[..., Answer]
 GIB = 2.0**30
 
 IMPOSSIBLE: dict[str, tuple[str, dict[str, object]]] = {
-    "70B on a 24 GiB card": ("Llama-3.1-70B", {"users": "1", "hardware": ("RTX 4090",)}),
-    "8B with a long context on 12 GiB": ("Llama-3.1-8B", {"users": "1", "context": "100k", "hardware": ("RTX 3060 12GB",)}),
-    "671B on a Mac": ("DeepSeek-V3", {"users": "1", "hardware": ("M4 Max",)}),
+    "405B on desktop cards": ("Llama-3.1-405B", {"users": "1", "hardware": ("RTX 4090",)}),
+    "8B with a long context on 8 GiB": (
+        "Llama-3.1-8B", {"users": "1", "context": "100k", "hardware": ("Jetson Orin Nano Super",)},
+    ),
+    "671B on a Mac": ("DeepSeek-V3", {"users": "1", "hardware": ("apple-m4-max-40c",)}),
     "120B for 200 dollars": ("gpt-oss-120b", {"users": "1", "budget": "200"}),
     "8B on 20 watts": ("Llama-3.1-8B", {"users": "1", "max_power": "20W", "hardware": ("RTX 4090", "Strix Halo")}),
-    "8B BF16 on 12 GiB": ("Llama-3.1-8B", {"users": "1", "quant": "bf16", "engine": "vllm", "hardware": ("RTX 3060 12GB",)}),
+    "8B in BF16 on 16 GiB": (
+        "Llama-3.1-8B", {"users": "1", "quant": "bf16", "engine": "vllm", "hardware": ("Jetson Orin NX 16GB",)},
+    ),
     "full tuning on a card": ("Llama-3.1-8B", {"goal": "finetune", "hardware": ("RTX 4090",)}),
-    "70B trained in a day": ("Llama-3.1-70B", {"goal": "train", "tokens": "2T", "deadline": "1d", "hardware": ("H100 SXM",)}),
-    "a thousand users on one board": ("Llama-3.1-70B", {"users": "1000", "slo_ttft": "300ms", "hardware": ("DGX Spark",)}),
+    "70B trained in a day": (
+        "Llama-3.1-70B", {"goal": "train", "tokens": "2T", "deadline": "1d", "hardware": ("H100 SXM",)},
+    ),
+    "a thousand users on one board": (
+        "Llama-3.1-70B", {"users": "1000", "slo_ttft": "300ms", "hardware": ("DGX Spark",)},
+    ),
 }  # fmt: skip
 
 
@@ -69,22 +77,23 @@ def made(flags: dict[str, object], what: str) -> dict[str, object]:
 
 
 def test_the_amount_missing_is_the_amount_missing(ask: Ask) -> None:
-    found = ask("Llama-3.1-70B", users="1", hardware=("RTX 4090",))
+    found = ask("Llama-3.1-405B", users="1", hardware=("RTX 4090",))
+    assert found.options
     for option in found.options:
         text = next(text for text in option.shortfalls if text.startswith("memory"))
         said = parse(re.search(r"memory: (.+) too little", text)[1], "B")  # type: ignore[index]
         assert said == pytest.approx(option.memory_total - option.usable, rel=0.01)
 
 
-def test_layers_in_ram_are_offered_for_a_card_that_is_short(ask: Ask) -> None:
-    """70B in 3.4 to 4.5 bits is 34 to 43 GB against 24 GiB: a third of the layers or more in RAM, whose 90 GB/s make
-    it one to five tokens per second."""
-    found = ask("Llama-3.1-70B", users="1", hardware=("RTX 3090 Ti",), budget="9000")
-    offers = [way for way in found.fixes if "layers in RAM" in way]
-    if found.pick is None:
-        assert len(offers) == 1
-        rate = float(re.search(r"about ([\d.]+) tokens/s", offers[0])[1])  # type: ignore[index]
-        assert 0.5 < rate < 8
+def test_layers_in_ram_are_offered_for_cards_that_are_short(ask: Ask) -> None:
+    """405B in 3.4 to 4.5 bits is 190 to 240 GB against 24 GiB: nine tenths of 126 layers in RAM, whose 90 GB/s read
+    170 to 215 GB per token in two to four seconds."""
+    found = ask("Llama-3.1-405B", users="1", hardware=("RTX 4090",))
+    (offer,) = [way for way in found.fixes if "layers in RAM" in way]
+    rate = float(re.search(r"about ([\d.]+) tokens/s", offer)[1])  # type: ignore[index]
+    assert 0.2 < rate < 0.6
+    left, layers = re.search(r"with (\d+) of (\d+) layers", offer).groups()  # type: ignore[union-attr]
+    assert layers == "126" and 105 < int(left) < 120
 
 
 def test_a_limit_just_kept_is_not_missed(ask: Ask) -> None:

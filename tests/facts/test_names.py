@@ -19,7 +19,8 @@ INDEX = NameIndex("card", CARDS)
 
 
 @pytest.mark.parametrize(
-    "name", ["nvidia-rtx-4070", "RTX 4070", "rtx 4070", "RTX_4070", "rtx-4070", "  GeForce  RTX--4070 ", "geforce rtx 4070"]
+    "name",
+    ["nvidia-rtx-4070", "RTX 4070", "rtx 4070", "RTX_4070", "rtx-4070", "  GeForce  RTX--4070 ", "geforce rtx 4070"],
 )
 def test_case_and_separators_do_not_count(name: str) -> None:
     assert INDEX.resolve(name) == "nvidia-rtx-4070"

@@ -130,9 +130,7 @@ def test_parts_sum_to_the_total_and_the_total_leaves_the_rest() -> None:
 
 def test_an_8b_model_in_four_bits_takes_about_six_gibibytes_in_llama_cpp() -> None:
     """4.58 GiB of file, 1 GiB of cache at 8,192 tokens, and what the engine adds: measured loads are 6 to 6.6."""
-    foot = inference(
-        load("Llama-3.1-8B"), Plan(weight_format("q4_k_m")), 1.0, 8192.0, POLICIES["llama.cpp"], 16 * GIB
-    )
+    foot = inference(load("Llama-3.1-8B"), Plan(weight_format("q4_k_m")), 1.0, 8192.0, POLICIES["llama.cpp"], 16 * GIB)
     assert 5.8 * GIB < foot.total < 6.8 * GIB
 
 
@@ -150,7 +148,9 @@ def test_missing_memory_is_a_value() -> None:
 
 def test_columns_fit_one_by_one() -> None:
     contexts = np.array([2048.0, 131072.0, 1048576.0])
-    foot = inference(load("Llama-3.1-8B"), Plan(weight_format("q4_k_m")), 1.0, contexts, POLICIES["llama.cpp"], 24 * GIB)
+    foot = inference(
+        load("Llama-3.1-8B"), Plan(weight_format("q4_k_m")), 1.0, contexts, POLICIES["llama.cpp"], 24 * GIB
+    )
     # 16 GiB of cache at 128k leaves room beside 5.4 GiB; 128 GiB at 1M does not.
     assert list(np.asarray(foot.fits)) == [True, True, False]
 

@@ -11,7 +11,15 @@ from ridgewise.units import count, digits, duration, energy, money, power, quant
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0, "0"), (1234.5, "1,230"), (0.012345, "0.0123"), (999.6, "1,000"), (12.0, "12"), (-4.567, "-4.57"), (5e6, "5,000,000")],
+    [
+        (0, "0"),
+        (1234.5, "1,230"),
+        (0.012345, "0.0123"),
+        (999.6, "1,000"),
+        (12.0, "12"),
+        (-4.567, "-4.57"),
+        (5e6, "5,000,000"),
+    ],
 )
 def test_three_digits(value: float, text: str) -> None:
     assert digits(value) == text
@@ -36,7 +44,12 @@ def test_memory_is_binary(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
-    [(3.35e12, "B/s", "3.35 TB/s"), (989e12, "FLOP/s", "989 TFLOP/s"), (448e9, "B/s", "448 GB/s"), (5.0, "B/s", "5 B/s")],
+    [
+        (3.35e12, "B/s", "3.35 TB/s"),
+        (989e12, "FLOP/s", "989 TFLOP/s"),
+        (448e9, "B/s", "448 GB/s"),
+        (5.0, "B/s", "5 B/s"),
+    ],
 )
 def test_rates_are_decimal(value: float, unit: str, text: str) -> None:
     assert rate(value, unit) == text
@@ -116,7 +129,9 @@ def test_an_interval_is_written_in_the_unit_of_its_ends() -> None:
     assert span(2**30, 2**31, "size") == "1 GiB–2 GiB"
 
 
-@pytest.mark.parametrize("unit", ["B", "s", "USD", "W", "ratio", "1", "FLOP/s", "B/s", "Hz", "T/s", "FLOP", "J", "tokens/s"])
+@pytest.mark.parametrize(
+    "unit", ["B", "s", "USD", "W", "ratio", "1", "FLOP/s", "B/s", "Hz", "T/s", "FLOP", "J", "tokens/s"]
+)
 def test_every_unit_of_a_sheet_can_be_written(unit: str) -> None:
     shown = quantity(1234.0, unit)
     assert shown and any(mark.isdigit() for mark in shown)

@@ -123,7 +123,9 @@ def test_an_unknown_suffix_names_the_valid_ones() -> None:
     assert "GB" in caught.value.nearest
 
 
-@given(st.floats(min_value=1e-6, max_value=1e6), st.sampled_from(sorted(DECIMAL)), st.sampled_from(["B", "W", "FLOP/s"]))
+@given(
+    st.floats(min_value=1e-6, max_value=1e6), st.sampled_from(sorted(DECIMAL)), st.sampled_from(["B", "W", "FLOP/s"])
+)
 def test_prefixes_scale(value: float, prefix: str, unit: str) -> None:
     assert parse(f"{value!r} {prefix}{unit}", unit) == pytest.approx(value * DECIMAL[prefix], rel=1e-12)
 

@@ -196,9 +196,7 @@ def test_the_cache_divides_by_its_heads_at_most(name: str, tp: float, parts: int
 # --- steps add, work does not ---
 
 steps = st.builds(
-    lambda kind, a, b, n: (
-        prefill(float(a), float(n), float(b)) if kind else decode(float(a + b), float(n))
-    ),
+    lambda kind, a, b, n: prefill(float(a), float(n), float(b)) if kind else decode(float(a + b), float(n)),
     st.booleans(),
     st.integers(1, 3000),
     st.integers(0, 3000),

@@ -61,9 +61,7 @@ def ours(name: str) -> float:
     arch = load(name)
     work = forward(arch, training(LENGTH), Plan(weight_format("bf16")))
     linear = sum(float(part.flops) for operator, part in work.items() if not operator.startswith("attention"))
-    scores = sum(
-        g.count * 2.0 * g.mixer.heads * (g.mixer.qk_dim + g.mixer.v_dim) * LENGTH * LENGTH for g in arch.kinds
-    )
+    scores = sum(g.count * 2.0 * g.mixer.heads * (g.mixer.qk_dim + g.mixer.v_dim) * LENGTH * LENGTH for g in arch.kinds)
     return linear + scores
 
 

@@ -11,7 +11,17 @@ from ridgewise.advise.finding import Finding
 from ridgewise.advise.offload import offload
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import PRIORITIES, Question
-from ridgewise.advise.rank import SMALL_CHANGE, WEIGHTS, Weights, ranked, shortlist, total_cost
+from ridgewise.advise.rank import (
+    HEADROOM,
+    SMALL_CHANGE,
+    WEIGHTS,
+    Weights,
+    quality_loss,
+    ranked,
+    shortlist,
+    total_cost,
+    unsupported,
+)
 from ridgewise.advise.rules import findings
 from ridgewise.advise.verdict import Verdict, verdict
 from ridgewise.economics.cost import AMORTISATION_MONTHS, TARIFF
@@ -20,6 +30,9 @@ from ridgewise.hardware import Device
 from ridgewise.models.formats import load_formats
 from ridgewise.units import count, digits, duration, money, size, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
+
+#: Formats suggested when a model does not fit, finest first: each runs wherever its engine does.
+SMALLER = ("q4_k_m", "w4a16", "iq4_xs", "q3_k_m")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,7 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
         question=question,
         verdict=verdict(question, pick),
         options=options,
-        table=tuple(shortlist(list(options))),
+        table=tuple(shortlist(list(options), question.named)),
         why=tuple(reasons(question, options)) if pick else (),
         changes=tuple(changes(question, options)) if pick else (),
         findings=tuple(findings(question, options)),
@@ -105,10 +118,10 @@ def reasons(question: Question, options: Sequence[Option]) -> Iterator[str]:
         yield "nothing else among the candidates does the job"
         return
     second = others[0]
-    yield from _against(pick, second)
+    yield from _against(question, pick, second)
 
 
-def _against(pick: Option, second: Option) -> Iterator[str]:
+def _against(question: Question, pick: Option, second: Option) -> Iterator[str]:
     mine, theirs = total_cost(pick), total_cost(second)
     if mine and theirs:
         span = "for the run" if pick.run else f"over {AMORTISATION_MONTHS // 12} years"
@@ -122,6 +135,22 @@ def _against(pick: Option, second: Option) -> Iterator[str]:
         else:
             word = "faster" if ratio >= 1 else "slower"
             yield f"for each user it is {digits(max(ratio, 1 / ratio), 2)} times {word} than the runner-up"
+    yield from _unseen(question, pick, second)
+
+
+def _unseen(question: Question, pick: Option, second: Option) -> Iterator[str]:
+    """What the ranking holds against the runner-up besides its figures."""
+    if unsupported(second) > unsupported(pick):
+        weak = "of one device alone" if second.tier == pick.tier else f"of tier {second.tier}"
+        yield f"its speed is better supported: tier {pick.tier}, the runner-up's evidence is {weak}"
+    if pick.run is None:
+        formats = load_formats()
+        if quality_loss(question, formats[second.format]) > quality_loss(question, formats[pick.format]):
+            yield f"it keeps the weights finer: {pick.format} against {second.format}"
+        if second.left / second.usable < HEADROOM <= pick.left / pick.usable:
+            yield f"it keeps {size(pick.left)} free per device; the runner-up keeps {size(max(second.left, 0.0))}"
+    if second.cost.stale and not pick.cost.stale:
+        yield f"its price is of today; the runner-up's of {second.cost.as_of[:4]}"
 
 
 def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
@@ -232,8 +261,8 @@ def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:
                 f"with a context of {whole(shorter)} tokens (--context)",
                 replace(question, workload=replace(work, context=shorter)),
             )
-        smaller = [f for f in load_formats().values() if f.default < 4.6 and f.family in ("gguf", "hf")]
-        for fmt in sorted(smaller, key=lambda f: -f.default):
+        for name in SMALLER:
+            fmt = load_formats()[name]
             if question.format is None or fmt.default < question.format.default:
                 yield f"quantised to {fmt.name} (--quant {fmt.id})", replace(question, format=fmt)
     if isinstance(work, FineTuning) and work.method != "qlora":
@@ -274,5 +303,7 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
         yield "latencies under load are steady-state means with their interval, not percentiles; bursts wait longer"
     if isinstance(work, SingleUser):
         yield "one request at a time, nothing else running on the machine"
+    if pick and pick.speed and pick.speed.ttft is None:
+        yield f"TTFT unknown: the catalogue has no peak rate for {pick.device.name}"
     if pick and pick.speed and pick.speed.tier in ("datasheet", "assumed"):
         yield "no measurement supports the pick's speed: it rests on datasheet figures and class priors"

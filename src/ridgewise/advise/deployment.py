@@ -172,14 +172,14 @@ class OperatorRow:
     """One operator of a step: demand, both roofs, and which one bounds it."""
 
     operator: str
-    flops: float
+    work_flop: float
     weight_bytes: float
     cache_bytes: float
     activation_bytes: float
     intensity_flop_per_byte: float
     compute_s: float | None
     memory_s: float
-    seconds: float
+    operator_s: float
     bound: str
 
 
@@ -190,7 +190,7 @@ class Phase:
     phase: str
     operators: tuple[OperatorRow, ...]
     overhead_s: float
-    seconds: float | None
+    step_s: float | None
     intensity_flop_per_byte: float
     low_s: float | None
     high_s: float | None
@@ -318,8 +318,8 @@ def _phase(name: str, setup: Setup, step: Step, spread: float) -> Phase:
         )
     overhead = float(fixed_seconds(setup, step))
     whole = float(decode_seconds(setup, step.slices[0].cached, step.slices[0].sequences)) if name == "decode" else None
-    total = whole if whole is not None else sum(row.seconds for row in rows) + overhead
-    if name == "prefill" and any(row.compute_s is None and row.flops for row in rows):
+    total = whole if whole is not None else sum(row.operator_s for row in rows) + overhead
+    if name == "prefill" and any(row.compute_s is None and row.work_flop for row in rows):
         total = None  # type: ignore[assignment]
     moved = sum(row.weight_bytes + row.cache_bytes + row.activation_bytes for row in rows)
     return Phase(
@@ -327,7 +327,7 @@ def _phase(name: str, setup: Setup, step: Step, spread: float) -> Phase:
         tuple(rows),
         overhead,
         total,
-        sum(row.flops for row in rows) / moved,
+        sum(row.work_flop for row in rows) / moved,
         total / spread if total else None,
         total * spread if total else None,
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
+from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.economics import monthly_cost, wall_power
 from ridgewise.economics.cost import TARIFF
 from ridgewise.engines import Backend, Engine, load_engines
@@ -35,6 +36,8 @@ LADDERS = {
 READING_SPEED = 6.0
 #: Time to first token a service is held to when no limit is given [s].
 PATIENCE = 10.0
+#: How many further counts are tried for better weights once quantised ones do.
+FURTHER = 2
 #: Pipeline stages beyond which the bubbles and hops are not modelled.
 MOST_STAGES = 4
 COUNTS: dict[str, tuple[int, ...]] = {
@@ -229,29 +232,36 @@ def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Opti
         for configuration in configurations(device):
             found = list(_of_device(question, device, configuration))
             if found:
-                yield _best(found)
+                yield _best(question, found)
 
 
-def _best(options: list[Option]) -> Option:
-    """Of one device: feasible first, then fewest devices, then the widest format, then the fastest."""
-
-    def order(option: Option) -> tuple[bool, int, int, float]:
-        rate = option.speed.total if option.speed else 0.0
-        return (not option.feasible, len(option.shortfalls), option.count, -rate)
-
-    return min(options, key=order)
+def _best(question: Question, options: list[Option]) -> Option:
+    """Of one device: the best ranked among those that do; else the one that comes nearest."""
+    able = [option for option in options if option.feasible]
+    if able:
+        return max(able, key=lambda option: (utility(question, option), -option.count))
+    return min(options, key=lambda option: (len(option.shortfalls), -option.left / option.usable, option.count))
 
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
+    """Layouts by rising count, up to the first that does the job with weights as published (or, past a
+    quantised one that does, as far as :data:`FURTHER` doublings)."""
     usable = Machine(device, 1, configuration).usable
     if usable is None or not device.bandwidth:
         return
     for engine, backend in engines_for(question, device):
+        further = FURTHER
         for count in COUNTS[device.kind] if not device.complete else (1,):
             options = list(_layouts_of(question, device, configuration, usable, engine, backend, count))
             yield from options
-            if any(option.feasible for option in options):
+            able = [option for option in options if option.feasible]
+            if any(quality_loss(question, load_formats()[option.format]) == 0.0 for option in able):
                 return
+            further -= bool(able)
+            if further == 0:
+                return
+        if further < FURTHER:
+            return
 
 
 def _layouts_of(

@@ -21,6 +21,8 @@ from ridgewise.workloads import FineTuning, Pretraining
 NEVER = 3 * 31557600.0
 #: A machine bought for a run is charged for a year of its life at least [s].
 LEAST_OWNED = 12 * HOURS_PER_MONTH * 3600
+#: For a fine-tuning run, which leaves the machine to other work, a month [s].
+LEAST_LENT = HOURS_PER_MONTH * 3600
 #: Cards in slots are not built into clusters larger than this.
 SLOTTED = 256
 COUNTS: dict[str, tuple[int, ...]] = {
@@ -58,7 +60,14 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
         memory=run.memory,
         usable=usable,
         cost=run_cost(
-            device, count, draw, run, question.tariff or TARIFF, configuration, question.prices.get(device.id)
+            device,
+            count,
+            draw,
+            run,
+            question.tariff if question.tariff is not None else TARIFF,
+            configuration,
+            question.prices.get(device.id),
+            isinstance(work, Pretraining),
         ),
         draw=draw,
         configuration=configuration,
@@ -83,10 +92,13 @@ def run_cost(
     tariff: float,
     memory: float | None,
     own: float | None,
+    pretraining: bool,
 ) -> Cost:
     """Purchase and rent of the run's machines; ``month`` holds what the whole run costs: its rent, or, where
     nobody rents the device out, its energy and the share of a bought machine's life it takes."""
     bought, rented = purchase(device, count, memory, own), rental_price(device)
+    if not run.fits or run.seconds > NEVER:
+        return cost_of(bought, rented, count, None, None, "own" if rented is None else "rent")
     hours = run.seconds / 3600
     energy = draw.wall / 1000 * hours * tariff if draw else None
     if rented is not None:
@@ -94,7 +106,7 @@ def run_cost(
     if bought is None or energy is None:
         return cost_of(bought, None, count, None, energy, "own")
     life = AMORTISATION_MONTHS * HOURS_PER_MONTH * 3600
-    used = min(max(run.seconds, LEAST_OWNED) / life, 1.0)
+    used = min(max(run.seconds, LEAST_OWNED if pretraining else LEAST_LENT) / life, 1.0)
     return cost_of(bought, None, count, (bought.low + bought.high) / 2 * used + energy, energy, "own")
 
 

@@ -44,7 +44,7 @@ UNPRICED = 1.0
 
 
 #: Points lost where no measurement stands behind the speed.
-UNSUPPORTED = {"measured": 0.0, "interpolated": 0.0, "transferred": 0.0, "datasheet": 0.5, "assumed": 1.0}
+UNSUPPORTED = {"measured": 0.0, "interpolated": 0.0, "transferred": 0.0, "datasheet": 0.8, "assumed": 1.5}
 #: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below. A
 #: service answers for many and weighs it more; a checkpoint published in few bits loses nothing.
 QUALITY = ((7.9, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
@@ -53,6 +53,8 @@ SERVICE_QUALITY = 4.0
 HEADROOM, TIGHT = 0.08, 1.0
 #: Points lost when the only price is years old: the device may no longer be sold.
 OLD_PRICE = 1.5
+#: The same where the class was measured on one device alone.
+LONE = 0.5
 #: Dollars below which a difference in cost hardly matters next to the work of setting a machine up.
 SMALL_CHANGE = 1000.0
 #: The same for a fine-tuning run, which is rented by the hour.
@@ -85,9 +87,15 @@ def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     cost = total_cost(option)
     points = weights.speed * speed
     points -= weights.cost * math.log2(1.0 + (cost or dearest) / change) + (0.0 if cost else UNPRICED)
-    points -= UNSUPPORTED[option.tier] + caveats(question, option)
+    points -= unsupported(option) + caveats(question, option)
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
     return points - 2.0 * len(option.shortfalls)
+
+
+def unsupported(option: Option) -> float:
+    """Points lost by a speed that little stands behind."""
+    lone = LONE if option.tier == "transferred" and option.speed is not None and option.speed.lone else 0.0
+    return UNSUPPORTED[option.tier] + lone
 
 
 def caveats(question: Question, option: Option) -> float:
@@ -129,9 +137,12 @@ def ranked(question: Question, options: Iterable[Option]) -> list[Option]:
     return sorted(scored, key=lambda o: (not o.feasible, -o.score, -o.left, o.device.id))
 
 
-def shortlist(options: list[Option], size: int = 8) -> list[Option]:
-    """The best overall, then the best of every hardware class, then the runners-up, in rank order."""
+def shortlist(options: list[Option], named: bool, size: int = 8) -> list[Option]:
+    """The best overall, then the best of every hardware class, then the runners-up, in rank order; where the
+    user named the candidates, all of them."""
     options = _once(options)
+    if named:
+        return options
     able = [option for option in options if option.feasible]
     chosen = able[:3]
     for option in able:

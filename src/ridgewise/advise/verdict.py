@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.training import flops_per_token
-from ridgewise.units import count, digits, whole
+from ridgewise.units import count, digits, power_of_ten, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 
@@ -48,8 +48,8 @@ def verdict(question: Question, pick: Option | None) -> Verdict:
             "training",
             "compute, links, power",
             f"This is training: {count(work.tokens)} tokens through {count(arch.parameters_active)} active "
-            f"parameters are {float(total):.2g} FLOP of forward, backward and update; sustained matrix compute, fast "
-            "links, power and cooling decide, and faster hardware directly shortens the run.",
+            f"parameters are {power_of_ten(float(total))} FLOP of forward, backward and update; sustained matrix "
+            "compute, fast links, power and cooling decide, and faster hardware directly shortens the run.",
         )
     assert isinstance(work, FineTuning)
     method = {"full": "full fine-tuning", "lora": "LoRA fine-tuning", "qlora": "QLoRA fine-tuning"}[work.method]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from ridgewise.advise.question import Question
 from ridgewise.app.home import own
@@ -17,6 +17,11 @@ from ridgewise.units import parse
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser, Workload
 
 Goal = Literal["infer", "train", "finetune", "lora", "qlora"]
+
+
+def _words(example: str) -> WithJsonSchema:
+    """The published form of a quantity: a number, or words with a unit."""
+    return WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string", "examples": [example]}]})
 
 
 def _in(unit: str) -> BeforeValidator:
@@ -33,13 +38,13 @@ def _in(unit: str) -> BeforeValidator:
     return BeforeValidator(convert)
 
 
-Tokens = Annotated[float, _in("tokens"), Field(ge=1, le=1e18)]
-Lengths = Annotated[float, _in("tokens"), Field(ge=1, le=1e8)]
-Seconds = Annotated[float, _in("s"), Field(gt=0, le=3.2e9)]
-Money = Annotated[float, _in("USD"), Field(gt=0, le=1e12)]
-Power = Annotated[float, _in("W"), Field(gt=0, le=1e12)]
-People = Annotated[float, _in("1"), Field(ge=1, le=1e9)]
-Share = Annotated[float, _in("ratio"), Field(gt=0, le=1)]
+Tokens = Annotated[float, _in("tokens"), Field(ge=1, le=1e18), _words("2T")]
+Lengths = Annotated[float, _in("tokens"), Field(ge=1, le=1e8), _words("8k")]
+Seconds = Annotated[float, _in("s"), Field(gt=0, le=3.2e9), _words("500ms")]
+Money = Annotated[float, _in("USD"), Field(gt=0, le=1e12), _words("4k")]
+Power = Annotated[float, _in("W"), Field(gt=0, le=1e12), _words("1.5 kW")]
+People = Annotated[float, _in("1"), Field(ge=1, le=1e9), _words("200")]
+Share = Annotated[float, _in("ratio"), Field(gt=0, le=1), _words("25 %")]
 
 
 #: Where a value came from when not from a file alone.
@@ -68,7 +73,9 @@ class WorkloadTable(_Table):
     batch: Tokens | None = Field(
         None, description="tokens per optimiser step (train) or sequences per step (fine-tuning)"
     )
-    rank: Annotated[float, _in("1"), Field(ge=1, le=4096)] | None = Field(None, description="adapter rank")
+    rank: Annotated[float, _in("1"), Field(ge=1, le=4096), _words("16")] | None = Field(
+        None, description="adapter rank"
+    )
     deadline: Seconds | None = Field(None, description="time within which training must end [s]")
 
 
@@ -78,7 +85,9 @@ class CandidatesTable(_Table):
     hardware: list[str] = Field(default_factory=list, description="device names; empty: the whole catalogue")
     quant: str | None = Field(None, description="weight format")
     engine: str | None = Field(None, description="inference engine")
-    kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32)] | None = Field(None, description="bits per cached value")
+    kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32), _words("8")] | None = Field(
+        None, description="bits per cached value"
+    )
 
 
 def _workload_defaults() -> WorkloadTable:
@@ -101,7 +110,7 @@ class PlanFile(_Table):
     prices: dict[str, Money] = Field(
         default_factory=dict, description="your own price per device [USD], by device name"
     )
-    tariff: Annotated[float, _in("USD"), Field(ge=0, le=100)] | None = Field(
+    tariff: Annotated[float, _in("USD"), Field(ge=0, le=100), _words("0.25")] | None = Field(
         None, description="electricity price [USD/kWh]"
     )
 

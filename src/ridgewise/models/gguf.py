@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -103,21 +103,18 @@ class GGUFFile:
 
 def read_gguf(path: Path) -> GGUFFile:
     """The header of a local file; of a split file all parts, whichever is named."""
-    first, others = _parts(path)
-    head = _read_one(first)
-    for number, part in enumerate(others, 2):
-        if not part.is_file():
-            raise RequestError(f"part {number} of {len(others) + 1} is missing: {part.name}", str(path))
-        head = _joined(head, _read_one(part))
-    stated = head.metadata.get("split.tensors.count")
-    if others and type(stated) is int and stated != len(head.tensors):
-        raise RequestError(f"the parts hold {len(head.tensors)} tensors where {stated} are stated", str(path))
-    return head
+    names = part_names(path.name)
+    for number, name in enumerate(names, 1):
+        if len(names) > 1 and not path.with_name(name).is_file():
+            raise RequestError(f"part {number} of {len(names)} is missing: {name}", str(path))
+    return joined([_read_one(path.with_name(name)) for name in names])
 
 
 def _read_one(path: Path) -> GGUFFile:
     try:
         size = path.stat().st_size
+        if not path.is_file():
+            raise RequestError("is no regular file", str(path))
         with path.open("rb", buffering=0) as handle:
             return read_header(handle, size, str(path))
     except FileNotFoundError:
@@ -126,27 +123,34 @@ def _read_one(path: Path) -> GGUFFile:
         raise RequestError(f"cannot be read: {error}", str(path)) from None
 
 
-def _parts(path: Path) -> tuple[Path, list[Path]]:
-    """The first part of a split file and the paths of the others."""
-    match = _SHARD.match(path.name)
+def part_names(name: str) -> list[str]:
+    """The names of all parts of a split file; of any other file its own."""
+    match = _SHARD.match(name)
     if not match or not 1 < int(match[3]) <= MOST_SPLITS:
-        return path, []
-    count = int(match[3])
-    named = [path.with_name(f"{match[1]}-{i:05d}-of-{count:05d}{path.suffix}") for i in range(1, count + 1)]
-    if not named[0].is_file():
-        raise RequestError(f"part 1 of {count} is missing: {named[0].name}", str(path))
-    return named[0], named[1:]
+        return [name]
+    count, ending = int(match[3]), name[match.end(3) :]
+    return [f"{match[1]}-{number:05d}-of-{match[3]}{ending}" for number in range(1, count + 1)]
 
 
-def _joined(head: GGUFFile, part: GGUFFile) -> GGUFFile:
-    twice = {tensor.name for tensor in head.tensors} & {tensor.name for tensor in part.tensors}
-    if twice:
-        raise RequestError(f"tensor {min(twice)!r} is in several parts", part.where)
+def joined(parts: Sequence[GGUFFile]) -> GGUFFile:
+    """The parts of a split file as one; the metadata are those of the first."""
+    head = parts[0]
+    if len(parts) == 1:
+        return head
+    seen: set[str] = set()
+    for part in parts:
+        twice = seen & {tensor.name for tensor in part.tensors}
+        if twice:
+            raise RequestError(f"tensor {_shown(min(twice))} is in several parts", part.where)
+        seen |= {tensor.name for tensor in part.tensors}
+    stated = head.metadata.get("split.tensors.count")
+    if type(stated) is int and stated != len(seen):
+        raise RequestError(f"the parts hold {len(seen)} tensors where {stated} are stated", head.where)
     return replace(
         head,
-        tensors=head.tensors + part.tensors,
-        header_bytes=head.header_bytes + part.header_bytes,
-        file_bytes=head.file_bytes + part.file_bytes,
+        tensors=tuple(tensor for part in parts for tensor in part.tensors),
+        header_bytes=sum(part.header_bytes for part in parts),
+        file_bytes=sum(part.file_bytes for part in parts),
     )
 
 
@@ -480,12 +484,3 @@ def _check_places(tensors: list[Tensor], start: int, alignment: int, size: int, 
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "…"
-
-
-def layers_of(tensors: tuple[Tensor, ...], prefix: str) -> Iterator[tuple[int, str, Tensor]]:
-    """(layer, name within the layer, tensor) for the tensors under ``prefix``."""
-    pattern = re.compile(rf"{re.escape(prefix)}(\d{{1,5}})\.(.+)$")
-    for tensor in tensors:
-        match = pattern.match(tensor.name)
-        if match:
-            yield int(match[1]), match[2], tensor

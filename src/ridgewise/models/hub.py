@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from io import RawIOBase
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from ridgewise.errors import RequestError
@@ -19,7 +18,9 @@ from ridgewise.models.stored import Model
 PREFIX = "hub:"
 MOST_TEXT = 16 << 20  # bytes of a configuration
 TIMEOUT = 30.0  # seconds for one request
-_NAME = re.compile(r"^hub:([A-Za-z0-9_][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95})(/[\w.\-/]+\.gguf)?(?:@([\w.\-/]{1,200}))?$")
+_NAME = re.compile(
+    r"^hub:([A-Za-z0-9_][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95})(/[\w.\-/]+\.gguf)?(?:@([\w.\-/]{1,200}))?$"
+)
 
 Fetch = Callable[[str, int, int], bytes]
 
@@ -160,7 +161,11 @@ def repository(name: str, revision: str | None = None) -> Repository:
 
 def _range(hub: Any, url: str, begin: int, count: int) -> bytes:
     """``count`` bytes of a file from ``begin``; a server that ignores ranges is not followed to the end."""
-    headers = {**hub.utils.build_hf_headers(), "Range": f"bytes={begin}-{begin + count - 1}", "Accept-Encoding": "identity"}
+    headers = {
+        **hub.utils.build_hf_headers(),
+        "Range": f"bytes={begin}-{begin + count - 1}",
+        "Accept-Encoding": "identity",
+    }
     with hub.get_session().stream("GET", url, headers=headers, follow_redirects=True, timeout=TIMEOUT) as answer:
         hub.utils.hf_raise_for_status(answer)
         if answer.status_code != 206 and begin:

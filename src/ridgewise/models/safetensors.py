@@ -139,11 +139,11 @@ def _json(raw: bytes, where: str) -> dict[str, Any]:
     try:
         table = json.loads(raw.decode("utf-8"), object_pairs_hook=unique, parse_constant=_no_constant)
     except RecursionError:
-        raise RequestError("its header is nested too deeply", where) from None
+        raise RequestError("its JSON is nested too deeply", where) from None
     except UnicodeDecodeError:
-        raise RequestError("its header is not UTF-8", where) from None
+        raise RequestError("its JSON is not UTF-8", where) from None
     except ValueError as error:
-        raise RequestError(f"its header is not valid JSON: {error}", where) from None
+        raise RequestError(f"its JSON is not valid: {error}", where) from None
     if not isinstance(table, dict):
         raise RequestError("is not a JSON object", where)
     return table
@@ -221,7 +221,7 @@ def read_folder(folder: Path) -> Weights | None:
             return None
         missing = [name for name in shards if name not in held]
     else:
-        held = _main_files([path.name for path in folder.glob("*.safetensors")])
+        held = main_files([path.name for path in folder.glob("*.safetensors")])
         missing = _numbered_gaps(held)
     if missing:
         raise RequestError(f"shard {missing[0]} is missing ({len(missing)} of {len(held) + len(missing)})", str(folder))
@@ -237,9 +237,14 @@ def _index(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > MOST_INDEX:
             raise RequestError(f"file is larger than {MOST_INDEX >> 20} MiB", str(path))
-        return _json(path.read_bytes(), str(path))
+        return parse_index(path.read_bytes(), str(path))
     except OSError as error:
         raise RequestError(f"cannot be read: {error}", str(path)) from None
+
+
+def parse_index(raw: bytes, where: str) -> dict[str, Any]:
+    """The index of a sharded model."""
+    return _json(raw, where)
 
 
 def shard_names(index: Mapping[str, Any], where: str) -> list[str]:
@@ -267,7 +272,7 @@ def _check_index(index: Mapping[str, Any], found: Weights, where: str) -> None:
 _SHARD = re.compile(r"^(.+)-(\d{5})-of-(\d{5})\.safetensors$")
 
 
-def _main_files(names: Iterable[str]) -> list[str]:
+def main_files(names: Iterable[str]) -> list[str]:
     """The files of the model itself: shards or ``model.safetensors`` before consolidated copies and adapters."""
     known = sorted(names)
     for pattern in (r"model(-\d{5}-of-\d{5})?\.safetensors", r"(?!consolidated|adapter).*"):

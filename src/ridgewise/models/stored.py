@@ -47,6 +47,14 @@ def exact_format(arch: Architecture, held: Mapping[str, int], base: Format) -> F
     return _with_spare(arch, made, spare)
 
 
+def with_extra(arch: Architecture, more: Architecture, fmt: Format, size: int) -> Format:
+    """``fmt`` for ``more``, which is ``arch`` with a module apart of ``size`` bytes beside it."""
+    wanted = model_bytes(arch, fmt) + size
+    rest = model_bytes(more, replace(fmt, embedding=0.0))
+    count = _elements(more, EMBEDDING)
+    return replace(fmt, embedding=8 * (wanted - rest) / count) if count else fmt
+
+
 def _slots(arch: Architecture, held: Mapping[str, int]) -> dict[str, int]:
     """The bytes by the width of the format they are counted at."""
     slots: dict[str, int] = {}

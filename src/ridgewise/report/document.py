@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ridgewise.advise import Answer, Finding, Option
+from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device
 from ridgewise.units import digits, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service
@@ -48,6 +49,7 @@ class OptionDocument:
     device: str
     device_class: str
     count: int
+    bought: int
     configuration_memory_bytes: float | None
     engine: str
     format: str
@@ -57,6 +59,7 @@ class OptionDocument:
     memory_bytes: Estimate
     memory_parts_bytes: dict[str, float]
     memory_usable_bytes: float
+    memory_least_bytes: float | None
     memory_left_bytes: float
     context_limit_tokens: float | None
     batch_limit_requests: float | None
@@ -193,6 +196,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         device=device.id,
         device_class=device.kind,
         count=option.count,
+        bought=sold(device, option.count),
         configuration_memory_bytes=option.configuration,
         engine=option.engine,
         format=option.format,
@@ -202,6 +206,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         memory_bytes=Estimate(memory, memory - slack, memory + slack, _memory_tier(option), _facts(device, "memory")),
         memory_parts_bytes=dict(option.memory),
         memory_usable_bytes=option.usable,
+        memory_least_bytes=run.memory_least if run and run.memory_least < 0.8 * memory else None,
         memory_left_bytes=option.left,
         context_limit_tokens=option.context_limit,
         batch_limit_requests=option.batch_limit,

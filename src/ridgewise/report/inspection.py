@@ -45,7 +45,7 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
         )
     )
     table = _table("per device", "size", "")
-    table.add_row("memory", size(found.memory_total_bytes), "")
+    table.add_row("usable memory", size(found.memory_total_bytes), "")
     steps = {"reserved": found.reserved_bytes, **found.parts_bytes}
     widest = max(found.memory_total_bytes, *steps.values())
     for part, amount in steps.items():
@@ -57,7 +57,7 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
     console.print()
     console.print(
         Text(
-            f"{digits(found.sequences)} × {count(found.context_limit_tokens)} tokens would fit, or "
+            f"room for {digits(found.sequences)} × {count(found.context_limit_tokens)} tokens, or for "
             f"{digits(found.batch_limit_requests)} × {count(found.context_tokens)}; "
             f"{digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
         )
@@ -101,11 +101,15 @@ def _show_explanation(found: Explanation, console: Console) -> None:
 
 def _ridge_line(found: Explanation, ridge: float) -> str:
     """Where each phase stands: the dividing line in one sentence."""
-    sides = [
-        f"{phase.phase} at {digits(phase.intensity_flop_per_byte)} is "
-        + ("above, compute decides" if phase.intensity_flop_per_byte > ridge else "below, memory decides")
-        for phase in found.phases
-    ]
+    sides = []
+    for phase in found.phases:
+        taken = {"compute": 0.0, "memory": 0.0}
+        for row in phase.operators:
+            taken[row.bound] += row.operator_s
+        bound = max(taken, key=lambda roof: taken[roof])
+        side = "above" if phase.intensity_flop_per_byte > ridge else "below"
+        why = " since engines reach a part of that peak" if side == "below" and bound == "compute" else ""
+        sides.append(f"{phase.phase} at {digits(phase.intensity_flop_per_byte)} is {side} it, {bound} decides{why}")
     peak = rate(found.peak_flop_per_s or 0, "FLOP/s")
     return (
         f"ridge point {digits(ridge)} FLOP/B ({peak} in {found.peak_precision} over the bandwidth): {'; '.join(sides)}"
@@ -121,7 +125,7 @@ def _show_phase(phase: Phase, console: Console) -> None:
     for row in phase.operators:
         table.add_row(
             row.operator,
-            digits(row.flops / 1e9),
+            digits(row.work_flop / 1e9),
             size(row.weight_bytes),
             size(row.cache_bytes),
             digits(row.intensity_flop_per_byte),
@@ -130,10 +134,10 @@ def _show_phase(phase: Phase, console: Console) -> None:
             row.bound,
         )
     table.add_row("overhead, all-reduces", "", "", "", "", "", duration(phase.overhead_s), "")
-    if phase.seconds is None or phase.low_s is None or phase.high_s is None:
+    if phase.step_s is None or phase.low_s is None or phase.high_s is None:
         total = "unknown: the catalogue has no peak rate for this device"
     else:
-        total = f"{duration(phase.seconds)} ({duration(phase.low_s)}–{duration(phase.high_s)}, 80 %)"
+        total = f"{duration(phase.step_s)} ({duration(phase.low_s)}–{duration(phase.high_s)}, 80 %)"
     console.print()
     console.print(table)
     console.print(Text(f"{phase.phase} step: {total}", style="bold"))

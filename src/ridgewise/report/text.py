@@ -17,7 +17,7 @@ TIER_TEXT = (
 
 
 #: Least widths of the columns that may wrap.
-WIDTHS = {"hardware": 18, "runs as": 9}
+WIDTHS = {"hardware": 22}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,8 @@ def _price(option: OptionDocument) -> str:
     if option.purchase_usd is not None:
         dated = f" ({option.price_date[:4]})" if option.price_stale else ""
         amount = _range(_short(option.purchase_usd.low), _short(option.purchase_usd.high))
-        ways["own"] = f"{amount}{dated} {TIER_MARK[option.purchase_usd.tier]}"
+        node = f", {option.bought} of them" if option.bought > option.count else ""
+        ways["own"] = f"{amount}{dated}{node} {TIER_MARK[option.purchase_usd.tier]}"
     if option.rent_usd_per_h is not None:
         amount = _range(money(option.rent_usd_per_h.low), money(option.rent_usd_per_h.high))
         ways["rent"] = f"{amount}/h {TIER_MARK[option.rent_usd_per_h.tier]}"
@@ -73,28 +74,33 @@ def _price(option: OptionDocument) -> str:
 
 
 def _layout(option: OptionDocument) -> str:
-    parts = [("TP", option.layout.tp), ("split ", option.layout.pp), ("×", option.layout.replicas)]
-    shown = " ".join(f"{name}{n}" for name, n in parts if n > 1)
-    return f"{option.engine}\n{option.format}" + (f" {shown}" if shown else "")
+    """'vllm fp8 TP4 ×2' or 'TP4 PP1, 256 shards'."""
+    layout = option.layout
+    if option.run_s is not None:
+        return f"TP{layout.tp} PP{layout.pp}, {layout.replicas} shard{'s' if layout.replicas > 1 else ''}"
+    parts = [("TP", layout.tp), ("split ", layout.pp), ("×", layout.replicas)]
+    return " ".join([option.engine, option.format, *(f"{name}{n}" for name, n in parts if n > 1)])
 
 
 def _name(option: OptionDocument) -> str:
+    """The machine, its memory where it is sold with several, and how it runs the model."""
     memory = option.configuration_memory_bytes
-    return option.name + (f"\n{size(memory)}" if memory else "")
+    return f"{option.name}{', ' + size(memory) if memory else ''}\n{_layout(option)}"
 
 
 def _memory(option: OptionDocument) -> str:
     mark = TIER_MARK[option.memory_bytes.tier]
-    return f"{size(option.memory_bytes.value)} {mark}\nof {size(option.memory_usable_bytes)}"
+    least = f"\nfrom {size(option.memory_least_bytes)}" if option.memory_least_bytes else ""
+    return f"{size(option.memory_bytes.value)} {mark}\nof {size(option.memory_usable_bytes)}{least}"
 
 
 def options_table(document: PlanDocument) -> Table:
     """The ranked options, one row each."""
     training = document.phase == "training"
     headers = (
-        ("rank", "hardware", "layout", "memory each", "run", "MFU", "wall", "price", "the run", "bound by")
+        ("rank", "hardware", "memory each", "run", "MFU", "power", "price", "the run", "bound by")
         if training
-        else ("rank", "hardware", "runs as", "memory each", "TTFT", "tokens/s", "power", "price", "bound by")
+        else ("rank", "hardware", "memory each", "TTFT", "tokens/s", "power", "price", "bound by")
     )
     rows = tuple(_training_row(o) if training else _inference_row(o) for o in document.options)
     return Table(headers, rows, tuple(option.feasible for option in document.options))
@@ -107,7 +113,6 @@ def _inference_row(option: OptionDocument) -> tuple[str, ...]:
     return (
         str(option.rank),
         _name(option),
-        _layout(option),
         _memory(option),
         between(option.ttft_s, duration),
         rate,
@@ -126,11 +131,9 @@ def _power(option: OptionDocument) -> str:
 
 def _training_row(option: OptionDocument) -> tuple[str, ...]:
     run = money(option.cost_usd_run) if option.cost_usd_run else "no price"
-    layout = f"TP{option.layout.tp} PP{option.layout.pp}\n{option.layout.replicas} shards"
     return (
         str(option.rank),
         _name(option),
-        layout,
         _memory(option),
         between(option.run_s, duration),
         f"{digits(100 * option.mfu, 2)} %" if option.mfu else "unknown",
@@ -161,11 +164,12 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
     )
     yield "Assumed, change with the flag named", document.assumptions
     weights = ", ".join(f"{name} {value:g}" for name, value in document.weights.items())
+    considered = f"{document.considered} machine{'s' if document.considered != 1 else ''} considered"
     yield (
         "How it was ranked",
         (
-            f"{document.considered} machines considered; points per doubling of speed and per halving of cost and "
-            f"energy under --priority {document.priority}: {weights}",
+            f"{considered}; points per doubling of speed and per halving of cost and energy under "
+            f" --priority {document.priority}: {weights}",
             "times and rates with their 80 % interval; " + TIER_TEXT,
         ),
     )

@@ -30,6 +30,8 @@ from ridgewise.workloads import Service, SingleUser
 
 #: Spread assumed where no measurement backs a class of devices.
 UNMEASURED = 2.0
+#: Matrix rate over vector rate where the sheet gives only the former: 8 on Ampere, 15 on Hopper.
+MATRIX_TO_VECTOR = 12.0
 #: Factor on the spread when coefficients fitted on one device alone are carried to another.
 LONE_DEVICE = 1.4
 #: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
@@ -80,7 +82,7 @@ class Setup:
         peak = self.peak[0] if self.peak else np.nan
         link = self.device.number("link_bandwidth") or 16e9
         latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
-        vector = self.device.number("peak_fp32") or 0.0
+        vector = self.device.number("peak_fp32") or peak / MATRIX_TO_VECTOR
         return Rates(peak, bandwidth, min(vector, peak), 0.75 * link, latency)
 
 
@@ -92,6 +94,7 @@ class Speed:
     each          tokens per second one user sees while reading
     total         output tokens per second of the whole system
     concurrency   requests in flight, all replicas together
+    lone          the coefficients rest on one device alone
     bound         what limits decode: "memory", "compute" or "overhead"
     prefill_bound what limits prefill
     intensity     FLOP per byte of one decode step
@@ -108,6 +111,7 @@ class Speed:
     prefill_spread: float
     tier: str
     key: str
+    lone: bool
 
     @property
     def each(self) -> float:
@@ -189,7 +193,7 @@ def _speed(
     prefill_bound, _ = _bound(setup, prefill(prompt))
     return Speed(
         _finite(ttft), tpot, total, concurrency, bound, prefill_bound, intensity,
-        *setup.spreads, setup.tier, setup.fitted.key,
+        *setup.spreads, setup.tier, setup.fitted.key, len(setup.fitted.devices) == 1,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ compute, and the pipeline's idle share ``(p−1)/m`` (GPipe, arXiv 1811.06965).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
+from ridgewise.memory import Footprint
 from ridgewise.memory.training import Method, Recompute
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
@@ -69,7 +70,8 @@ class TrainingEfficiency:
 
 @dataclass(frozen=True, slots=True)
 class TrainingEstimate:
-    """The fastest layout found that fits, or the nearest one that does not."""
+    """The fastest layout found that fits, or the nearest one that does not; ``memory_least`` [B per device] is
+    what the tightest layout needs."""
 
     seconds: float
     low: float
@@ -79,6 +81,7 @@ class TrainingEstimate:
     fits: bool
     memory: Mapping[str, float]
     memory_left: float
+    memory_least: float
     count: int
     tp: int
     pp: int
@@ -199,29 +202,22 @@ def search(
     per_node = int(device.number("max_per_node") or 8)
     sequences = max(sequences, 1.0)
     grid = _grid(count, per_node, sequences)
-    best: tuple[bool, float, int, Recompute] | None = None
-    memories = {}
+    tried = []
     for recompute in RECOMPUTES:
         foot = training_memory(
             arch, method, length, grid["micro"], usable, grid["shards"], grid["tp"], grid["pp"], recompute, rank
         )
         seconds, _, _ = step_seconds(arch, device, eff, method, recompute, length, sequences, grid, per_node)
-        memories[recompute] = foot
-        fits = np.asarray(foot.fits)
-        cost = np.where(fits, seconds, np.inf) if fits.any() else np.asarray(-foot.left)
-        row = int(np.argmin(cost))
-        candidate = (bool(fits.any()), float(cost[row]), row, recompute)
-        if best is None or (candidate[0], -candidate[1]) > (best[0], -best[1]):
-            best = candidate
-    assert best is not None
-    fits_any, _, row, recompute = best
+        tried.append((recompute, foot, np.asarray(seconds), np.broadcast_to(foot.total, grid["tp"].shape)))
+    recompute, foot, row = _choose(tried, usable)
+    least = min(float(total.min()) for *_, total in tried)
+    fits_any = least <= usable
     one = {name: float(column[row]) for name, column in grid.items()}
     seconds, compute, communication = (
         float(x) for x in step_seconds(arch, device, eff, method, recompute, length, sequences, one, per_node)
     )
     batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
     run = tokens / batch_tokens * seconds
-    foot = memories[recompute]
     rate = batch_tokens / seconds
     peak = device.peak("bf16")
     assert peak is not None
@@ -235,6 +231,7 @@ def search(
         fits=fits_any,
         memory={part: float(np.broadcast_to(v, grid["tp"].shape)[row]) for part, v in foot.parts.items()},
         memory_left=float(np.broadcast_to(foot.left, grid["tp"].shape)[row]),
+        memory_least=least,
         count=count,
         tp=int(one["tp"]),
         pp=int(one["pp"]),
@@ -245,6 +242,22 @@ def search(
         key=key,
         tier=_tier(device, eff),
     )
+
+
+Tried = tuple[Recompute, Footprint, np.ndarray, np.ndarray]
+
+
+def _choose(tried: Sequence[Tried], usable: float) -> tuple[Recompute, Footprint, int]:
+    """Of the layouts that fit the one with least memory within 5 % of the fastest; else the tightest one."""
+    fitting = [float(s[m <= usable].min()) for _, _, s, m in tried if (m <= usable).any()]
+    limit = 1.05 * min(fitting) if fitting else np.inf
+
+    def cost(entry: Tried) -> np.ndarray:
+        _, _, seconds, memory = entry
+        return np.where((memory <= usable) & (seconds <= limit), memory, np.inf) if fitting else memory
+
+    best = min(tried, key=lambda entry: float(cost(entry).min()))
+    return best[0], best[1], int(np.argmin(cost(best)))
 
 
 def _tier(device: Device, eff: TrainingEfficiency) -> str:

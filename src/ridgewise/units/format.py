@@ -39,6 +39,15 @@ def whole(value: float) -> str:
     return f"{value:,.0f}"
 
 
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power_of_ten(value: float) -> str:
+    """A very large number: 8.7 × 10²³."""
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPTS)}"
+
+
 def rate(value: float, unit: str) -> str:
     """A rate in decimal units: 3.35 TB/s, 989 TFLOP/s."""
     return _scaled(value, unit)
@@ -62,6 +71,8 @@ def duration(seconds: float) -> str:
     for least, factor, unit in steps:
         if abs(seconds) >= least:
             return f"{digits(seconds / factor, 2 if seconds / factor < 100 else 3)} {unit}"
+    if 0 < abs(seconds) < 0.9995e-6:
+        return f"{digits(seconds / 1e-9, 2)} ns"
     return f"{digits(seconds / 1e-6, 2)} µs" if seconds else "0 s"
 
 

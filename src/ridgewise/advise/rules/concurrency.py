@@ -32,7 +32,7 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         "concurrency",
         "warning" if question.named else "note",
         f"{len(broken)} candidate{'s' if len(broken) > 1 else ''} would do for one user and fail at "
-        f"{whole(work.users)} users ({digits(worst.speed.concurrency)} requests in flight), "
-        f"{worst.name} for one: {worst.shortfalls[0]}",
+        f"{whole(work.users)} users, {worst.name} for one, which would have "
+        f"{digits(worst.speed.concurrency, 2)} requests in flight: {worst.shortfalls[0]}",
         "size for requests in flight, not for one user's speed",
     )

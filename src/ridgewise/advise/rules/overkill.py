@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
+from ridgewise.economics.cost import sold
 from ridgewise.units import digits, money
 from ridgewise.workloads import Service, SingleUser
 
@@ -38,12 +39,15 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         if not question.named and (option.device.released or "0") < RECENT:
             continue
         assert pick.speed is not None and option.speed is not None
+        boards = sold(option.device, option.count)
+        node = f" (sold in servers of {boards})" if boards > option.count else ""
         yield Finding(
             "overkill",
             "warning" if question.named else "note",
-            f"{option.name} would cost {money(buy)}, {digits(buy / priced, 2)} times {pick.name}: its training "
+            f"{option.name} would cost {money(buy)}{node}, {digits(buy / priced, 2)} times {pick.name}: its training "
             f"compute idles while decoding is bound by {option.speed.bound}; users would see "
-            f"{digits(option.speed.each, 2)} instead of {digits(pick.speed.each, 2)} tokens/s each",
+            f"{digits(option.speed.each, 2)} tokens/s each ({option.format}) instead of "
+            f"{digits(pick.speed.each, 2)} ({pick.format})",
             f"buy {pick.name} and keep {money(buy - priced)}",
             buy - priced,
         )
