@@ -15,7 +15,7 @@ from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.models.formats import Format, load_formats, native_format
-from ridgewise.workloads import FineTuning, Service, SingleUser
+from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
 FAST_ENOUGH = 40.0
@@ -76,7 +76,7 @@ def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     change = SMALL_CHANGE
     if option.run is not None:
         tuning = isinstance(question.workload, FineTuning)
-        least = SHORT_RUN if tuning and question.priority != "speed" else 1.0
+        least = 1.0 if question.priority == "speed" else enough(question)
         speed = -math.log2(max(option.run.seconds, least) / 86400)
         energy = option.draw.wall * option.run.seconds if option.draw else None
         reference, change = 1e9, SMALL_CHANGE_TUNING if tuning else SMALL_CHANGE
@@ -105,6 +105,14 @@ def caveats(question: Question, option: Option) -> float:
         points += quality_loss(question, load_formats()[option.format])
         points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
     return points + (OLD_PRICE if option.cost.stale else 0.0)
+
+
+def enough(question: Question) -> float:
+    """A run shorter than this gains nothing by being shorter still [s]: its deadline, or two hours of tuning."""
+    work = question.workload
+    if isinstance(work, FineTuning):
+        return SHORT_RUN
+    return (work.deadline or 1.0) if isinstance(work, Pretraining) else 1.0
 
 
 def quality_loss(question: Question, fmt: Format) -> float:
