@@ -172,6 +172,12 @@ def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
         elif factor < 10:
             yield f"at {digits(factor, 2)} times its cost, {others[0].name} would be first"
     yield from _own_desktop(question, options)
+    work = question.workload
+    if isinstance(work, Pretraining | FineTuning) and pick.run and work.deadline and pick.run.high > work.deadline:
+        yield (
+            f"at the upper end of its interval the run takes {duration(pick.run.high)}, past the deadline: "
+            "twice the devices would hold it there too, at about the same rent"
+        )
     if isinstance(question.workload, SingleUser | Service) and pick.context_limit:
         yield f"it fits contexts up to {count(math.floor(pick.context_limit))} tokens in this format"
     if isinstance(question.workload, Service):

@@ -14,11 +14,12 @@ from ridgewise.facts import NameIndex, Source
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.hf import read_config
+from ridgewise.models.stored import Model
 
 LIMIT = 16 << 20
 META = "_catalogue"
 _FIRST = f'{{"{META}": '
-ACCEPTED = "a config.json, a folder holding one, or a catalogue name"
+ACCEPTED = "a config.json, a folder holding one, a GGUF or safetensors file, ollama:NAME, or a catalogue name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,20 @@ class Catalogue:
         return self.entries[self.index.resolve(plain, "model")]
 
 
+def load_model(name: str | Path, extra: Path | None = None) -> Model:
+    """The model of a name as ``load`` takes it; where files hold it, with the format of their bytes."""
+    return _stored(name, extra) or Model(load(name, extra))
+
+
 def load(name: str | Path, extra: Path | None = None) -> Architecture:
-    """The architecture of a catalogue model (id, alias), a ``config.json``, or a folder holding one.
+    """The architecture of a catalogue model (id, alias), a ``config.json``, a folder holding one, a GGUF or
+    safetensors file, ``ollama:NAME`` or ``hub:ORG/NAME``.
 
     ``extra``: a folder of the user's own catalogue files, which add to the shipped ones and override them.
     """
+    stored = _stored(name, extra)
+    if stored is not None:
+        return stored.arch
     path = Path(name)
     if _is_file(path) or _is_file(path / "config.json"):
         return load_path(path)
@@ -68,6 +78,19 @@ def load(name: str | Path, extra: Path | None = None) -> Architecture:
         return load_path(path)
     entry = find(str(name), extra)
     return _from_entry(entry, read_json(entry.path))
+
+
+def _stored(name: str | Path, extra: Path | None) -> Model | None:
+    """The model where weight files hold it; None for configurations and catalogue names."""
+    text, path = str(name), Path(name)
+    folder = _is_folder(path)
+    if not (folder or ":" in text or path.suffix.lower() in (".gguf", ".safetensors")):
+        return None
+    if folder and not _is_file(path / "config.json") and _known(text, extra):
+        return None
+    from ridgewise.models.files import stored_model
+
+    return stored_model(name)
 
 
 def find(name: str, extra: Path | None = None) -> Entry:

@@ -272,6 +272,11 @@ def _check_index(index: Mapping[str, Any], found: Weights, where: str) -> None:
 _SHARD = re.compile(r"^(.+)-(\d{5})-of-(\d{5})\.safetensors$")
 
 
+def is_shard(name: str) -> bool:
+    """True for the name of one of several numbered files."""
+    return _SHARD.match(name) is not None
+
+
 def main_files(names: Iterable[str]) -> list[str]:
     """The files of the model itself: shards or ``model.safetensors`` before consolidated copies and adapters."""
     known = sorted(names)

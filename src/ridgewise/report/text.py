@@ -169,7 +169,7 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         "How it was ranked",
         (
             f"{considered}; points per doubling of speed and per halving of cost and energy under "
-            f" --priority {document.priority}: {weights}",
+            f"--priority {document.priority}: {weights}",
             "times and rates with their 80 % interval; " + TIER_TEXT,
         ),
     )
