@@ -71,3 +71,12 @@ def test_vllm_leaves_the_cache_that_its_start_up_log_reports(shared: Path) -> No
         pool = device * float(row["gpu_memory_utilization"]) - float(foot.total)
         share = 0.05 if "multimodal" in row["arch"] else 0.03
         assert pool == pytest.approx(float(row["kv_cache_gib"]) * GIB, abs=share * device), row["model_id"]
+
+
+def test_llama_cpp_leaves_the_input_table_on_the_host() -> None:
+    """The log of an 8B Q4_K_M file splits 4,685.30 MiB into 281.81 MiB on the host and 4,403.49 on the card."""
+    arch, plan = load("meta-llama/Meta-Llama-3-8B"), Plan(weight_format("q4_k_m"))
+    card = inference(arch, plan, 0.0, 1.0, policy("llama.cpp"), 24 * GIB, discrete=True)
+    unified = inference(arch, plan, 0.0, 1.0, policy("llama.cpp"), 24 * GIB)
+    assert float(card.parts["weights"]) / MIB == pytest.approx(4403.49, abs=0.2)
+    assert float(unified.parts["weights"]) / MIB == pytest.approx(4685.30, abs=0.2)

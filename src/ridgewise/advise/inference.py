@@ -164,7 +164,13 @@ def largest_context(setup: Setup, sequences: float) -> float:
         return 0.0
     if left[-1] >= 0:
         return limit
-    return float(np.interp(0.0, -left, grid))
+    while True:  # caches grow in steps, so the last whole token is searched, not interpolated
+        place = int(np.argmax(left < 0))
+        low, high = math.floor(grid[place - 1]), math.ceil(grid[place])
+        if high - low <= 1:
+            return float(low)
+        grid = np.unique(np.floor(np.linspace(low, high, 64)))
+        left = np.asarray(footprint(setup, sequences, grid).left)
 
 
 def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[str]:

@@ -86,11 +86,18 @@ def inference(
     context: Tokens,
     policy: MemoryPolicy,
     usable: Bytes,
+    discrete: bool = False,
 ) -> Footprint:
-    """The footprint of one device while ``sequences`` sequences of ``context`` tokens are held."""
+    """The footprint of one device while ``sequences`` sequences of ``context`` tokens are held.
+
+    ``discrete``: the device has memory of its own beside the host's, where some engines leave the input table.
+    """
+    weights = weight_bytes(arch, plan)
+    if discrete and policy.embedding_on_host and not arch.tied:
+        weights = weights - embedding_bytes(arch, plan.format) / (plan.tp * plan.pp)
     return Footprint(
         {
-            "weights": weight_bytes(arch, plan),
+            "weights": weights,
             "KV cache": cache_bytes(arch, plan, sequences, context, policy),
             "buffers": policy.buffers(arch, plan, usable),
             "engine": policy.context(plan),

@@ -39,5 +39,6 @@ LLAMA_CPP = MemoryPolicy(
     buffers,
     context=lambda plan: 0.45 * 2**30 + 0.0 * plan.tp,
     usable=lambda offered: offered,
+    embedding_on_host=True,
     about="windows capped (ISWA), cache padded to 256 tokens, compute buffer of one 512-token batch",
 )

@@ -18,6 +18,7 @@ class MemoryPolicy:
     buffers   activation and compute buffers per device [B], given what the device offers
     context   driver context, graphs and communication buffers per device [B]
     usable    bytes the engine takes of what the device offers
+    embedding_on_host   the input table stays in the host's memory beside a discrete device
     """
 
     id: str
@@ -26,3 +27,4 @@ class MemoryPolicy:
     context: Callable[[Plan], Bytes]
     usable: Callable[[Bytes], Bytes]
     about: str = ""
+    embedding_on_host: bool = False
