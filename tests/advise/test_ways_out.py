@@ -86,14 +86,14 @@ def test_the_amount_missing_is_the_amount_missing(ask: Ask) -> None:
 
 
 def test_layers_in_ram_are_offered_for_cards_that_are_short(ask: Ask) -> None:
-    """405B in 3.4 to 4.5 bits is 190 to 240 GB against 24 GiB: nine tenths of 126 layers in RAM, whose 90 GB/s read
-    170 to 215 GB per token in two to four seconds."""
+    """405B in 3.4 to 4.5 bits is 190 to 240 GB against 96 GiB on four cards: half to two thirds of 126 layers in RAM,
+    whose 90 GB/s read 95 to 145 GB per token in one to two seconds."""
     found = ask("Llama-3.1-405B", users="1", hardware=("RTX 4090",))
     (offer,) = [way for way in found.fixes if "layers in RAM" in way]
     rate = float(re.search(r"about ([\d.]+) tokens/s", offer)[1])  # type: ignore[index]
-    assert 0.2 < rate < 0.6
+    assert 0.3 < rate < 1.0
     left, layers = re.search(r"with (\d+) of (\d+) layers", offer).groups()  # type: ignore[union-attr]
-    assert layers == "126" and 105 < int(left) < 120
+    assert layers == "126" and 50 < int(left) < 85
 
 
 def test_a_limit_just_kept_is_not_missed(ask: Ask) -> None:

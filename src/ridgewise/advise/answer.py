@@ -242,17 +242,20 @@ def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Dev
 
 def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
     """The card that runs it fastest with a part of its layers in RAM."""
-    found = [
-        (split.tokens_per_second, option, split)
-        for option in options
-        if len(option.shortfalls) == 1 and (split := offload(question, option)) is not None
-    ]
-    if not found:
+    work = question.workload
+    cards = [o for o in options if o.engine == "llama.cpp" and o.left < 0 and o.device.kind.startswith("gpu")]
+    if not isinstance(work, SingleUser):
         return
-    rate, option, split = max(found, key=lambda entry: entry[0])
-    placed = f"{split.layers} of {split.of} layers in RAM ({size(split.ram)}; llama.cpp -ngl {split.of - split.layers})"
-    span = f"{digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)}"
-    yield f"with {placed}: {option.name} would answer at about {digits(rate, 2)} tokens/s ({span})"
+    singles = [inference.again(question, replace(o, count=1, tp=1, pp=1, replicas=1)) for o in cards]
+    splits = [(split, card) for card in singles if (split := offload(question, card)) is not None]
+    if splits:
+        split, card = max(splits, key=lambda pair: pair[0].tokens_per_second)
+        rate, ram = split.tokens_per_second, size(float(split.placement.ram))
+        span = f"{digits(rate / split.spread, 2)}–{digits(rate * split.spread, 2)}"
+        yield (
+            f"with {ram} of it in RAM (llama.cpp {split.flags}): {card.name} would answer at about "
+            f"{digits(rate, 2)} tokens/s ({span})"
+        )
 
 
 def _relaxations(question: Question) -> Iterator[tuple[str, Question]]:

@@ -13,6 +13,7 @@ from ridgewise.facts import Figure
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.memory.engines import policy
+from ridgewise.memory.offload import fitting, place
 from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.serving import Setup, largest_batch
@@ -89,6 +90,7 @@ class FitAnswer:
     memory_total_bytes: float
     reserved_bytes: float
     parts_bytes: dict[str, float]
+    ram_bytes: float
     left_bytes: float
     fits: bool
     context_limit_tokens: float
@@ -98,9 +100,19 @@ class FitAnswer:
     assumptions: tuple[str, ...]
 
 
-def fit_answer(setup: Deployment, sequences: float, context: float) -> FitAnswer:
-    """Total − reserved − weights − KV cache − buffers − engine = left, per device."""
-    foot = footprint(setup, sequences, context)
+def fit_answer(
+    setup: Deployment, sequences: float, context: float, ngl: int | None = None, cpu_moe: bool = False
+) -> FitAnswer:
+    """Total − reserved − weights − KV cache − buffers − engine = left, per device; ``ngl`` and ``cpu_moe`` leave
+    parts in RAM as llama.cpp does."""
+    foot, ram = footprint(setup, sequences, context), 0.0
+    if ngl is not None or cpu_moe:
+        if setup.engine.split != "layer" or setup.count > 1:
+            raise RequestError("parts in RAM are for llama.cpp on one card", "--ngl", ("--engine llama.cpp",))
+        wanted = setup.arch.layers + 1 if ngl is None else ngl
+        rules = policy(setup.engine.memory)
+        split = place(setup.arch, setup.plan, wanted, sequences, context, rules, setup.usable, cpu_moe)
+        foot, ram = split.card, float(split.ram)
     one, two = (float(footprint(setup, 1.0, n).parts["KV cache"]) for n in (65536.0, 131072.0))
     left = float(foot.left)
     return FitAnswer(
@@ -117,6 +129,7 @@ def fit_answer(setup: Deployment, sequences: float, context: float) -> FitAnswer
         memory_total_bytes=setup.usable,
         reserved_bytes=setup.usable - float(foot.usable),
         parts_bytes={part: float(amount) for part, amount in foot.parts.items()},
+        ram_bytes=ram,
         left_bytes=left,
         fits=left >= 0,
         context_limit_tokens=math.floor(largest_context(setup, sequences)),
@@ -157,14 +170,20 @@ def _fit_fixes(setup: Deployment, sequences: float, context: float) -> Iterator[
         if n > setup.count and n <= setup.backend.max_devices and holds(replace(setup, plan=wider)):
             yield f"{n} devices (--tp {n})"
             break
-    short = -float(footprint(setup, sequences, context).left)
-    if setup.engine.split == "layer":
-        layers = math.ceil(short / (float(footprint(setup, 0, 256).parts["weights"]) / setup.arch.layers))
-        if layers < setup.arch.layers:
-            yield (
-                f"{layers} of {setup.arch.layers} layers left in RAM ({size(short)}), at the speed of the RAM "
-                f"for them (llama.cpp -ngl {setup.arch.layers - layers})"
-            )
+    yield from _splits(setup, sequences, context)
+
+
+def _splits(setup: Deployment, sequences: float, context: float) -> Iterator[str]:
+    """Parts left in RAM, at the speed of the RAM for them."""
+    if setup.engine.split != "layer" or setup.count > 1 or not setup.device.kind.startswith("gpu"):
+        return
+    rules = policy(setup.engine.memory)
+    for experts in (True, False) if setup.arch.moe else (False,):
+        split = fitting(setup.arch, setup.plan, sequences, context, rules, setup.usable, experts)
+        if split is not None and float(split.ram) > 0:
+            what = "the experts" if experts and split.layers == split.of else f"{split.of - split.layers} layers"
+            flags = f"--ngl {split.ngl}{' --cpu-moe' if experts else ''}"
+            yield f"{what} in RAM ({size(float(split.ram))}), at the speed of the RAM for them ({flags})"
 
 
 @dataclass(frozen=True, slots=True)

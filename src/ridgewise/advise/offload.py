@@ -1,13 +1,13 @@
-"""Layers left in RAM: what llama.cpp does when a model does not fit the card.
+"""Layers or experts left in RAM: what llama.cpp does when a model does not fit the card.
 
-A token passes through the card's layers at the card's speed and through the others at the processor's:
-``TPOT = (1 − f)·t_gpu + f·t_cpu`` with ``f`` the share of the weights in RAM. Mixtures of experts lose
-least, because the processor reads only the active experts.
+A token passes what is on the card at the card's speed and the rest at the processor's:
+``TPOT = (1 − f)·t_gpu + f·t_cpu`` with ``f`` the share of the bytes read per token that lie in RAM. Mixtures
+of experts lose least, because only the active experts are read.
 """
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ridgewise.advise.option import Option
@@ -15,7 +15,10 @@ from ridgewise.advise.question import Question
 from ridgewise.engines import load_engines
 from ridgewise.hardware.machine import Machine
 from ridgewise.hardware.sheets import device
-from ridgewise.models.formats import load_formats
+from ridgewise.memory.engines import policy
+from ridgewise.memory.offload import Placement, fitting
+from ridgewise.models.architecture import Architecture, LayerGroup
+from ridgewise.models.formats import expert_bytes, feed_bytes, load_formats, mixer_bytes
 from ridgewise.serving import Setup, single
 from ridgewise.work import Plan
 from ridgewise.workloads import SingleUser
@@ -26,34 +29,63 @@ HOST = "amd-ryzen-9950x"
 
 @dataclass(frozen=True, slots=True)
 class Offload:
-    """``layers`` of ``of`` layers in RAM, taking ``ram`` bytes; speed of one user with its spread."""
+    """A split that fits, and the speed of one user with its spread."""
 
-    layers: int
-    of: int
-    ram: float
+    placement: Placement
     tokens_per_second: float
     spread: float
 
+    @property
+    def flags(self) -> str:
+        """What to tell llama.cpp."""
+        return f"-ngl {self.placement.ngl}" + (" --cpu-moe" if self.placement.experts_in_ram else "")
+
+
+def read_share_in_ram(arch: Architecture, plan: Plan, placement: Placement) -> float:
+    """Share of the bytes one token reads that lie in RAM."""
+
+    def read(group: LayerGroup, experts_only: bool) -> float:
+        experts = group.feed.active * expert_bytes(group, plan.format)
+        always = mixer_bytes(group, plan.format) + feed_bytes(group, plan.format)
+        return experts if experts_only else experts + always
+
+    total = sum(g.count * read(g, False) for g in arch.groups)
+    skipped, in_ram = placement.of - placement.layers, 0.0
+    for group in arch.groups:  # the first layers are those left in RAM
+        below = min(group.count, skipped)
+        in_ram += below * read(group, False)
+        in_ram += (group.count - below) * read(group, True) if placement.experts_in_ram else 0.0
+        skipped -= below
+    return in_ram / total
+
+
+def _placements(question: Question, option: Option, plan: Plan) -> Iterator[Placement]:
+    rules, work = policy("llama.cpp"), question.workload
+    assert isinstance(work, SingleUser)
+    for experts in (False, True) if question.arch.moe else (False,):
+        found = fitting(question.arch, plan, 1.0, work.context, rules, option.usable, experts)
+        if found is not None:
+            yield found
+
 
 def offload(question: Question, option: Option) -> Offload | None:
-    """The split that fits; None where the option is not a card short of memory under llama.cpp."""
+    """The fastest split that fits; None where the option is not one card short of memory under llama.cpp."""
     work, arch = question.workload, question.arch
-    cards = ("gpu-consumer", "gpu-workstation", "gpu-datacenter")
-    if not isinstance(work, SingleUser) or option.engine != "llama.cpp" or option.device.kind not in cards:
-        return None
-    weights = option.memory["weights"]
-    if option.left >= 0 or -option.left >= weights or option.speed is None:
-        return None
-    layers = math.ceil(-option.left / weights * arch.layers)
-    ram = weights * layers / arch.layers * option.count
-    engine = load_engines()[option.engine]
-    host = device(HOST)
-    backend = engine.backend(host)
-    usable = Machine(host, 1, 2.0 * ram + 8 * 2.0**30).usable
-    if backend is None or usable is None or layers > arch.layers:
+    short = option.left < 0 and option.count == 1 and option.device.kind.startswith("gpu")
+    if not isinstance(work, SingleUser) or option.engine != "llama.cpp" or not short or option.speed is None:
         return None
     plan = Plan(load_formats()[option.format], 1.0, 1.0, question.kv_bits)
+    engine, host = load_engines()[option.engine], device(HOST)
+    backend = engine.backend(host)
+    found = list(_placements(question, option, plan))
+    if backend is None or not found:
+        return None
+    usable = Machine(host, 1, 2.0 * max(float(p.ram) for p in found) + 8 * 2.0**30).usable
+    assert usable is not None, "the memory was given"
     slow = single(Setup(arch, host, engine, backend, plan, usable), work)
-    share = layers / arch.layers
-    tpot = (1 - share) * option.speed.tpot + share * slow.tpot
-    return Offload(layers, arch.layers, ram, 1 / tpot, max(option.speed.decode_spread, slow.decode_spread))
+    spread = max(option.speed.decode_spread, slow.decode_spread)
+    splits = []
+    for placement in found:
+        share = read_share_in_ram(arch, plan, placement)
+        splits.append(Offload(placement, 1 / ((1 - share) * option.speed.tpot + share * slow.tpot), spread))
+    return max(splits, key=lambda split: split.tokens_per_second)

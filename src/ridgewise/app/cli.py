@@ -141,12 +141,18 @@ def fit(
     tp: Annotated[int, typer.Option(min=1, max=1024, help="devices in tensor parallel or layer split")] = 1,
     memory: Annotated[str | None, typer.Option(help="memory of the machine, where several are sold")] = None,
     free: Annotated[str | None, typer.Option(help="free memory per device, instead of the label: 22GiB")] = None,
+    ngl: Annotated[
+        int | None, typer.Option(min=0, max=10000, help="llama.cpp: layers on the card, output first")
+    ] = None,
+    cpu_moe: Annotated[bool, typer.Option("--cpu-moe", help="llama.cpp: experts in RAM")] = False,
     json: Json = False,
 ) -> int:
     """Does it fit? A waterfall of memory per device, and the smallest change that makes it fit."""
     from ridgewise.app import inspecting
 
-    return inspecting.fit(model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, json=json)
+    return inspecting.fit(
+        model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, ngl, cpu_moe, json=json
+    )
 
 
 @app.command()

@@ -45,12 +45,13 @@ def _deployment(
 
 def fit(
     model: str, hardware: str, engine: str | None, quant: str | None, context: str, concurrency: str,
-    kv_bits: str, tp: int, memory: str | None, free: str | None, *, json: bool,
+    kv_bits: str, tp: int, memory: str | None, free: str | None, ngl: int | None, cpu_moe: bool, *, json: bool,
 ) -> int:  # fmt: skip
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
     tokens = _number(context, "tokens", "--context", 1, 1e9)
     sequences = _number(concurrency, "1", "--concurrency", 1, 1e9)
-    found = fit_answer(_deployment(model, hardware, engine, quant, kv_bits, tp, memory, free), sequences, tokens)
+    deployment = _deployment(model, hardware, engine, quant, kv_bits, tp, memory, free)
+    found = fit_answer(deployment, sequences, tokens, ngl, cpu_moe)
     _show(found, json)
     return 0 if found.fits else 1
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from ridgewise.errors import RequestError
 from ridgewise.models import hub, ollama
 from ridgewise.models.stored import Model
 
+WEIGHTS = (".gguf", ".safetensors")
 _PROJECTORS = ("mmproj",)
 
 
@@ -18,14 +20,20 @@ def stored_model(name: str | Path) -> Model | None:
         return hub.load_hub(text)
     if text.startswith(ollama.PREFIX):
         return ollama.load_ollama(text)
-    try:
-        if path.is_dir():
-            return _folder(path)
-        if path.is_file():
-            return _file(path)
-    except (OSError, ValueError):
-        return None
+    if _is(path, Path.is_dir):
+        return _folder(path)
+    if _is(path, Path.is_file):
+        return _file(path)
+    if path.suffix.lower() in WEIGHTS:
+        raise RequestError("no such file", text)
     return ollama.load_ollama(text) if ollama.holds(text) else None
+
+
+def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(path)
+    except (OSError, ValueError):
+        return False
 
 
 def _file(path: Path) -> Model | None:

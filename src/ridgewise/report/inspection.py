@@ -52,18 +52,26 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
         table.add_row(f"− {part}", size(amount), Text("█" * round(30 * amount / widest), justify="left"))
     end = "= left" if found.fits else "= MISSING"
     table.add_row(end, size(abs(found.left_bytes)), "", style="bold")
+    if found.ram_bytes:
+        table.add_row("in RAM besides", size(found.ram_bytes), "")
     console.print()
     console.print(table)
-    console.print()
-    console.print(
-        Text(
-            f"room for {digits(found.sequences)} × {count(found.context_limit_tokens)} tokens, or for "
-            f"{digits(found.batch_limit_requests)} × {count(found.context_tokens)}; "
-            f"{digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
-        )
-    )
+    if not found.ram_bytes:
+        console.print()
+        console.print(Text(_room(found)))
     _list(console, "Does not fit. Each of these alone would do", found.fixes)
     _list(console, "Assumed", found.assumptions)
+
+
+def _room(found: FitAnswer) -> str:
+    """How far context and concurrency could grow."""
+    per_token = f"{digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
+    if found.context_limit_tokens < 256:
+        return f"the weights leave no room for a context; {per_token}"
+    contexts = f"{digits(found.sequences)} × {count(found.context_limit_tokens)} tokens"
+    return (
+        f"room for {contexts}, or for {digits(found.batch_limit_requests)} × {count(found.context_tokens)}; {per_token}"
+    )
 
 
 def _show_explanation(found: Explanation, console: Console) -> None:
