@@ -223,6 +223,8 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 #: Public names with units that answer one question at a time, and why.
 EXEMPT = {
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
+    "memory.offload.place": "a split counts whole layers of one model on one card",
+    "memory.offload.fitting": "a search for the largest split of one card",
     "training.estimate.search": "a search over names and layouts; its rows go through step_seconds as columns",
 }
 

@@ -29,8 +29,8 @@ CORE = (
 #: Numbers that count devices, rows of evidence or layouts of one answer: their unit is one.
 COUNTED = {"rows", "count", "tp", "pp", "shards", "micro_batch", "boards_max"}
 #: Units an alias may carry, as sheets and documents write them.
-KNOWN = {"B", "B/s", "1", "USD", "USD/h", "USD/kWh", "FLOP", "FLOP/s", "FLOP/B", "J", "ratio", "s", "tokens", "tokens/s",
-         "W", "bits", "h"}  # fmt: skip
+KNOWN = {"B", "B/s", "1", "USD", "USD/h", "USD/kWh", "FLOP", "FLOP/s", "FLOP/B", "J", "ratio", "s", "tokens",
+         "tokens/s", "W", "bits", "h"}  # fmt: skip
 
 
 def parts(note: Any) -> Iterator[Any]:

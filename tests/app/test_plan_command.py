@@ -41,7 +41,9 @@ ANSWERED = [
 
 
 @pytest.mark.parametrize(("code", "flags"), ANSWERED)
-def test_an_answer_is_one_valid_document(run: Run, published: dict[str, Any], code: int, flags: tuple[str, ...]) -> None:
+def test_an_answer_is_one_valid_document(
+    run: Run, published: dict[str, Any], code: int, flags: tuple[str, ...]
+) -> None:
     said = run("plan", *flags, "--json")
     assert said.code == code
     assert said.err == ""
@@ -91,9 +93,9 @@ def test_the_same_question_gives_the_same_answer(run: Run) -> None:
 
 def test_a_saved_plan_answers_the_same(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    flags = ("Llama-3.1-8B", "--users", "30", "--prompt", "2k", "--slo-ttft", "2s", "--priority", "cost", "--budget", "90k",
-             "--hardware", "RTX 4090", "--hardware", "H100 SXM", "--price", "RTX 4090=1500", "--tariff", "0.3",
-             "--kv-bits", "8", "--think", "1 min", "--active", "10%")  # fmt: skip
+    flags = ("Llama-3.1-8B", "--users", "30", "--prompt", "2k", "--slo-ttft", "2s", "--priority", "cost",
+             "--budget", "90k", "--hardware", "RTX 4090", "--hardware", "H100 SXM", "--price", "RTX 4090=1500",
+             "--tariff", "0.3", "--kv-bits", "8", "--think", "1 min", "--active", "10%")  # fmt: skip
     first = run("plan", *flags, "--save", str(path), "--json")
     again = run("plan", "--file", str(path), "--json")
     assert first.code in (0, 1)
@@ -111,7 +113,9 @@ def test_a_saved_plan_is_valid_by_its_published_schema(run: Run, tmp_path: Path)
 
 def test_flags_override_the_file(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "plan.toml"
-    path.write_text('model = "Llama-3.1-8B"\npriority = "cost"\n[workload]\nusers = 5\n[candidates]\nhardware = ["RTX 4090"]\n')
+    path.write_text(
+        'model = "Llama-3.1-8B"\npriority = "cost"\n[workload]\nusers = 5\n[candidates]\nhardware = ["RTX 4090"]\n'
+    )
     plain = run("plan", "--file", str(path), "--json").document
     over = run("plan", "--file", str(path), "--users", "1", "--priority", "speed", "--json").document
     assert plain["workload"]["users"] == 5 and plain["priority"] == "cost"

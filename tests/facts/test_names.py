@@ -52,9 +52,13 @@ def test_the_nearest_names_are_ids_and_few() -> None:
     assert set(caught.value.nearest) <= set(CARDS)
 
 
-def test_nothing_near_is_nothing_suggested() -> None:
+def test_nothing_near_offers_the_few_there_are_and_none_of_many() -> None:
     with pytest.raises(RequestError) as caught:
         INDEX.resolve("ΩΩΩΩΩΩ")
+    assert set(caught.value.nearest) == set(CARDS)
+    many = NameIndex("card", {f"card-{n}": () for n in range(500)})
+    with pytest.raises(RequestError) as caught:
+        many.resolve("ΩΩΩΩΩΩ")
     assert caught.value.nearest == ()
 
 

@@ -12,6 +12,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.models import gguf_files as files
+from tests.models.gguf_files import gguf
+from tests.models.watched import Watched
 
 from ridgewise.errors import RequestError
 from ridgewise.models.architecture import Architecture
@@ -21,8 +24,6 @@ from ridgewise.models.gguf import GGUFFile, read_gguf, read_header
 from ridgewise.models.gguf_model import architecture_from, file_format
 from ridgewise.models.hf import read_config
 from ridgewise.models.read import load, load_model
-from tests.models import gguf_files as files
-from tests.models.gguf_files import gguf
 
 # Types.
 
@@ -301,8 +302,8 @@ def test_gpt_oss_experts_with_biases_and_sinks(tmp_path: Path) -> None:
         table |= {f"blk.{i}.ffn_{n}_exps.bias": ((4, 256), "F32") for n in ("gate", "up", "down")}
     keys = files.common(2, 256, 4, 2, expert_count=4, expert_used_count=2, **{"attention.sliding_window": 128})
     arch = _exact(files.write(tmp_path / "a.gguf", "gpt-oss", keys, table))
-    _agree(arch, LLAMA | {"model_type": "gpt_oss", "num_local_experts": 4, "num_experts_per_tok": 2, "attention_bias": True,
-                          "intermediate_size": 256, "sliding_window": 128,
+    _agree(arch, LLAMA | {"model_type": "gpt_oss", "num_local_experts": 4, "num_experts_per_tok": 2,
+                          "attention_bias": True, "intermediate_size": 256, "sliding_window": 128,
                           "layer_types": ["sliding_attention", "full_attention"]})  # fmt: skip
 
 
@@ -396,7 +397,7 @@ def test_split_files_are_read_whole(tmp_path: Path, named: int) -> None:
 def test_a_missing_part_is_named(tmp_path: Path) -> None:
     first, second = _split(tmp_path)
     second.unlink()
-    with pytest.raises(RequestError, match="part 2 of 2 is missing: m-00002-of-00002.gguf"):
+    with pytest.raises(RequestError, match=r"part 2 of 2 is missing: m-00002-of-00002\.gguf"):
         read_gguf(first)
 
 
@@ -421,19 +422,6 @@ def test_a_mix_without_a_name_in_the_catalogue_is_said(tmp_path: Path) -> None:
 
 
 # Nothing beyond the header is read, and size does not matter.
-
-
-class Watched(io.BytesIO):
-    """A file that remembers how far it was read."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self.reached = 0
-
-    def read(self, count: int | None = -1) -> bytes:
-        data = super().read(count)
-        self.reached = max(self.reached, self.tell()) if data else self.reached
-        return data
 
 
 def test_no_byte_beyond_the_header_is_read(tmp_path: Path) -> None:
@@ -571,8 +559,8 @@ def test_every_lie_is_a_named_error(name: str) -> None:
 def test_every_truncation_is_said(tmp_path: Path) -> None:
     path, ours = _small(tmp_path)
     data = path.read_bytes()
-    for size in range(0, ours.header_bytes + 1):
-        with pytest.raises(RequestError, match="truncated|out of range|do not fit|beyond the end"):
+    for size in range(ours.header_bytes + 1):
+        with pytest.raises(RequestError, match=r"truncated|out of range|do not fit|beyond the end"):
             read_header(io.BytesIO(data[:size]), size, "x")
     with pytest.raises(RequestError, match="out of range"):
         read_header(io.BytesIO(data[:-33]), len(data) - 33, "x")
@@ -609,19 +597,19 @@ UNSOUND: dict[str, tuple[Any, str]] = {
     "wrong layers": (_model({"block_count": 5}), "holds 1 layers where 5 are stated"),
     "no layers": (_model({"block_count": 0}), "block_count: 0 is no integer between"),
     "no table": (_model({}, drop=("token_embd.weight",)), "token_embd.weight: tensor is missing"),
-    "a gap": (_model({"block_count": 2}, {f"blk.2.{n}": v for n, v in {"attn_norm.weight": ((256,), "F32")}.items()}), "layer 1 are missing"),
+    "a gap": (_model({"block_count": 2}, {"blk.2.attn_norm.weight": ((256,), "F32")}), "layer 1 are missing"),
     "queries": (_model({}, {"blk.0.attn_q.weight": ((320, 256), "Q4_K")}), "320 rows are not 4 heads of 64"),
     "keys": (_model({}, {"blk.0.attn_k.weight": ((100, 256), "Q4_K")}), "100 rows do not divide"),
     "heads as text": (_model({"attention.head_count": "x"}), "attention.head_count: 'x' is no integer"),
-    "too few in a list": (_model({"attention.head_count_kv": []}), "head_count_kv"),
+    "a fraction in a list": (_model({"attention.head_count_kv": [2.5]}), "head_count_kv: 2.5 is no whole"),
     "experts without use": (_model({}, files.experts(0, 256, 256, 4)), "expert_used_count: key is missing"),
     "too many active": (_model({"expert_used_count": 9}, files.experts(0, 256, 256, 4)), "9 active of 4 experts"),
     "unequal experts": (
-        _model({"expert_used_count": 1}, files.experts(0, 256, 256, 4) | {"blk.0.ffn_up_exps.weight": ((3, 256, 256), "Q4_K")}),
+        _model({}, files.experts(0, 256, 256, 4) | {"blk.0.ffn_up_exps.weight": ((3, 256, 256), "Q4_K")}),
         "experts where others hold",
     ),
     "unknown mixer": (
-        _model({}, {"blk.0.attn_quantum.weight": ((256, 256), "Q4_K")}, tuple(f"blk.0.attn_{n}.weight" for n in ("q", "k", "v"))),
+        _model({}, {"blk.0.attn_quark.weight": ((256, 256), "Q4_K")}, tuple(f"blk.0.attn_{n}.weight" for n in "qkv")),
         "no known mixer has tensors",
     ),
 }  # fmt: skip
@@ -630,9 +618,6 @@ UNSOUND: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("name", UNSOUND)
 def test_what_does_not_fit_together_is_refused(name: str, tmp_path: Path) -> None:
     (keys, table), message = UNSOUND[name]
-    if keys.get("attention.head_count_kv") == []:
-        pytest.skip("GPU-independent: the writer refuses empty arrays") if False else None
-        keys = {**keys, "attention.head_count_kv": [2.5]}
     with pytest.raises(RequestError, match=message):
         load(files.write(tmp_path / "a.gguf", "llama", keys, table))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 from ridgewise.economics.power import Draw, host_kind
 from ridgewise.hardware import Device
@@ -40,15 +41,15 @@ class Cost:
     basis               keys of the facts used
     """
 
-    buy_low: float | None
-    buy_high: float | None
-    rent_low: float | None
-    rent_high: float | None
-    month: float | None
-    energy_month: float | None
+    buy_low: Annotated[float, "USD"] | None
+    buy_high: Annotated[float, "USD"] | None
+    rent_low: Annotated[float, "USD/h"] | None
+    rent_high: Annotated[float, "USD/h"] | None
+    month: Annotated[float, "USD"] | None
+    energy_month: Annotated[float, "USD"] | None
     complete: bool
     tenure: str = "own"
-    hosts: float = 0.0
+    hosts: Annotated[float, "USD"] = 0.0
     as_of: str = ""
     stale: bool = False
     tier: str = "datasheet"
@@ -66,12 +67,12 @@ class Cost:
 class Purchase:
     """What ``count`` devices cost with the hosts they need [USD], and the facts behind it."""
 
-    low: float
-    high: float
+    low: Annotated[float, "USD"]
+    high: Annotated[float, "USD"]
     complete: bool
     tier: str
     basis: tuple[str, ...]
-    hosts: float = 0.0
+    hosts: Annotated[float, "USD"] = 0.0
     as_of: str = ""
 
 

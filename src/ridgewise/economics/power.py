@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
@@ -18,10 +18,10 @@ Activity = Literal["decode", "serve", "train"]
 class Draw:
     """Power of a machine at work [W]: all boards together, and the wall with its interval."""
 
-    board: float
-    wall: float
-    low: float
-    high: float
+    board: Annotated[float, "W"]
+    wall: Annotated[float, "W"]
+    low: Annotated[float, "W"]
+    high: Annotated[float, "W"]
 
 
 @cache

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 from ridgewise.errors import RequestError
 from ridgewise.facts.catalog import catalog_path
@@ -40,7 +40,7 @@ class Offer:
     terms: str
     trust: str = ""
     condition: Literal["new", "used"] = "new"
-    memory: float | None = None
+    memory: Annotated[float, "B"] | None = None
     complete: bool = False
     region: str = ""
     provider: str = ""
@@ -70,10 +70,10 @@ class Host:
 
     kind: str
     boards_max: int
-    low: float
-    high: float
+    low: Annotated[float, "USD"]
+    high: Annotated[float, "USD"]
     currency: str
-    idle_power: float
+    idle_power: Annotated[float, "W"]
     as_of: str
     figure_kind: Kind
     sources: tuple[str, ...]

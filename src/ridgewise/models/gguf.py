@@ -26,7 +26,7 @@ VERSIONS = (2, 3)
 MOST_HEADER = 512 << 20  # bytes; the largest published vocabularies and templates take about 20 MiB
 MOST_PAIRS = 65_536
 MOST_TENSORS = 100_000  # DeepSeek-V3 has 1,086; one tensor per expert, as older files have, about 50,000
-MOST_STRINGS = 4_000_000  # strings and nested arrays in one file; a 256k vocabulary with merges has 0.8 million
+MOST_STRINGS = 4_000_000  # in all arrays of one file; a 256k vocabulary with its merges has 0.8 million
 MOST_KEY = 65_535  # bytes, as the format says
 MOST_NAME = 256  # bytes; the format says 64
 MOST_STRING = 64 << 20  # bytes
@@ -41,6 +41,7 @@ KEPT_ITEMS = 10_000
 KEPT_BYTES = 8 << 20  # of all kept values together
 
 _BLOCK = 1 << 20
+_ARRAY_COST = 40  # a nested array takes as long to read past as so many strings
 _LEAST_PAIR, _LEAST_TENSOR = 13, 24
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _ARRAY = 8, 9
@@ -272,7 +273,7 @@ class _Cursor:
         """Count strings and arrays: what a file can make the reader do is bounded."""
         self.budget -= count
         if self.budget < 0:
-            raise self.refuse(f"more than {MOST_STRINGS:,} strings and arrays")
+            raise self.refuse(f"arrays hold more than {MOST_STRINGS:,} strings, or too many arrays")
 
     def keeps(self, size: int) -> bool:
         """Whether a value of so many bytes may still be kept."""
@@ -397,7 +398,7 @@ def _array(cursor: _Cursor, depth: int) -> tuple[Value | None, int]:
         cursor.skip_texts(count)
     elif kind == _ARRAY:
         _fits(cursor, count, 12)
-        cursor.spend(count)
+        cursor.spend(_ARRAY_COST * count)
         for _ in range(count):
             _array(cursor, depth + 1)
     else:

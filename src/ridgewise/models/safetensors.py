@@ -23,10 +23,14 @@ from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.models.stored import EMBEDDING, EXPERT, EXTRA, HEAD, SMALL, Model, exact_format
 
 MOST_HEADER = 100_000_000  # bytes: MAX_HEADER_SIZE of the format
-MOST_TENSORS = 500_000  # in one file; DeepSeek-V3 has 91,991 in 163 files
+MOST_TENSORS = 100_000  # in one file; DeepSeek-V3 has about 92,000 in 163 files
+#: Marks of JSON that a header of so many tensors can need: what it costs to parse is known before parsing.
+MOST_MARKS = {b"{": 200_000, b"[": 300_000, b":": 600_000, b",": 2_500_000}
 MOST_SHARDS = 2_000
 MOST_INDEX = 64 << 20  # bytes
 MOST_DIMS = 16
+INDEX_MARKS = {b"{": 1_000, b"[": 1_000, b":": 1_000_000, b",": 1_000_000}
+_FIELDS = {"dtype", "shape", "data_offsets"}
 MOST_NAME = 1_024
 INDEX = "model.safetensors.index.json"
 
@@ -118,13 +122,16 @@ def parse_header(raw: bytes, data: int, where: str) -> tuple[tuple[Tensor, ...],
         raise RequestError("is no table of texts", f"{where}: __metadata__")
     if len(table) > MOST_TENSORS:
         raise RequestError(f"states {len(table)} tensors; at most {MOST_TENSORS:,} are read", where)
-    entries = [_entry(name, entry, f"{where}: tensor {_shown(name)}") for name, entry in table.items()]
+    entries = [_entry(name, entry, where) for name, entry in table.items()]
     _check_places(entries, data, where)
     return tuple(tensor for tensor, _, _ in entries), metadata
 
 
-def _json(raw: bytes, where: str) -> dict[str, Any]:
-    """One JSON object without a key twice."""
+def _json(raw: bytes, where: str, marks: Mapping[bytes, int] = MOST_MARKS) -> dict[str, Any]:
+    """One JSON object without a key twice; how much there is to parse is bounded first."""
+    for mark, most in marks.items():
+        if raw.count(mark) > most:
+            raise RequestError(f"its JSON has more than {most:,} {mark.decode()!r}: no table of tensors", where)
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
@@ -153,24 +160,31 @@ def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not a number")
 
 
-def _entry(name: str, entry: Any, place: str) -> tuple[Tensor, int, int]:
+def _entry(name: str, entry: Any, where: str) -> tuple[Tensor, int, int]:
     """A tensor with the begin and end of its data."""
+    fault = _fault(name, entry)
+    if fault:
+        raise RequestError(fault, f"{where}: tensor {_shown(name)}")
+    begin, end = entry["data_offsets"]
+    return Tensor(name, entry["dtype"], tuple(entry["shape"]), end - begin), begin, end
+
+
+def _fault(name: str, entry: Any) -> str:
+    """What is wrong with the description of one tensor; empty where nothing is."""
     if len(name) > MOST_NAME:
-        raise RequestError(f"a name of {len(name)} characters; at most {MOST_NAME} are read", place)
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise RequestError("is not described by dtype, shape and data_offsets", place)
+        return f"a name of {len(name)} characters; at most {MOST_NAME} are read"
+    if not isinstance(entry, dict) or entry.keys() != _FIELDS:
+        return "is not described by dtype, shape and data_offsets"
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise RequestError(f"tensor type {_shown(dtype)} is not known", place)
+        return f"tensor type {_shown(dtype)} is not known"
     if not _sizes(shape) or len(shape) > MOST_DIMS:
-        raise RequestError(f"shape {_shown(shape)} is no list of sizes", place)
+        return f"shape {_shown(shape)} is no list of sizes"
     if not _sizes(offsets) or len(offsets) != 2 or offsets[0] > offsets[1]:
-        raise RequestError(f"data offsets {_shown(offsets)} are no begin and end", place)
-    bits = prod(shape) * DTYPES[dtype]
-    begin, end = offsets
-    if bits != 8 * (end - begin):
-        raise RequestError(f"{end - begin} bytes do not hold shape {_shown(shape)} of {dtype}", place)
-    return Tensor(name, dtype, tuple(shape), end - begin), begin, end
+        return f"data offsets {_shown(offsets)} are no begin and end"
+    if prod(shape) * DTYPES[dtype] != 8 * (offsets[1] - offsets[0]):
+        return f"{offsets[1] - offsets[0]} bytes do not hold shape {_shown(shape)} of {dtype}"
+    return ""
 
 
 def _sizes(value: Any) -> bool:
@@ -213,9 +227,10 @@ def read_file(path: Path) -> Weights:
 
 def read_folder(folder: Path) -> Weights | None:
     """The headers of all shards of a folder; None where it holds no safetensors at all."""
-    index = folder / INDEX
-    if index.is_file():
-        shards = shard_names(_index(index), str(index))
+    path = folder / INDEX
+    index = _index(path) if path.is_file() else None
+    if index is not None:
+        shards = shard_names(index, str(path))
         held = [name for name in shards if (folder / name).is_file()]
         if not held:
             return None
@@ -228,8 +243,8 @@ def read_folder(folder: Path) -> Weights | None:
     if not held:
         return None
     found = joined([read_file(folder / name) for name in held], str(folder))
-    if index.is_file():
-        _check_index(_index(index), found, str(index))
+    if index is not None:
+        _check_index(index, found, str(path))
     return found
 
 
@@ -244,7 +259,7 @@ def _index(path: Path) -> dict[str, Any]:
 
 def parse_index(raw: bytes, where: str) -> dict[str, Any]:
     """The index of a sharded model."""
-    return _json(raw, where)
+    return _json(raw, where, INDEX_MARKS)
 
 
 def shard_names(index: Mapping[str, Any], where: str) -> list[str]:
@@ -442,5 +457,5 @@ def _said(weights: Weights, arch: Architecture, bits: int, copies: list[Tensor])
 
 
 def _shown(value: object) -> str:
-    text = repr(value)
+    text = repr(value[:100] if isinstance(value, str | list) else value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format, model_bytes
 
 #: Places of the model that are no role of a weight matrix.
-EMBEDDING, HEAD, SMALL, EXPERT, EXTRA = "embedding", "head", "small", "expert", "extra"
+EMBEDDING, HEAD, SMALL, EXPERT, EXTRA, DEFAULT = "embedding", "head", "small", "expert", "extra", "default"
 _PLACES = (EMBEDDING, HEAD, SMALL)
 
 
@@ -29,29 +29,24 @@ def exact_format(arch: Architecture, held: Mapping[str, int], base: Format) -> F
     ``held`` maps places and roles to bytes. Modules apart are counted at the width of the embedding, so
     the two share one average; a tied table is counted at the width of the head.
     """
-    bits: dict[str, float] = {}
-    spare = 0
-    for place, size in _slots(arch, held).items():
-        count = _elements(arch, place)
-        if count:
-            bits[place] = 8 * size / count
-        else:
-            spare += size
-    roles = {role: bits[role] for role in bits if role not in _PLACES and role != "default"}
-    default = bits.get("default") or _average(arch, bits, roles)
+    slots = _slots(arch, held)
+    named = [slot for slot in slots if slot not in _PLACES and slot != DEFAULT]
+    counts = {slot: _elements(arch, slot, named) for slot in slots}
+    bits = {slot: 8 * slots[slot] / count for slot, count in counts.items() if count}
+    roles = {role: bits[role] for role in named if role in bits}
+    default = bits.get(DEFAULT) or _average(bits, counts, roles)
     head = bits.get(HEAD, default)
-    small = bits.get(SMALL, 32.0)
     made = replace(
-        base, default=default, small=small, embedding=bits.get(EMBEDDING, head), head=head, roles=roles
+        base, default=default, small=bits.get(SMALL, 32.0), embedding=bits.get(EMBEDDING, head), head=head, roles=roles,
     )  # fmt: skip
-    return _with_spare(arch, made, spare)
+    return _with_spare(arch, made, sum(size for slot, size in slots.items() if slot not in bits))
 
 
 def with_extra(arch: Architecture, more: Architecture, fmt: Format, size: int) -> Format:
     """``fmt`` for ``more``, which is ``arch`` with a module apart of ``size`` bytes beside it."""
     wanted = model_bytes(arch, fmt) + size
     rest = model_bytes(more, replace(fmt, embedding=0.0))
-    count = _elements(more, EMBEDDING)
+    count = _elements(more, EMBEDDING, fmt.roles)
     return replace(fmt, embedding=8 * (wanted - rest) / count) if count else fmt
 
 
@@ -68,24 +63,20 @@ def _slots(arch: Architecture, held: Mapping[str, int]) -> dict[str, int]:
     return slots
 
 
-def _elements(arch: Architecture, place: str) -> int:
-    """Elements counted at one width of a format: the bytes of a format with 8 bits there and none elsewhere."""
-    sizes = dict.fromkeys(_PLACES, 0.0)
-    roles = {"expert": 0.0}
-    default = 0.0
-    if place in sizes:
-        sizes[place] = 8.0
-    elif place == "default":
-        default = 8.0
-    else:
-        roles[place] = 8.0
-    probe = Format("", "", "", default, sizes[SMALL], sizes[EMBEDDING], sizes[HEAD], "", roles)
+def _elements(arch: Architecture, place: str, named: Iterable[str]) -> int:
+    """Elements counted at one width of a format: the bytes of a format with 8 bits there and none elsewhere.
+
+    ``named``: the roles the format names; all others are counted at its default.
+    """
+    widths = dict.fromkeys((*_PLACES, DEFAULT, *named), 0.0) | {place: 8.0}
+    roles = {role: widths[role] for role in named}
+    probe = Format("", "", "", widths[DEFAULT], widths[SMALL], widths[EMBEDDING], widths[HEAD], "", roles)
     return round(model_bytes(arch, probe))
 
 
-def _average(arch: Architecture, bits: Mapping[str, float], roles: Mapping[str, float]) -> float:
-    counts = {role: _elements(arch, role) for role in roles}
-    total = sum(counts.values())
+def _average(bits: Mapping[str, float], counts: Mapping[str, int], roles: Iterable[str]) -> float:
+    """Bits per element over all named roles."""
+    total = sum(counts[role] for role in roles)
     return sum(bits[role] * counts[role] for role in roles) / total if total else bits.get(HEAD, 16.0)
 
 

@@ -14,6 +14,7 @@ Bursts and open arrivals need the queue itself: these are means of the steady st
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 
@@ -100,15 +101,15 @@ class Speed:
     intensity     FLOP per byte of one decode step
     """
 
-    ttft: float | None
-    tpot: float
-    total: float
-    concurrency: float
+    ttft: Annotated[float, "s"] | None
+    tpot: Annotated[float, "s"]
+    total: Annotated[float, "tokens/s"]
+    concurrency: Annotated[float, "1"]
     bound: str
     prefill_bound: str
-    intensity: float
-    decode_spread: float
-    prefill_spread: float
+    intensity: Annotated[float, "FLOP/B"]
+    decode_spread: Annotated[float, "ratio"]
+    prefill_spread: Annotated[float, "ratio"]
     tier: str
     key: str
     lone: bool

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 
@@ -29,15 +29,15 @@ class Efficiency:
     request_overhead  seconds before the first token besides compute: HTTP, tokeniser, queueing for a step
     """
 
-    weight_read: float = 0.7
-    cache_read: float = 0.6
-    compute: float = 0.5
-    half_rows: float = 64.0
-    attention: float = 0.35
-    layer_overhead: float = 60e-6
-    expert_overhead: float = 40e-6
-    step_overhead: float = 0.5e-3
-    request_overhead: float = 30e-3
+    weight_read: Annotated[float, "ratio"] = 0.7
+    cache_read: Annotated[float, "ratio"] = 0.6
+    compute: Annotated[float, "ratio"] = 0.5
+    half_rows: Annotated[float, "tokens"] = 64.0
+    attention: Annotated[float, "ratio"] = 0.35
+    layer_overhead: Annotated[float, "s"] = 60e-6
+    expert_overhead: Annotated[float, "s"] = 40e-6
+    step_overhead: Annotated[float, "s"] = 0.5e-3
+    request_overhead: Annotated[float, "s"] = 30e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ class Fitted:
 
     key: str
     efficiency: Efficiency
-    decode_spread: float
-    prefill_spread: float
+    decode_spread: Annotated[float, "ratio"]
+    prefill_spread: Annotated[float, "ratio"]
     rows: int = 0
     devices: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -54,13 +54,13 @@ class TrainingEfficiency:
     methods      what can be done there at all: full, lora, qlora
     """
 
-    compute: float
-    half_hidden: float
-    moe: float
-    scaling: float
-    micro_step: float
-    network: float
-    spread: float
+    compute: Annotated[float, "ratio"]
+    half_hidden: Annotated[float, "1"]
+    moe: Annotated[float, "ratio"]
+    scaling: Annotated[float, "ratio"]
+    micro_step: Annotated[float, "s"]
+    network: Annotated[float, "B/s"]
+    spread: Annotated[float, "ratio"]
     methods: tuple[str, ...] = ("full", "lora", "qlora")
     rows: int = 0
     devices: tuple[str, ...] = ()
@@ -73,15 +73,15 @@ class TrainingEstimate:
     """The fastest layout found that fits, or the nearest one that does not; ``memory_least`` [B per device] is
     what the tightest layout needs."""
 
-    seconds: float
-    low: float
-    high: float
-    tokens_per_second: float
-    mfu: float
+    seconds: Annotated[float, "s"]
+    low: Annotated[float, "s"]
+    high: Annotated[float, "s"]
+    tokens_per_second: Annotated[float, "tokens/s"]
+    mfu: Annotated[float, "ratio"]
     fits: bool
-    memory: Mapping[str, float]
-    memory_left: float
-    memory_least: float
+    memory: Mapping[str, Annotated[float, "B"]]
+    memory_left: Annotated[float, "B"]
+    memory_least: Annotated[float, "B"]
     count: int
     tp: int
     pp: int

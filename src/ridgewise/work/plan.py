@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from ridgewise.models.formats import Format
 from ridgewise.units import Count, Num
@@ -20,4 +21,4 @@ class Plan:
     format: Format
     tp: Count = 1.0
     pp: Count = 1.0
-    kv_bits: Num = 16.0
+    kv_bits: Annotated[Num, "bits"] = 16.0

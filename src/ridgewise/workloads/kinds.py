@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,13 @@ class SingleUser:
     hours_per_day    hours in which the machine is on; ``busy`` is the share of them spent generating
     """
 
-    prompt: float = 1024.0
-    output: float = 512.0
-    context: float = 8192.0
-    slo_ttft: float | None = None
-    slo_tpot: float | None = None
-    hours_per_day: float = 8.0
-    busy: float = 0.1
+    prompt: Annotated[float, "tokens"] = 1024.0
+    output: Annotated[float, "tokens"] = 512.0
+    context: Annotated[float, "tokens"] = 8192.0
+    slo_ttft: Annotated[float, "s"] | None = None
+    slo_tpot: Annotated[float, "s"] | None = None
+    hours_per_day: Annotated[float, "h"] = 8.0
+    busy: Annotated[float, "ratio"] = 0.1
 
     @property
     def goal(self) -> str:
@@ -40,17 +40,17 @@ class Service:
     slo_ttft, slo_tpot   limits on time to first token and time per output token [s]; None: none
     """
 
-    users: float
-    prompt: float = 1024.0
-    output: float = 512.0
-    context: float = 8192.0
-    active_share: float = 0.25
-    think: float = 30.0
-    concurrency: float | None = None
-    slo_ttft: float | None = None
-    slo_tpot: float | None = None
-    hours_per_day: float = 24.0
-    busy: float = 0.3
+    users: Annotated[float, "1"]
+    prompt: Annotated[float, "tokens"] = 1024.0
+    output: Annotated[float, "tokens"] = 512.0
+    context: Annotated[float, "tokens"] = 8192.0
+    active_share: Annotated[float, "ratio"] = 0.25
+    think: Annotated[float, "s"] = 30.0
+    concurrency: Annotated[float, "1"] | None = None
+    slo_ttft: Annotated[float, "s"] | None = None
+    slo_tpot: Annotated[float, "s"] | None = None
+    hours_per_day: Annotated[float, "h"] = 24.0
+    busy: Annotated[float, "ratio"] = 0.3
 
     @property
     def goal(self) -> str:
@@ -67,10 +67,10 @@ class Pretraining:
     deadline  seconds within which the run should end; None: no limit
     """
 
-    tokens: float
-    length: float = 4096.0
-    batch: float = 4e6
-    deadline: float | None = 30 * 86400.0
+    tokens: Annotated[float, "tokens"]
+    length: Annotated[float, "tokens"] = 4096.0
+    batch: Annotated[float, "tokens"] = 4e6
+    deadline: Annotated[float, "s"] | None = 30 * 86400.0
 
     @property
     def goal(self) -> str:
@@ -87,11 +87,11 @@ class FineTuning:
     """
 
     method: Literal["full", "lora", "qlora"]
-    tokens: float = 20e6
-    length: float = 2048.0
-    batch: float = 16.0
-    rank: float = 16.0
-    deadline: float | None = 7 * 86400.0
+    tokens: Annotated[float, "tokens"] = 20e6
+    length: Annotated[float, "tokens"] = 2048.0
+    batch: Annotated[float, "1"] = 16.0
+    rank: Annotated[float, "1"] = 16.0
+    deadline: Annotated[float, "s"] | None = 7 * 86400.0
 
     @property
     def goal(self) -> str:
