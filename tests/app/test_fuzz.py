@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from ridgewise.app.main import main
 
 JUNK = [
-    "", " ", "0", "1", "-1", "-0", "1.5", "1e12", "1000000000000", "1e308", "1e999", "nan", "inf", "-inf", "NaN", "0x10",
-    "1,5", "1_000", "٣", "½", "∞", "💥", "null", "None", "true", "[]", "{}", "'", '"', "\\", "\x00", "\n", "../..", "/dev/null",
-    "a" * 3000, "9" * 400, "1s", "500ms", "80GiB", "4k", "2T", "50%", "600W", "30d", "--", "-", "=", "a=b", "RTX 4090=1",
-    "Llama-3.1-8B", "RTX 4090", "H100 SXM,RTX 4090", "q4_k_m", "bf16", "vllm", "llama.cpp", "infer", "train", "qlora", "speed",
+    "", " ", "0", "1", "-1", "-0", "1.5", "1e12", "1000000000000", "1e308", "1e999", "nan", "inf", "-inf", "NaN",
+    "0x10", "1,5", "1_000", "٣", "½", "∞", "💥", "null", "None", "true", "[]", "{}", "'", '"', "\\", "\x00", "\n",
+    "../..", "/dev/null", "a" * 3000, "9" * 400, "1s", "500ms", "80GiB", "4k", "2T", "50%", "600W", "30d", "--", "-",
+    "=", "a=b", "RTX 4090=1", "Llama-3.1-8B", "RTX 4090", "H100 SXM,RTX 4090", "q4_k_m", "bf16", "vllm", "llama.cpp",
+    "infer", "train", "qlora", "speed",
 ]  # fmt: skip
 VALUES = st.sampled_from(JUNK) | st.text(max_size=12)
 PLAN_FLAGS = [
@@ -26,10 +27,15 @@ PLAN_FLAGS = [
 ]  # fmt: skip
 FIT_FLAGS = ["--engine", "--quant", "--context", "--concurrency", "--kv-bits", "--tp", "--memory", "--free"]
 EXPLAIN_FLAGS = ["--engine", "--quant", "--prompt", "--output", "--batch", "--tp"]
-MODELS = st.sampled_from(["Llama-3.1-8B", "gpt-oss-20b", "DeepSeek-V3", "state-spaces/mamba-2.8b-hf", "openai/whisper-base",
-                          "sentence-transformers/all-MiniLM-L6-v2", "openai/clip-vit-base-patch32", "Kimi-Linear"]) | VALUES  # fmt: skip
-DEVICES = st.sampled_from(["RTX 4090", "H100 SXM", "Strix Halo", "EPYC 9654", "M3 Ultra", "apple-ane-m4", "groq-lpu-v1",
-                           "Quadro RTX 8000", "google-tpu-v5e", "intel-gaudi3", "DGX Spark"]) | VALUES  # fmt: skip
+MODELS = VALUES | st.sampled_from([
+    "Llama-3.1-8B", "gpt-oss-20b", "DeepSeek-V3", "state-spaces/mamba-2.8b-hf", "openai/whisper-base",
+    "sentence-transformers/all-MiniLM-L6-v2", "openai/clip-vit-base-patch32",
+    "moonshotai/Kimi-Linear-48B-A3B-Instruct", "stabilityai/stable-diffusion-2-1",
+])  # fmt: skip
+DEVICES = VALUES | st.sampled_from([
+    "RTX 4090", "H100 SXM", "Strix Halo", "EPYC 9654", "M3 Ultra", "apple-ane-m4", "groq-lpu-v1", "Quadro RTX 8000",
+    "google-tpu-v5e", "intel-gaudi3", "DGX Spark",
+])  # fmt: skip
 QUICK = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors]
 )
@@ -62,7 +68,7 @@ def _refuse(word: str) -> float:
     raise AssertionError(f"{word} is no JSON")
 
 
-@QUICK
+@settings(QUICK, max_examples=90)
 @given(MODELS, st.lists(DEVICES, min_size=1, max_size=2), given_flags(PLAN_FLAGS), st.booleans())
 @example("Llama-3.1-8B", ["RTX 4090"], ["--users", "1e9"], True)
 @example("Llama-3.1-8B", ["H100 SXM"], ["--users", "1e9", "--concurrency", "1e9"], True)

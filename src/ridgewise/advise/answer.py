@@ -169,8 +169,10 @@ def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
         factor = ((1 + cost / SMALL_CHANGE) * 2**gap - 1) * SMALL_CHANGE / cost
         if factor < 1.05:
             yield f"{others[0].name} is practically level with it"
-        elif factor < 10:
-            yield f"at {digits(factor, 2)} times its cost, {others[0].name} would be first"
+        elif factor < 3:
+            yield f"if {pick.name} cost {digits(factor, 2)} times as much, {others[0].name} would be first"
+    if question.budget is not None and (pick.cost.buy_high or 0.0) > question.budget:
+        yield f"its price may reach {money(pick.cost.buy_high or 0.0)}, over the budget: get a quote first"
     yield from _own_desktop(question, options)
     work = question.workload
     if isinstance(work, Pretraining | FineTuning) and pick.run and work.deadline and pick.run.high > work.deadline:
@@ -179,7 +181,9 @@ def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
             "twice the devices would hold it there too, at about the same rent"
         )
     if isinstance(question.workload, SingleUser | Service) and pick.context_limit:
-        yield f"it fits contexts up to {count(math.floor(pick.context_limit))} tokens in this format"
+        many = isinstance(work, Service) and pick.speed is not None and pick.speed.concurrency >= 1.5
+        each = ", were all requests in flight that long" if many else ""
+        yield f"it fits contexts up to {count(math.floor(pick.context_limit))} tokens in this format{each}"
     if isinstance(question.workload, Service):
         yield from _growth(question, pick)
     if isinstance(question.workload, SingleUser):

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.economics import monthly_cost, wall_power
@@ -19,7 +19,7 @@ from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.serving import Setup, Speed, largest_batch, service, single
 from ridgewise.serving.estimate import footprint
-from ridgewise.units import digits, duration, size
+from ridgewise.units import digits, duration, money, size
 from ridgewise.work import Plan
 from ridgewise.workloads import Service, SingleUser
 
@@ -152,7 +152,7 @@ def evaluate(question: Question, setup: Setup, configuration: float | None) -> O
         context_limit=largest_context(setup, sequences),
         batch_limit=largest_batch(setup, context) * setup.replicas,
     )
-    return replace(option, shortfalls=tuple(shortfalls(question, setup, option)))
+    return replace(option, **missed(shortfalls(question, setup, option)))
 
 
 def largest_context(setup: Setup, sequences: float) -> float:
@@ -173,28 +173,37 @@ def largest_context(setup: Setup, sequences: float) -> float:
         left = np.asarray(footprint(setup, sequences, grid).left)
 
 
-def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[str]:
+def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[Shortfall]:
     """What the option falls short of, one sentence each, with how much is missing."""
     work, speed = question.workload, option.speed
     assert speed is not None and isinstance(work, SingleUser | Service)
     if not np.isfinite(speed.tpot):
-        yield "no memory bandwidth is known for this device"
+        yield Shortfall("no memory bandwidth is known for this device")
+    factor = option.memory_total / option.usable
     if option.left < 0:
-        yield f"memory: {size(-option.left)} too little per device"
+        yield Shortfall(f"memory: {size(-option.left)} too little per device", factor)
     elif isinstance(work, Service) and option.left < option.memory_doubt:
-        yield f"memory: {size(option.left)} left per device, the estimate may be off by {size(option.memory_doubt)}"
+        doubt = size(option.memory_doubt)
+        yield Shortfall(f"memory: {size(option.left)} left per device, the estimate may be off by {doubt}", 1.05)
     yield from speed_shortfalls(work, speed, option)
-    buy = option.cost.buy_low
-    if question.budget is not None:
-        if buy is None:
-            yield "budget: no sourced purchase price"
-        elif buy > question.budget:
-            yield f"budget: ${digits(buy - question.budget)} over"
-    if question.max_power is not None and option.draw and option.draw.wall > question.max_power:
-        yield f"power: {digits(option.draw.wall)} W at the wall, limit {digits(question.max_power)} W"
+    yield from money_and_power(question, option, option.cost.buy)
 
 
-def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -> Iterator[str]:
+def money_and_power(question: Question, option: Option, price: float | None) -> Iterator[Shortfall]:
+    """Budget, held at the middle of the price, and power at the wall."""
+    budget, limit = question.budget, question.max_power
+    if budget is not None and price is None:
+        yield Shortfall("budget: no sourced price")
+    elif budget is not None and price is not None and price > budget:
+        yield Shortfall(f"budget: {money(price - budget)} over", price / budget)
+    if limit is not None and option.draw is None:
+        yield Shortfall("power: its draw is not in the catalogue")
+    elif limit is not None and option.draw is not None and option.draw.wall > limit:
+        drawn = option.draw.wall
+        yield Shortfall(f"power: {digits(drawn)} W at the wall, limit {digits(limit)} W", drawn / limit)
+
+
+def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -> Iterator[Shortfall]:
     """Latency limits, held at the upper end of the 80 % interval: a limit kept only on average is not kept.
     A service without limits is held to reading speed and patience. And concurrency."""
     serves = isinstance(work, Service)
@@ -203,20 +212,24 @@ def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -
     if ttft_limit is not None and speed.ttft is not None:
         yield from _over("TTFT", speed.ttft, speed.prefill_spread, ttft_limit)
     if speed.ttft is None and ttft_limit is not None:
-        yield "TTFT unknown: the catalogue has no peak rate for this device"
+        yield Shortfall("TTFT unknown: the catalogue has no peak rate for this device")
     if tpot_limit is not None:
         yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)
     if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
-        yield (
-            f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {digits(option.batch_limit)} at once"
+        held = digits(option.batch_limit)
+        yield Shortfall(
+            f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {held} at once",
+            speed.concurrency / max(option.batch_limit, 0.1),
         )
 
 
-def _over(what: str, value: float, spread: float, limit: float) -> Iterator[str]:
+def _over(what: str, value: float, spread: float, limit: float) -> Iterator[Shortfall]:
+    worst = value * spread
     if value > limit:
-        yield f"{what} {duration(value)} over the limit of {duration(limit)}"
-    elif value * spread > limit:
-        yield f"{what} {duration(value)} may reach {duration(value * spread)}, over the limit of {duration(limit)}"
+        yield Shortfall(f"{what} {duration(value)} over the limit of {duration(limit)}", worst / limit)
+    elif worst > limit:
+        text = f"{what} {duration(value)} may reach {duration(worst)}, over the limit of {duration(limit)}"
+        yield Shortfall(text, worst / limit)
 
 
 def mean_context(work: Service, sequences: float) -> float:
@@ -246,7 +259,7 @@ def _best(question: Question, options: list[Option]) -> Option:
     able = [option for option in options if option.feasible]
     if able:
         return max(able, key=lambda option: (utility(question, option), -option.count))
-    return min(options, key=lambda option: (len(option.shortfalls), -option.left / option.usable, option.count))
+    return min(options, key=lambda option: (option.distance, option.count))
 
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:

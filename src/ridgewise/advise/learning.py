@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ridgewise.advise.option import Option
+from ridgewise.advise.inference import money_and_power
+from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
 from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase, wall_power
 from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
@@ -14,7 +15,7 @@ from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.hardware.offers import rental_price
 from ridgewise.memory.training import Method
 from ridgewise.training import TrainingEstimate, search, unsupported
-from ridgewise.units import digits, duration, size
+from ridgewise.units import duration, size
 from ridgewise.workloads import FineTuning, Pretraining
 
 #: A run longer than this is not a plan [s]: hardware is replaced sooner.
@@ -25,6 +26,8 @@ LEAST_OWNED = 12 * HOURS_PER_MONTH * 3600
 LEAST_LENT = HOURS_PER_MONTH * 3600
 #: Cards in slots are not built into clusters larger than this.
 SLOTTED = 256
+#: Share of the memory that a training plan leaves alone: fragmentation grows over a run.
+MARGIN = 0.03
 COUNTS: dict[str, tuple[int, ...]] = {
     "gpu-datacenter": tuple(2**n for n in range(13)),
     "gpu-workstation": (1, 2, 4),
@@ -42,6 +45,7 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
     usable = Machine(device, count, configuration).usable
     if usable is None:
         return None
+    usable *= 1.0 - MARGIN
     method: Method = "full" if isinstance(work, Pretraining) else work.method
     sequences = work.batch / work.length if isinstance(work, Pretraining) else work.batch
     rank = work.rank if isinstance(work, FineTuning) else 16.0
@@ -73,7 +77,7 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
         configuration=configuration,
         run=run,
     )
-    return replace(option, shortfalls=tuple(shortfalls(question, option, work.deadline)))
+    return replace(option, **missed(shortfalls(question, option, work.deadline)))
 
 
 def unable(question: Question, device: Device) -> str:
@@ -110,25 +114,20 @@ def run_cost(
     return cost_of(bought, None, count, (bought.low + bought.high) / 2 * used + energy, energy, "own")
 
 
-def shortfalls(question: Question, option: Option, deadline: float | None) -> Iterator[str]:
+def shortfalls(question: Question, option: Option, deadline: float | None) -> Iterator[Shortfall]:
     run = option.run
     assert run is not None
     if not run.fits:
-        yield f"memory: {size(-run.memory_left)} too little per device in the best layout"
+        factor = option.memory_total / option.usable
+        yield Shortfall(f"memory: {size(-run.memory_left)} too little per device in the best layout", factor)
     elif run.seconds > NEVER:
-        yield f"time: {duration(run.seconds)} for the run"
+        yield Shortfall(f"time: {duration(run.seconds)} for the run", run.seconds / (deadline or NEVER))
     elif deadline is not None and run.seconds > deadline:
-        yield f"time: {duration(run.seconds)}, deadline {duration(deadline)}"
-    buy = option.cost.buy_low
-    rent = option.cost.rent_low
-    if question.budget is not None:
-        affordable = [x for x in (buy, rent and rent * run.seconds / 3600) if x is not None]
-        if not affordable:
-            yield "budget: no sourced price to buy or rent"
-        elif min(affordable) > question.budget:
-            yield f"budget: ${digits(min(affordable) - question.budget)} over"
-    if question.max_power is not None and option.draw and option.draw.wall > question.max_power:
-        yield f"power: {digits(option.draw.wall)} W at the wall, limit {digits(question.max_power)} W"
+        text = f"time: {duration(run.seconds)}, deadline {duration(deadline)}"
+        yield Shortfall(text, run.seconds / deadline)
+    rent = option.cost.month if option.cost.tenure == "rent" else None
+    ways = [way for way in (option.cost.buy, rent) if way is not None]
+    yield from money_and_power(question, option, min(ways, default=None))
 
 
 def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
@@ -139,13 +138,7 @@ def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Opti
         for configuration in configurations(device)[-1:]:
             options = list(_of_device(question, device, configuration))
             if options:
-                yield min(options, key=lambda o: (not o.feasible, len(o.shortfalls), _missing(o), o.count))
-
-
-def _missing(option: Option) -> tuple[bool, float]:
-    run = option.run
-    assert run is not None
-    return (not run.fits, run.seconds)
+                yield min(options, key=lambda o: (o.distance, o.count))
 
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:

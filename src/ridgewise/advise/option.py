@@ -2,14 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ridgewise.economics import Cost, Draw
 from ridgewise.hardware import Device
 from ridgewise.memory import Footprint
 from ridgewise.serving import Speed
 from ridgewise.training import TrainingEstimate
+
+
+#: Doublings that something unknown counts for.
+UNKNOWN = 12.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """One limit that is missed: the sentence, and by which factor (infinite where something is unknown)."""
+
+    text: str
+    factor: float = math.inf
+
+
+def missed(found: Iterable[Shortfall]) -> dict[str, Any]:
+    """The fields of an option that shortfalls fill: their texts, and how far off they are in doublings."""
+    listed = list(found)
+    return {
+        "shortfalls": tuple(shortfall.text for shortfall in listed),
+        "distance": sum(min(math.log2(max(shortfall.factor, 1.0)), UNKNOWN) for shortfall in listed),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +43,7 @@ class Option:
     configuration memory of the machine where it is sold with several [B]; None: the device's own
     speed         inference only; ``run`` training only
     shortfalls    why it does not do: one sentence each; empty: feasible
+    distance      how far off it is: doublings over all limits missed
     score         utility under the question's priority; higher is better
     """
 
@@ -40,6 +64,7 @@ class Option:
     context_limit: float | None = None
     batch_limit: float | None = None
     shortfalls: tuple[str, ...] = ()
+    distance: float = 0.0
     score: float = field(default=float("-inf"))
 
     @property

@@ -89,7 +89,7 @@ def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     points -= weights.cost * math.log2(1.0 + (cost or dearest) / change) + (0.0 if cost else UNPRICED)
     points -= unsupported(option) + caveats(question, option)
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
-    return points - 2.0 * len(option.shortfalls)
+    return points - 2.0 * option.distance
 
 
 def unsupported(option: Option) -> float:
@@ -142,7 +142,7 @@ def ranked(question: Question, options: Iterable[Option]) -> list[Option]:
     listed = list(options)
     dearest = max((cost for cost in map(total_cost, listed) if cost), default=1e6)
     scored = [replace(option, score=utility(question, option, dearest)) for option in listed]
-    return sorted(scored, key=lambda o: (not o.feasible, -o.score, -o.left, o.device.id))
+    return sorted(scored, key=lambda o: (not o.feasible, o.distance, -o.score, -o.left, o.device.id))
 
 
 def shortlist(options: list[Option], named: bool, size: int = 8) -> list[Option]:

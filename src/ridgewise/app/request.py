@@ -41,7 +41,7 @@ def _in(unit: str) -> BeforeValidator:
 Tokens = Annotated[float, _in("tokens"), Field(ge=1, le=1e18), _words("2T")]
 Lengths = Annotated[float, _in("tokens"), Field(ge=1, le=1e8), _words("8k")]
 Seconds = Annotated[float, _in("s"), Field(gt=0, le=3.2e9), _words("500ms")]
-Money = Annotated[float, _in("USD"), Field(gt=0, le=1e12), _words("4k")]
+Money = Annotated[float, _in("USD"), Field(ge=1, le=1e12), _words("4k")]
 Power = Annotated[float, _in("W"), Field(gt=0, le=1e12), _words("1.5 kW")]
 People = Annotated[float, _in("1"), Field(ge=1, le=1e9), _words("200")]
 Share = Annotated[float, _in("ratio"), Field(gt=0, le=1), _words("25 %")]

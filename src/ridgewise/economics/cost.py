@@ -112,8 +112,8 @@ def is_stale(as_of: str) -> bool:
 def sold(device: Device, count: int) -> int:
     """Devices that must be bought to have ``count``: boards without a slot come by the node."""
     whole_nodes = device.kind == "gpu-datacenter" and not device.slotted
-    node = Machine(device).per_node
-    return math.ceil(count / node) * node if whole_nodes else count
+    unit = int(device.number("sold_in") or (Machine(device).per_node if whole_nodes else 1))
+    return math.ceil(count / unit) * unit
 
 
 def worst(*tiers: str) -> str:

@@ -36,6 +36,7 @@ FIGURES: Mapping[str, tuple[str, str]] = MappingProxyType(
         "link_bandwidth": ("B/s", "device-to-device bandwidth per direction"),
         "host_bandwidth": ("B/s", "bandwidth to the host's memory per direction"),
         "max_per_node": ("1", "devices one node usually holds"),
+        "sold_in": ("1", "devices in the smallest unit that is sold"),
         "cores": ("1", "processor cores"),
         "compute_units": ("1", "streaming multiprocessors, compute units or GPU cores"),
         "shader_cores": ("1", "CUDA cores or stream processors"),
@@ -70,6 +71,7 @@ class Device:
 
     memory_options   capacities the same silicon is sold with (unified memory), in bytes
     compute_units    figures of further units on the same chip: {"cpu": {...}, "npu": {...}}
+    purpose          "inference" where the device cannot train; empty: no restriction
     status           only "available" devices are recommended unasked; "announced", "internal", "regional" (sold
                      in one market) and "modified" (not as its maker sold it) ones are listed
     """
@@ -84,6 +86,7 @@ class Device:
     link: str = ""
     pcie: str = ""
     status: Status = "available"
+    purpose: str = ""
     aliases: tuple[str, ...] = ()
     memory_options: tuple[float, ...] = ()
     figures: Mapping[str, Figure] = field(default_factory=dict)

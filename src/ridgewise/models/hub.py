@@ -16,7 +16,7 @@ from ridgewise.models import gguf, safetensors
 from ridgewise.models.stored import Model
 
 PREFIX = "hub:"
-MOST_TEXT = 16 << 20  # bytes of a configuration
+MOST_TEXT = 8 << 20  # bytes of a configuration
 TIMEOUT = 30.0  # seconds for one request
 _NAME = re.compile(
     r"^hub:([A-Za-z0-9_][\w.\-]{0,95}/[A-Za-z0-9_][\w.\-]{0,95})(/[\w.\-/]+\.gguf)?(?:@([\w.\-/]{1,200}))?$"

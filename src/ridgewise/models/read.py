@@ -16,7 +16,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.hf import read_config
 from ridgewise.models.stored import Model
 
-LIMIT = 16 << 20
+LIMIT = 8 << 20
 META = "_catalogue"
 _FIRST = f'{{"{META}": '
 ACCEPTED = "a config.json, a folder holding one, a GGUF or safetensors file, ollama:NAME, or a catalogue name"

@@ -112,6 +112,8 @@ def efficiency_for(device: Device) -> tuple[str, TrainingEfficiency] | None:
 def unsupported(device: Device, method: Method) -> str | None:
     """Why nothing is said about training on a device; None where something is."""
     found = efficiency_for(device)
+    if device.purpose == "inference":
+        return "it is built for inference and does not train"
     if found is None:
         return f"no training software is known for this class ({device.vendor} {device.kind})"
     if method not in found[1].methods:

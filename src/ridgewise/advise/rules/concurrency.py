@@ -11,6 +11,10 @@ from ridgewise.units import digits, whole
 from ridgewise.workloads import Service
 
 
+#: How a shortfall begins that comes of the load.
+LOAD = ("TTFT", "TPOT", "concurrency")
+
+
 def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
     """Candidates that would serve one user well and break under this load."""
     work = question.workload
@@ -22,7 +26,7 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         if option.shortfalls
         and option.speed is not None
         and option.left >= -1.0
-        and all(text.startswith(("TTFT", "TPOT", "concurrency")) for text in option.shortfalls)
+        and all(text.startswith(LOAD) and "unknown" not in text for text in option.shortfalls)
     ]
     if not broken:
         return

@@ -13,6 +13,8 @@ from ridgewise.workloads import Service, SingleUser
 
 #: A purchase this many times dearer than the pick is overkill when both are fast enough.
 FACTOR = 2.0
+#: A device this many times faster for each user is bought for its speed, not by mistake.
+FASTER = 2.0
 #: Requests in flight above which a server-class GPU is no mistake.
 DEPARTMENT = 16.0
 #: Unless the user named it, only a part people still buy is worth warning about (first release date).
@@ -32,7 +34,9 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
     priced = pick.cost.buy
     for option in feasible[1:]:
         buy = option.cost.buy
-        if option.device.kind != "gpu-datacenter" or pick.device.kind == "gpu-datacenter":
+        if not option.device.memory_type.startswith("HBM") or pick.device.memory_type.startswith("HBM"):
+            continue
+        if pick.speed is None or option.speed is None or option.speed.each > FASTER * pick.speed.each:
             continue
         if priced is None or buy is None or buy < FACTOR * priced:
             continue

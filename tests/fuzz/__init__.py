@@ -1,0 +1,1 @@
+"""Malformed model files, made from sound ones."""
