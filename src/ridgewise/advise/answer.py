@@ -63,8 +63,9 @@ class Answer:
         return self.options[0] if self.options and self.options[0].feasible else None
 
 
-def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
-    """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none."""
+def answer(question: Question, catalogue: Sequence[Device], top: int | None = None) -> Answer:
+    """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none. ``top``: show
+    the first so many instead of the best of each kind."""
     available = tuple(device for device in catalogue if device.status == "available")
     devices = question.hardware or available
     options = tuple(ranked(question, evaluated(question, devices)))
@@ -74,7 +75,7 @@ def answer(question: Question, catalogue: Sequence[Device]) -> Answer:
         question=question,
         verdict=verdict(question, pick),
         options=options,
-        table=tuple(shortlist(list(options), question.named)),
+        table=options[:top] if top else tuple(shortlist(list(options), question.named)),
         why=tuple(reasons(question, options)) if pick else (),
         changes=tuple(changes(question, options)) if pick else (),
         findings=tuple(findings(question, options)),
@@ -251,7 +252,8 @@ def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
     if not isinstance(work, SingleUser):
         return
     singles = [inference.again(question, replace(o, count=1, tp=1, pp=1, replicas=1)) for o in cards]
-    splits = [(split, card) for card in singles if (split := offload(question, card)) is not None]
+    short = [card for card in singles if all(text.startswith("memory") for text in card.shortfalls)]
+    splits = [(split, card) for card in short if (split := offload(question, card)) is not None]
     if splits:
         split, card = max(splits, key=lambda pair: pair[0].tokens_per_second)
         rate, ram = split.tokens_per_second, size(float(split.placement.ram))
@@ -310,6 +312,14 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
         yield f"{count(work.tokens)} tokens of data times epochs (--tokens), adapters of rank {digits(work.rank)}"
     if isinstance(work, Pretraining | FineTuning) and work.deadline is not None:
         yield f"done within {duration(work.deadline)} (--deadline)"
+    if isinstance(work, SingleUser | Service):
+        yield (
+            f"on for {digits(work.hours_per_day)} hours a day and at work {digits(100 * work.busy)} % of them "
+            "(--hours, --busy)"
+        )
+    if pick and pick.cost.hosts:
+        host = money(pick.cost.hosts)
+        yield f"the price holds {host} for the computer around the boards (--host-price, 0 if you own one)"
     tariff = question.tariff if question.tariff is not None else TARIFF
     yield f"electricity at {money(tariff)}/kWh (--tariff); purchases spread over {AMORTISATION_MONTHS} months"
     if isinstance(work, Service):

@@ -45,9 +45,19 @@ def deploy(
         usable = tuple(f.id for f in load_formats().values() if f.family in chosen.families)
         raise RequestError(f"{chosen.name} does not read {format_.name}", "--quant", usable[:6])
     offered = free if free is not None else Machine(device, tp, memory).usable
+    if free is not None and device.memory is not None and free > 1.02 * max(device.memory, memory or 0.0):
+        raise RequestError(
+            f"{size(free)} free on a device of {size(max(device.memory, memory or 0.0))}",
+            "--free",
+            (size(device.memory),),
+        )
     if offered is None:
         raise RequestError(f"the memory of {device.name} is not in the catalogue", "--memory", ("--memory 64GiB",))
     tensor = chosen.split == "tensor"
+    wrong = [group.mixer.heads for group in arch.kinds if tensor and group.mixer.heads % tp]
+    if wrong:
+        able = tuple(f"--tp {n}" for n in (1, 2, 4, 8, 16) if all(g.mixer.heads % n == 0 for g in arch.kinds))
+        raise RequestError(f"{wrong[0]} attention heads do not divide by {tp}", "--tp", able)
     plan = Plan(format_, float(tp) if tensor else 1.0, 1.0 if tensor else float(tp), kv_bits)
     return Setup(arch, device, chosen, backend, plan, offered)
 
@@ -307,8 +317,14 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         coefficient_note=fit.note,
         tier=setup.tier,
         formulas=FORMULAS,
-        assumptions=setup.arch.assumptions,
+        assumptions=(*_unfit(setup, batch, prompt + output), *setup.arch.assumptions),
     )
+
+
+def _unfit(setup: Setup, batch: float, context: float) -> tuple[str, ...]:
+    """A warning that this deployment cannot hold what is timed."""
+    left = float(footprint(setup, batch, context).left)
+    return () if left >= 0 else (f"it does not fit: {size(-left)} too little per device (ridgewise fit)",)
 
 
 def _input(device: Device, figure: Figure) -> Input:

@@ -134,6 +134,7 @@ def evaluate(question: Question, setup: Setup, configuration: float | None) -> O
         question.tariff if question.tariff is not None else TARIFF,
         configuration,
         question.prices.get(setup.device.id),
+        question.host_price,
     )
     option = Option(
         device=setup.device,

@@ -71,6 +71,7 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
             question.tariff if question.tariff is not None else TARIFF,
             configuration,
             question.prices.get(device.id),
+            question.host_price,
             isinstance(work, Pretraining),
         ),
         draw=draw,
@@ -96,11 +97,12 @@ def run_cost(
     tariff: float,
     memory: float | None,
     own: float | None,
+    host: float | None,
     pretraining: bool,
 ) -> Cost:
     """Purchase and rent of the run's machines; ``month`` holds what the whole run costs: its rent, or, where
     nobody rents the device out, its energy and the share of a bought machine's life it takes."""
-    bought, rented = purchase(device, count, memory, own), rental_price(device)
+    bought, rented = purchase(device, count, memory, own, host), rental_price(device)
     if not run.fits or run.seconds > NEVER:
         return cost_of(bought, rented, count, None, None, "own" if rented is None else "rent")
     hours = run.seconds / 3600

@@ -13,7 +13,6 @@ from ridgewise.memory import Footprint
 from ridgewise.serving import Speed
 from ridgewise.training import TrainingEstimate
 
-
 #: Doublings that something unknown counts for.
 UNKNOWN = 12.0
 

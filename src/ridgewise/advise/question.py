@@ -26,6 +26,7 @@ class Question:
     engine      engine asked for; None: chosen per device
     kv_bits     bits per cached value
     tariff      electricity price [USD/kWh]
+    host_price  the user's own price of the computer around boards [USD]; 0: already owned; None: the catalogue's
     prices      the user's own price per device [USD], by device id
     """
 
@@ -39,6 +40,7 @@ class Question:
     engine: str | None = None
     kv_bits: float = 16.0
     tariff: float | None = None
+    host_price: float | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
 
     @property

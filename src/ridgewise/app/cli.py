@@ -57,7 +57,8 @@ def plan(
         str | None, typer.Argument(help="catalogue name or alias, or path to a config.json or its folder")
     ] = None,
     goal: Annotated[
-        str | None, typer.Option(help="infer, train, finetune, lora or qlora", rich_help_panel=GOAL)
+        str | None,
+        typer.Option(help="infer, train (also continued pretraining), finetune, lora or qlora", rich_help_panel=GOAL),
     ] = None,
     priority: Annotated[str | None, typer.Option(help="speed, cost, energy or balanced", rich_help_panel=GOAL)] = None,
     users: Annotated[
@@ -81,6 +82,8 @@ def plan(
     slo_tpot: Annotated[
         str | None, typer.Option(help="limit on time per output token: 50ms", rich_help_panel=LOAD)
     ] = None,
+    hours: Annotated[str | None, typer.Option(help="hours a day the machine is on", rich_help_panel=LOAD)] = None,
+    busy: Annotated[str | None, typer.Option(help="share of those hours it works: 30%", rich_help_panel=LOAD)] = None,
     tokens: Annotated[str | None, typer.Option(help="training tokens: 2T, 20M", rich_help_panel=TRAIN)] = None,
     length: Annotated[str | None, typer.Option(help="training sequence length", rich_help_panel=TRAIN)] = None,
     batch: Annotated[
@@ -91,13 +94,19 @@ def plan(
     deadline: Annotated[
         str | None, typer.Option(help="training must end within: 30d, 12h", rich_help_panel=TRAIN)
     ] = None,
-    budget: Annotated[str | None, typer.Option(help="most to spend on buying [USD]", rich_help_panel=LIMITS)] = None,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="most to spend: on buying, or on the rent of a training run [USD]", rich_help_panel=LIMITS),
+    ] = None,
     max_power: Annotated[
         str | None, typer.Option(help="most to draw at the wall: 600W", rich_help_panel=LIMITS)
     ] = None,
     tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
+    host_price: Annotated[
+        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
+    ] = None,
     price: Annotated[
-        list[str] | None, typer.Option(help="your own price: 'RTX 4090=1500'", rich_help_panel=LIMITS)
+        list[str] | None, typer.Option(help="your own price per device: 'RTX 4090=1500'", rich_help_panel=LIMITS)
     ] = None,
     hardware: Annotated[
         list[str] | None,
@@ -112,6 +121,10 @@ def plan(
         Path | None, typer.Option("--file", "-f", help="plan file (TOML); flags override it", rich_help_panel=OUT)
     ] = None,
     save: Annotated[Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="show the first N instead of the best of each kind", rich_help_panel=OUT),
+    ] = None,
     json: Json = False,
     markdown: Markdown = False,
 ) -> int:
@@ -122,11 +135,12 @@ def plan(
         "model": model, "goal": goal, "priority": priority,
         "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
         "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
+        "hours": hours, "busy": busy, "host_price": host_price,
         "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
         "budget": budget, "max_power": max_power, "tariff": tariff, "prices": planning.own_prices(price or []),
         "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
     }  # fmt: skip
-    return planning.run(flags, file, save, json=json, markdown=markdown)
+    return planning.run(flags, file, save, top, json=json, markdown=markdown)
 
 
 @app.command()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.home import own
 from ridgewise.errors import RequestError
+from ridgewise.units import parse
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def own_prices(entries: Sequence[str]) -> dict[str, str]:
@@ -34,14 +38,15 @@ def ask(flags: dict[str, Any]) -> dict[str, Any]:
 
     console = Console()
     console.print("Three questions, then the answer. Enter takes the default.\n", style="bold")
-    model = Prompt.ask("Which model (name or path of a config.json)", default="meta-llama/Llama-3.1-8B-Instruct")
+    model = _until(console, "Which model (name or path of a config.json)", "meta-llama/Llama-3.1-8B-Instruct", _known)
     asked: dict[str, Any] = {**flags, "model": model}
     if Confirm.ask("1. Will you train it yourself?", default=False):
         asked["goal"] = Prompt.ask("   how", choices=["qlora", "lora", "finetune", "train"], default="qlora")
         default = "2T" if asked["goal"] == "train" else "20M"
-        asked["tokens"] = Prompt.ask("   tokens (data times epochs)", default=default)
+        asked["tokens"] = _until(console, "   tokens (data times epochs)", default, lambda text: parse(text, "tokens"))
     else:
-        asked["users"] = Prompt.ask("2. How many users? (1: yourself alone; more: a service)", default="1")
+        text = "2. How many users? (1: yourself alone; more: a service)"
+        asked["users"] = _until(console, text, "1", lambda text: parse(text, "1"))
     longterm = Prompt.ask(
         "3. What matters: peak speed, or long-term experience and cost?",
         choices=["speed", "balanced", "cost", "energy"],
@@ -50,7 +55,28 @@ def ask(flags: dict[str, Any]) -> dict[str, Any]:
     return {**asked, "priority": longterm}
 
 
-def run(flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json: bool, markdown: bool) -> int:
+def _known(name: str) -> object:
+    from ridgewise.models.read import load
+
+    return load(name, own("models"))
+
+
+def _until(console: Console, text: str, default: str, check: Callable[[str], object]) -> str:
+    """Ask again until the answer can be read, saying what is wrong with it."""
+    from rich.prompt import Prompt
+
+    while True:
+        given = Prompt.ask(text, default=default)
+        try:
+            check(given)
+            return given
+        except RequestError as error:
+            console.print(f"   {error}", style="red", highlight=False, markup=False)
+
+
+def run(
+    flags: Mapping[str, Any], file: Path | None, save: Path | None, top: int | None, *, json: bool, markdown: bool
+) -> int:
     """Answer one planning question; 0 when something is feasible, 1 when nothing is."""
     given = {name: value for name, value in flags.items() if value not in (None, [], {})}
     if json and markdown:
@@ -67,7 +93,7 @@ def run(flags: Mapping[str, Any], file: Path | None, save: Path | None, *, json:
     asked = question(request)
     if save is not None:
         write_plan_file(request, save)
-    document = documents.plan_document(answer(asked, tuple(load_devices(own("hardware")).values())))
+    document = documents.plan_document(answer(asked, tuple(load_devices(own("hardware")).values()), top))
     if json:
         print(documents.as_json(document))
     else:

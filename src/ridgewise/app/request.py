@@ -68,6 +68,10 @@ class WorkloadTable(_Table):
     think: Seconds | None = Field(None, description="time between an answer and the next question [s]")
     slo_ttft: Seconds | None = Field(None, description="limit on time to first token [s]")
     slo_tpot: Seconds | None = Field(None, description="limit on time per output token [s]")
+    hours: Annotated[float, _in("1"), Field(gt=0, le=24), _words("24")] | None = Field(
+        None, description="hours a day the machine is on"
+    )
+    busy: Share | None = Field(None, description="share of those hours it works")
     tokens: Tokens | None = Field(None, description="training tokens (for fine-tuning: data times epochs)")
     length: Lengths | None = Field(None, description="training sequence length [tokens]")
     batch: Tokens | None = Field(
@@ -109,6 +113,9 @@ class PlanFile(_Table):
     candidates: CandidatesTable = Field(default_factory=_candidate_defaults)
     prices: dict[str, Money] = Field(
         default_factory=dict, description="your own price per device [USD], by device name"
+    )
+    host_price: Annotated[float, _in("USD"), Field(ge=0, le=1e9), _words("1500")] | None = Field(
+        None, description="price of the computer around boards [USD]; 0 when you own one"
     )
     tariff: Annotated[float, _in("USD"), Field(ge=0, le=100), _words("0.25")] | None = Field(
         None, description="electricity price [USD/kWh]"
@@ -172,11 +179,25 @@ def from_flags(file: Path | None, flags: Mapping[str, Any]) -> PlanFile:
     return check(merged, str(file) if file and not flags else FLAGS)
 
 
-_INFERENCE_ONLY = ("users", "prompt", "output", "context", "concurrency", "active", "think", "slo_ttft", "slo_tpot")
+_INFERENCE_ONLY = (
+    "users",
+    "prompt",
+    "output",
+    "context",
+    "concurrency",
+    "active",
+    "think",
+    "slo_ttft",
+    "slo_tpot",
+    "hours",
+    "busy",
+)
 _TRAINING_ONLY = ("tokens", "length", "batch", "deadline")
 
 
 def _flag(name: str) -> str:
+    """The flag of a plan-file key."""
+    name = {"prices": "price"}.get(name, name)
     return "--" + name.replace("_", "-")
 
 
@@ -202,8 +223,9 @@ def workload(table: WorkloadTable) -> Workload:
         return FineTuning(method=method, **chosen)
     if table.users is None and table.concurrency is not None and table.concurrency > 1:
         chosen["users"] = table.concurrency
+    _consistent(table)
     users = chosen.pop("users", 1.0)
-    renamed = {"active": "active_share"}
+    renamed = {"active": "active_share", "hours": "hours_per_day"}
     chosen = {renamed.get(name, name): value for name, value in chosen.items()}
     need = chosen.get("prompt", 1024.0) + chosen.get("output", 512.0)
     if "context" in chosen and chosen["context"] < need:
@@ -218,10 +240,26 @@ def workload(table: WorkloadTable) -> Workload:
     return Service(users=users, **chosen)
 
 
+def _consistent(table: WorkloadTable) -> None:
+    """Loads that contradict each other, and latencies without a unit, are refused."""
+    if table.concurrency is not None and table.users is not None and table.concurrency > table.users:
+        raise RequestError(
+            f"{table.concurrency:.0f} requests in flight from {table.users:.0f} users", "--concurrency", ("--users",)
+        )
+    for name in ("active", "think"):
+        if table.concurrency is not None and getattr(table, name) is not None:
+            raise RequestError(f"{_flag(name)} means nothing beside --concurrency", FLAGS, ("--users",))
+    for name, most in (("slo_ttft", 120.0), ("slo_tpot", 10.0)):
+        limit = getattr(table, name)
+        if limit is not None and limit > most:
+            text = f"{limit:g}"
+            raise RequestError(f"{text} seconds is no limit anybody feels", _flag(name), (f"{_flag(name)} {text}ms",))
+
+
 def question(plan: PlanFile) -> Question:
     """The question with its names resolved: model, devices, format, engine, own prices."""
     from ridgewise.engines import engine
-    from ridgewise.models.formats import weight_format
+    from ridgewise.models.formats import load_formats, weight_format
     from ridgewise.models.read import load
 
     if not plan.model:
@@ -239,6 +277,11 @@ def question(plan: PlanFile) -> Question:
             f"prompt + output = {work.prompt + work.output:.0f} tokens exceed the model's limit of {arch.max_context}",
             "--prompt",
         )
+    fmt = weight_format(table.quant) if table.quant else None
+    runner = engine(table.engine) if table.engine else None
+    if fmt is not None and runner is not None and fmt.family not in runner.families:
+        readable = tuple(f.id for f in load_formats().values() if f.family in runner.families)
+        raise RequestError(f"{runner.name} does not read {fmt.name}", "--quant", readable[:6])
     return Question(
         arch=arch,
         workload=work,
@@ -246,10 +289,11 @@ def question(plan: PlanFile) -> Question:
         budget=plan.budget,
         max_power=plan.max_power,
         hardware=tuple(dict.fromkeys(_device(name) for name in table.hardware)),
-        format=weight_format(table.quant) if table.quant else None,
-        engine=engine(table.engine).id if table.engine else None,
+        format=fmt,
+        engine=runner.id if runner else None,
         kv_bits=table.kv_bits or 16.0,
         tariff=plan.tariff,
+        host_price=plan.host_price,
         prices={_device(name).id: price for name, price in plan.prices.items()},
     )
 

@@ -76,8 +76,10 @@ class Purchase:
     as_of: str = ""
 
 
-def purchase(device: Device, count: int, memory: float | None = None, own: float | None = None) -> Purchase | None:
-    """The price of everything, from the user's ``own`` price per device or the catalogue; None: no price."""
+def purchase(
+    device: Device, count: int, memory: float | None = None, own: float | None = None, host: float | None = None
+) -> Purchase | None:
+    """The price of everything, from the user's ``own`` price per device (and per ``host``) or the catalogue."""
     offer = purchase_price(device, memory)
     complete = offer is not None and offer.complete
     count = sold(device, count)
@@ -92,7 +94,10 @@ def purchase(device: Device, count: int, memory: float | None = None, own: float
         return None
     shell = None if complete else next((h for h in hosts() if h.kind == host_kind(device, count)), None)
     around = 0.0
-    if shell is not None:
+    if shell is not None and host is not None:
+        around = host * math.ceil(count / shell.boards_max)
+        low, high, basis = low + around, high + around, (*basis, "your own host price")
+    elif shell is not None:
         boxes = math.ceil(count / shell.boards_max)
         around = boxes * (shell.low + shell.high) / 2
         low, high = low + boxes * shell.low, high + boxes * shell.high
@@ -139,9 +144,10 @@ def monthly_cost(
     tariff: float = TARIFF,
     memory: float | None = None,
     own: float | None = None,
+    host: float | None = None,
 ) -> Cost:
     """Purchase, rent and the month of one option: owning where a price is known, else renting."""
-    bought = purchase(device, count, memory, own)
+    bought = purchase(device, count, memory, own, host)
     rented = rental_price(device)
     energy = energy_month(device, count, draw, hours_per_day, busy, tariff) if draw else None
     ways = {}

@@ -22,6 +22,8 @@ from ridgewise.facts.names import NameIndex, normal
 from ridgewise.hardware.device import DEVICE_KINDS, FIGURES, Device, Status
 from ridgewise.units import parse
 
+#: No name of a device is longer; file systems refuse longer ones.
+LONGEST = 200
 #: Text entries of a sheet: name → what it is.
 TEXTS: Mapping[str, str] = MappingProxyType(
     {
@@ -112,7 +114,7 @@ def device(name: str, where: str = "", extra: Path | None = None) -> Device:
     identity = normal(name)
     if extra is None:
         path = catalog_path("hardware", f"{identity}.toml")
-        if identity and "/" not in identity and "\\" not in identity and path.is_file():
+        if 0 < len(identity) < LONGEST and "/" not in identity and "\\" not in identity and path.is_file():
             return _one(path)
     return _load(extra)[_index(extra).resolve(name, where)]
 

@@ -9,6 +9,7 @@ from ridgewise.errors import RequestError
 
 MOST_LAYERS = 10_000
 MOST = 10**9
+MOST_WORDS = 500  # characters of an error, which may quote the file
 
 
 class Fields:
@@ -26,7 +27,8 @@ class Fields:
 
     def refuse(self, what: str, field: str = "") -> RequestError:
         """The error to raise: what is wrong, and in which field of which file."""
-        return RequestError(what, f"{self.where}: {field}" if field else self.where)
+        short = what if len(what) <= MOST_WORDS else what[: MOST_WORDS - 1] + "…"
+        return RequestError(short, f"{self.where}: {field}" if field else self.where)
 
     def has(self, name: str) -> bool:
         """True where a field is present and not null."""

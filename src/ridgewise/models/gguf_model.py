@@ -436,7 +436,7 @@ class _Cut:
 
     def _widths(self, heads: int, *, local: bool) -> tuple[int, int]:
         """Values of one head in queries and keys, and in values."""
-        own = self.of.number("embedding_length", least=1) // heads
+        own = self.of.number("embedding_length", least=1) // heads or None
         qk = self.of.number("attention.key_length", own, least=1, most=10**6)
         v = self.of.number("attention.value_length", own, least=1, most=10**6)
         if local:

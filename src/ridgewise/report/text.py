@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -98,7 +99,7 @@ def options_table(document: PlanDocument) -> Table:
     """The ranked options, one row each."""
     training = document.phase == "training"
     headers = (
-        ("rank", "hardware", "memory each", "run", "MFU", "power", "price", "the run", "bound by")
+        ("rank", "hardware", "memory each", "run", "MFU", "power", "price, and of the run", "bound by")
         if training
         else ("rank", "hardware", "memory each", "TTFT", "tokens/s", "power", "price", "bound by")
     )
@@ -110,15 +111,16 @@ def _inference_row(option: OptionDocument) -> tuple[str, ...]:
     rate = between(option.decode_tokens_per_s, _two)
     if option.total_tokens_per_s and option.concurrency_requests and option.concurrency_requests > 1:
         rate += f"\n{_two(option.total_tokens_per_s.value)} in all"
+    loads = option.memory_left_bytes >= 0
     return (
         str(option.rank),
         _name(option),
         _memory(option),
-        between(option.ttft_s, duration),
-        rate,
+        between(option.ttft_s, duration) if loads else "—",
+        rate if loads else "does not fit",
         _power(option),
         _price(option),
-        option.bound,
+        option.bound if loads else "",
     )
 
 
@@ -130,7 +132,7 @@ def _power(option: OptionDocument) -> str:
 
 
 def _training_row(option: OptionDocument) -> tuple[str, ...]:
-    run = money(option.cost_usd_run) if option.cost_usd_run else "no price"
+    run = f"\nrun {money(option.cost_usd_run)} ({option.tenure})" if option.cost_usd_run else ""
     return (
         str(option.rank),
         _name(option),
@@ -138,8 +140,7 @@ def _training_row(option: OptionDocument) -> tuple[str, ...]:
         between(option.run_s, duration),
         f"{digits(100 * option.mfu, 2)} %" if option.mfu else "unknown",
         _power(option),
-        _price(option),
-        f"{run}\n({option.tenure})" if option.cost_usd_run else run,
+        _price(option) + run,
         option.bound,
     )
 
@@ -164,7 +165,8 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
     )
     yield "Assumed, change with the flag named", document.assumptions
     weights = ", ".join(f"{name} {value:g}" for name, value in document.weights.items())
-    considered = f"{document.considered} machine{'s' if document.considered != 1 else ''} considered"
+    ranks = "" if len(document.options) >= document.considered else ", the best of each kind shown"
+    considered = f"{document.considered} machine{'s' if document.considered != 1 else ''} considered{ranks}"
     yield (
         "How it was ranked",
         (
@@ -192,7 +194,7 @@ def print_plan(document: PlanDocument) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    if not console.is_terminal:
+    if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(highlight=False, width=max(console.width, 120))
     console.print(Text(heading(document), style="bold"))
     console.print(Text(document.verdict))

@@ -61,7 +61,7 @@ def parse(text: str | float, unit: str, where: str = "") -> float:
     else:
         match = _NUMBER.match(text)
         if not match:
-            raise RequestError(f"{text!r} is not a number in {unit}", where)
+            raise RequestError(f"{text!r} is not a number" + (f" in {unit}" if unit != "1" else ""), where)
         value = float(match[1].replace(",", "").replace("_", ""))
         suffix = match[2]
     if not math.isfinite(value):

@@ -10,7 +10,6 @@ from ridgewise.advise.question import Question
 from ridgewise.units import digits, whole
 from ridgewise.workloads import Service
 
-
 #: How a shortfall begins that comes of the load.
 LOAD = ("TTFT", "TPOT", "concurrency")
 
