@@ -6,6 +6,7 @@
 #   make check                              lint, types, import rules, docs
 #   make answers                            refresh the recorded reference answers
 #   make bench                              benchmarks (recorded under benchmarks/)
+#   make fuzz [COUNT=100000 SEED=1]         malformed model files for all readers
 #   make clean                              remove .venv and caches
 
 PYTHON ?= python3
@@ -21,7 +22,7 @@ else
   MAKE_VENV := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: plan install test check answers bench docs clean
+.PHONY: plan install test check answers bench fuzz docs clean
 
 plan: $(VENV)/.core
 	@$(BIN)/ridgewise plan $(ARGS)
@@ -43,6 +44,11 @@ answers: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks
+
+COUNT ?= 100000
+SEED ?= 1
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --count $(COUNT) --seed $(SEED)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -55,12 +55,18 @@ def test_at_least_five_real_options_over_several_classes(answered: Callable[[str
 
 
 @every_question
-def test_feasible_ones_come_first_and_best_first(answered: Callable[[str], Answer], name: str) -> None:
+def test_feasible_ones_come_first_best_first_and_the_others_nearest_first(
+    answered: Callable[[str], Answer], name: str
+) -> None:
     options = answered(name).options
+    feasible = [option.feasible for option in options]
+    assert feasible == sorted(feasible, reverse=True)
     for better, worse in pairwise(options):
-        assert (better.feasible, better.score) >= (worse.feasible, worse.score) or (
-            better.feasible == worse.feasible and better.score == worse.score
-        )
+        if better.feasible and worse.feasible:
+            assert better.score >= worse.score
+        if not better.feasible:
+            assert better.distance <= worse.distance
+    assert all((option.distance > 0) == (not option.feasible) for option in options)
 
 
 @every_question
@@ -244,7 +250,7 @@ def test_gpt_oss_120b_within_4000_dollars_is_unified_memory(answered: Callable[[
     read per token: about 3.3 GB, so 256 to 273 GB/s give 80 at the most; public runs report 35 to 55."""
     found = answered("one user, 120B, $4,000")
     for option in feasible(found):
-        assert option.cost.buy_low is not None and option.cost.buy_low <= 4000
+        assert option.cost.buy is not None and option.cost.buy <= 4000  # the middle of its price
         assert 62e9 < option.memory_total < 75e9
     pick = picked(found)
     assert pick.device.kind == "unified"
@@ -260,10 +266,10 @@ def test_a_budget_says_by_how_much_it_is_missed(answered: Callable[[str], Answer
     ]
     assert over
     for option in over:
-        assert option.cost.buy_low is not None
+        assert option.cost.buy is not None
         text = next(t for t in option.shortfalls if t.startswith("budget: $"))
         amount = parse(text.removeprefix("budget: $").removesuffix(" over"), "USD")
-        assert amount == pytest.approx(option.cost.buy_low - 4000, rel=0.01)
+        assert amount == pytest.approx(option.cost.buy - 4000, rel=0.02)
 
 
 # --- QLoRA, 8B ---

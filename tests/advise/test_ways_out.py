@@ -99,9 +99,9 @@ def test_a_split_between_card_and_ram_is_offered_where_a_card_is_short(ask: Ask)
 def test_a_limit_just_kept_is_not_missed(ask: Ask) -> None:
     """The pick's own price and power as limits leave it feasible; a dollar or a watt less does not."""
     free = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",))
-    assert free.pick is not None and free.pick.cost.buy_low is not None and free.pick.draw is not None
-    low, wall = free.pick.cost.buy_low, free.pick.draw.wall
-    for flag, limit in (("budget", low), ("max_power", wall)):
+    assert free.pick is not None and free.pick.cost.buy is not None and free.pick.draw is not None
+    price, wall = free.pick.cost.buy, free.pick.draw.wall
+    for flag, limit in (("budget", price), ("max_power", wall)):
         kept = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit)})
         missed = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit - 1)})
         assert kept.pick is not None and missed.pick is None

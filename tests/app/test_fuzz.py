@@ -43,14 +43,24 @@ DEVICES = mostly([
     "RTX 4090", "H100 SXM", "Strix Halo", "EPYC 9654", "M3 Ultra", "apple-ane-m4", "groq-lpu-v1", "Quadro RTX 8000",
     "google-tpu-v5e", "intel-gaudi3", "DGX Spark",
 ])  # fmt: skip
+#: Values that make sense, so that junk meets a computation that is otherwise in order.
+NUMBERS = ["1", "2", "7.5", "16", "300", "4k", "20M"]
+SENSIBLE = {
+    "--goal": ["infer", "infer", "qlora", "lora", "finetune"], "--priority": ["speed", "cost", "energy", "balanced"],
+    "--active": ["0.1", "50%", "1"], "--think": ["1s", "5 min"], "--slo-ttft": ["100ms", "2s"], "--slo-tpot": ["20ms"],
+    "--deadline": ["1h", "30d"], "--budget": ["500", "20k"], "--max-power": ["150W", "2kW"], "--tariff": ["0", "0.4"],
+    "--price": ["RTX 4090=1", "H100 SXM=1e9"], "--quant": ["q4_k_m", "bf16", "fp8", "mxfp4"],
+    "--engine": ["vllm", "llama.cpp", "mlx", "npu"], "--kv-bits": ["8", "16", "4.5"], "--memory": ["128GiB", "96GiB"],
+    "--free": ["1GiB", "20GiB"], "--tp": ["2", "3", "8", "64"],
+}  # fmt: skip
 QUICK = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors]
 )
 
 
 def given_flags(names: list[str]) -> st.SearchStrategy[list[str]]:
-    pair = st.tuples(st.sampled_from(names), VALUES).map(list)
-    return st.lists(pair, max_size=5).map(lambda pairs: [word for flag in pairs for word in flag])
+    pair = st.sampled_from(names).flatmap(lambda name: st.tuples(st.just(name), mostly(SENSIBLE.get(name, NUMBERS))))
+    return st.lists(pair, max_size=4).map(lambda pairs: [word for flag in pairs for word in flag])
 
 
 def answered(arguments: list[str]) -> int:

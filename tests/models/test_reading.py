@@ -75,11 +75,11 @@ def test_not_utf8(tmp_path: Path) -> None:
 def test_too_large(tmp_path: Path) -> None:
     path = written(tmp_path, "{}")
     os.truncate(path, LIMIT + 1)
-    with pytest.raises(RequestError, match="larger than 16 MiB"):
+    with pytest.raises(RequestError, match="larger than 8 MiB"):
         load(path)
 
 
-@pytest.mark.parametrize("name", ["model.gguf", "model.safetensors"])
+@pytest.mark.parametrize("name", ["model.bin", "model.pt", "model.onnx", "model.safetensors"])
 def test_weight_files_are_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(RequestError, match=r"config\.json"):
         load(written(tmp_path, b"GGUF", name))

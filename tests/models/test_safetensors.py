@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -462,6 +465,41 @@ def test_failures_of_the_network_are_said(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(library.HfApi, "model_info", refused)
     with pytest.raises(RequestError, match="hub:org/name: the Hub did not answer: ConnectionError: no route to host"):
         load("hub:org/name")
+
+
+class _Ranges(BaseHTTPRequestHandler):
+    """A server of the bytes 0 to 255 over and over; ``/whole`` ignores ranges, ``/none`` is missing."""
+
+    def do_GET(self) -> None:
+        body = bytes(range(256)) * 40
+        first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
+        whole = self.path == "/whole"
+        self.send_response(404 if self.path == "/none" else 200 if whole else 206)
+        part = body if whole else body[first : last + 1]
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            self.wfile.write(part)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_ranges_over_http() -> None:
+    library = pytest.importorskip("huggingface_hub", reason="huggingface_hub (hub extra) is not installed")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Ranges)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    at = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        assert hub._range(library, f"{at}/file", 10, 5) == bytes(range(10, 15))
+        assert hub._range(library, f"{at}/whole", 0, 5) == bytes(range(5))
+        with pytest.raises(OSError, match="does not send ranges"):
+            hub._range(library, f"{at}/whole", 10, 5)
+        with pytest.raises(RequestError, match="the Hub did not answer"):
+            hub._answered("org/name", lambda: hub._range(library, f"{at}/none", 0, 5))
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ def deployed(name: str, model: str) -> Setup | None:
     """The usual deployment; None where no engine runs there."""
     found = load_devices()[name]
     try:
-        return deploy(load(model), found, None, None, 16.0, 1, None, 64 * GIB)
+        return deploy(load(model), found, None, None, 16.0, 1, 64 * GIB if found.kind == "cpu" else None, None)
     except RequestError:
         return None
 

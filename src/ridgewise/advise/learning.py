@@ -123,7 +123,7 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
         factor = option.memory_total / option.usable
         yield Shortfall(f"memory: {size(-run.memory_left)} too little per device in the best layout", factor)
     elif run.seconds > NEVER:
-        yield Shortfall(f"time: {duration(run.seconds)} for the run", run.seconds / (deadline or NEVER))
+        yield Shortfall(f"time: {duration(run.seconds)} for the run", run.seconds / min(deadline or NEVER, NEVER))
     elif deadline is not None and run.seconds > deadline:
         text = f"time: {duration(run.seconds)}, deadline {duration(deadline)}"
         yield Shortfall(text, run.seconds / deadline)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from ridgewise.app.home import keep, own
 from ridgewise.errors import RequestError, nearest
 
 SCHEMA_VERSION = 1
+#: What a model may be called: one part or two, of letters, digits and a few marks.
+MODEL_NAME = re.compile(r"[\w+-][\w.+ -]{0,79}(/[\w+-][\w.+ -]{0,79})?")
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -60,10 +63,8 @@ def add_model(path: Path, name: str) -> int:
     """Check a configuration and keep a copy under ``name`` in the user's catalogue."""
     from ridgewise.models.read import META, load_path, read_json
 
-    if not name.strip() or any(part in name for part in ("\\", "..", "__")) or name.count("/") > 1:
+    if not MODEL_NAME.fullmatch(name) or "__" in name:
         raise RequestError(f"{name!r} is no model name", "name", ("org/name",))
-    if not path.exists():
-        raise RequestError("no such file", str(path))
     arch = load_path(path)
     config = read_json(path / "config.json" if path.is_dir() else path)
     entry = {"id": name, "kind": "checkpoint", "source": ["user"], "note": f"added from {path.name}"}

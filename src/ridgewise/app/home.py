@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from ridgewise.errors import RequestError
@@ -28,15 +29,26 @@ def own(kind: str) -> Path | None:
 
 
 def keep(kind: str, name: str, text: str) -> Path:
-    """Write one file of the user's catalogue: whole or not at all."""
-    folder = home() / kind
-    path = folder / name
-    scratch = path.with_name(f".{name}.part")
+    """Write one file of the user's catalogue, whole or not at all."""
+    path = home() / kind / name
+    write_whole(path, text, parents=True)
+    return path
+
+
+def write_whole(path: Path, text: str, *, parents: bool = False) -> None:
+    """Write a file whole or not at all, and never in the place of a device, a folder or a pipe."""
+    scratch: Path | None = None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            raise RequestError("cannot be written: it is no ordinary file", str(path))
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        scratch = path.with_name(f".{path.name}.part")
         scratch.write_text(text, encoding="utf-8")
         scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise RequestError(f"cannot be written: {error.strerror or error}", str(path)) from None
-    return path
+    except (OSError, ValueError) as error:
+        if scratch is not None:
+            with suppress(OSError, ValueError):
+                scratch.unlink(missing_ok=True)
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise RequestError(f"cannot be written: {reason or error}", str(path)) from None

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from ridgewise.advise.question import Question
-from ridgewise.app.home import own
+from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError, nearest
 from ridgewise.hardware import Device
 from ridgewise.units import parse
@@ -309,13 +309,7 @@ def write_plan_file(plan: PlanFile, path: Path) -> None:
     data = plan.model_dump(exclude_none=True, exclude_defaults=True)
     text = "# A Ridgewise plan: ridgewise plan --file FILE\n" + _toml(data)
     tomllib.loads(text)
-    scratch = path.with_name(path.name + ".part")
-    try:
-        scratch.write_text(text, encoding="utf-8")
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise RequestError(f"cannot be written: {error.strerror or error}", str(path)) from None
+    write_whole(path, text)
 
 
 def _toml(data: Mapping[str, Any]) -> str:

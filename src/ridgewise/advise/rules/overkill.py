@@ -11,10 +11,8 @@ from ridgewise.economics.cost import sold
 from ridgewise.units import digits, money
 from ridgewise.workloads import Service, SingleUser
 
-#: A purchase this many times dearer than the pick is overkill when both are fast enough.
+#: A purchase is overkill when its price is more than this many times what its extra speed would justify.
 FACTOR = 2.0
-#: A device this many times faster for each user is bought for its speed, not by mistake.
-FASTER = 2.0
 #: Requests in flight above which a server-class GPU is no mistake.
 DEPARTMENT = 16.0
 #: Unless the user named it, only a part people still buy is worth warning about (first release date).
@@ -36,13 +34,12 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         buy = option.cost.buy
         if not option.device.memory_type.startswith("HBM") or pick.device.memory_type.startswith("HBM"):
             continue
-        if pick.speed is None or option.speed is None or option.speed.each > FASTER * pick.speed.each:
+        if priced is None or buy is None or option.speed is None:
             continue
-        if priced is None or buy is None or buy < FACTOR * priced:
+        if buy / priced < FACTOR * max(option.speed.each / pick.speed.each, 1.0):
             continue
         if not question.named and (option.device.released or "0") < RECENT:
             continue
-        assert pick.speed is not None and option.speed is not None
         boards = sold(option.device, option.count)
         node = f" (sold in servers of {boards})" if boards > option.count else ""
         yield Finding(
