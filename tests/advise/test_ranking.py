@@ -154,9 +154,10 @@ def test_a_changed_power_limit_moves_power_and_cost_alone(ask: Ask) -> None:
 
 # --- claims about other questions ---
 
+BOARDS = ("H100 SXM", "H200 SXM", "A100 SXM4 80GB", "H100 PCIe", "RTX PRO 6000 Blackwell Workstation", "MI300X")
 CLAIMING = [
     (MODEL, {"users": "1"}),
-    ("Llama-3.1-70B-Instruct", {"users": "200", "slo_ttft": "1s"}),
+    ("Llama-3.1-70B-Instruct", {"users": "200", "slo_ttft": "1s", "hardware": BOARDS}),
     (MODEL, {"goal": "qlora"}),
     (MODEL, {"users": "1", "hardware": CARDS}),
 ]

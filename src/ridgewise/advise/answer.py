@@ -145,8 +145,8 @@ def _unseen(question: Question, pick: Option, second: Option) -> Iterator[str]:
         weak = "of one device alone" if second.tier == pick.tier else f"of tier {second.tier}"
         yield f"its speed is better supported: tier {pick.tier}, the runner-up's evidence is {weak}"
     if pick.run is None:
-        formats = load_formats()
-        if quality_loss(question, formats[second.format]) > quality_loss(question, formats[pick.format]):
+        finer, coarser = question.weights(pick.format), question.weights(second.format)
+        if quality_loss(question, coarser) > quality_loss(question, finer):
             yield f"it keeps the weights finer: {pick.format} against {second.format}"
         if second.left / second.usable < HEADROOM <= pick.left / pick.usable:
             yield f"it keeps {size(pick.left)} free per device; the runner-up keeps {size(max(second.left, 0.0))}"

@@ -275,7 +275,7 @@ def _of_device(question: Question, device: Device, configuration: float | None) 
             options = list(_layouts_of(question, device, configuration, usable, engine, backend, count))
             yield from options
             able = [option for option in options if option.feasible]
-            if any(quality_loss(question, load_formats()[option.format]) == 0.0 for option in able):
+            if any(quality_loss(question, question.weights(option.format)) == 0.0 for option in able):
                 return
             further -= bool(able)
             if further == 0:
@@ -330,7 +330,7 @@ def again(question: Question, option: Option) -> Option:
     engine = load_engines()[option.engine]
     backend = engine.backend(option.device)
     assert backend is not None, "the option was built with this back end"
-    plan = Plan(load_formats()[option.format], float(option.tp), float(option.pp), question.kv_bits)
+    plan = Plan(question.weights(option.format), float(option.tp), float(option.pp), question.kv_bits)
     usable = Machine(option.device, 1, option.configuration).usable
     assert usable is not None
     setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas)

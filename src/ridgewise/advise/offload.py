@@ -18,7 +18,7 @@ from ridgewise.hardware.sheets import device
 from ridgewise.memory.engines import policy
 from ridgewise.memory.offload import Placement, fitting
 from ridgewise.models.architecture import Architecture, LayerGroup
-from ridgewise.models.formats import expert_bytes, feed_bytes, load_formats, mixer_bytes
+from ridgewise.models.formats import expert_bytes, feed_bytes, mixer_bytes
 from ridgewise.serving import Setup, single
 from ridgewise.work import Plan
 from ridgewise.workloads import SingleUser
@@ -74,7 +74,7 @@ def offload(question: Question, option: Option) -> Offload | None:
     short = option.left < 0 and option.count == 1 and option.device.kind.startswith("gpu")
     if not isinstance(work, SingleUser) or option.engine != "llama.cpp" or not short or option.speed is None:
         return None
-    plan = Plan(load_formats()[option.format], 1.0, 1.0, question.kv_bits)
+    plan = Plan(question.weights(option.format), 1.0, 1.0, question.kv_bits)
     engine, host = load_engines()[option.engine], device(HOST)
     backend = engine.backend(host)
     found = list(_placements(question, option, plan))

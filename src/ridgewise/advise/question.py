@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from ridgewise.hardware import Device
 from ridgewise.models import Architecture
-from ridgewise.models.formats import Format
+from ridgewise.models.formats import Format, load_formats
 from ridgewise.workloads import Workload
 
 Priority = Literal["speed", "cost", "energy", "balanced"]
@@ -42,6 +42,10 @@ class Question:
     tariff: float | None = None
     host_price: float | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
+
+    def weights(self, name: str) -> Format:
+        """The weight format of that id: a file's own, or the catalogue's."""
+        return self.format if self.format is not None and self.format.id == name else load_formats()[name]
 
     @property
     def named(self) -> bool:

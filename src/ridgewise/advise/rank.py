@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
-from ridgewise.models.formats import Format, load_formats, native_format
+from ridgewise.models.formats import Format, native_format
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
@@ -102,7 +102,7 @@ def caveats(question: Question, option: Option) -> float:
     """Points lost for what no number above shows: coarse weights, no head-room, a price of the past."""
     points = 0.0
     if option.run is None:
-        points += quality_loss(question, load_formats()[option.format])
+        points += quality_loss(question, question.weights(option.format))
         points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
     return points + (OLD_PRICE if option.cost.stale else 0.0)
 

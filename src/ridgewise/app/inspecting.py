@@ -29,13 +29,14 @@ def _deployment(
     from ridgewise.engines import engine as find_engine
     from ridgewise.hardware.sheets import device
     from ridgewise.models.formats import weight_format
-    from ridgewise.models.read import load
+    from ridgewise.models.read import load_model
 
+    found = load_model(model, own("models"))
     return deploy(
-        load(model, own("models")),
+        found.arch,
         device(hardware, "hardware", own("hardware")),
         find_engine(engine) if engine else None,
-        weight_format(quant) if quant else None,
+        weight_format(quant) if quant else found.format,
         _kv_bits(kv_bits),
         tp,
         _number(memory, "B", "--memory", 2**20, 2**60) if memory else None,

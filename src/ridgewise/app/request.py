@@ -260,12 +260,13 @@ def question(plan: PlanFile) -> Question:
     """The question with its names resolved: model, devices, format, engine, own prices."""
     from ridgewise.engines import engine
     from ridgewise.models.formats import load_formats, weight_format
-    from ridgewise.models.read import load
+    from ridgewise.models.read import load_model
 
     if not plan.model:
         raise RequestError("no model given", "plan", ("ridgewise plan meta-llama/Llama-3.1-8B-Instruct",))
     table = plan.candidates
-    arch = load(plan.model, own("models"))
+    model = load_model(plan.model, own("models"))
+    arch = model.arch
     if not arch.causal:
         raise RequestError(
             f"{arch.name} (family {arch.family}) does not generate text: plans cover language models with a decoder",
@@ -277,7 +278,7 @@ def question(plan: PlanFile) -> Question:
             f"prompt + output = {work.prompt + work.output:.0f} tokens exceed the model's limit of {arch.max_context}",
             "--prompt",
         )
-    fmt = weight_format(table.quant) if table.quant else None
+    fmt = weight_format(table.quant) if table.quant else model.format
     runner = engine(table.engine) if table.engine else None
     if fmt is not None and runner is not None and fmt.family not in runner.families:
         readable = tuple(f.id for f in load_formats().values() if f.family in runner.families)
