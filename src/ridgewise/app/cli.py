@@ -20,7 +20,7 @@ hardware_app = typer.Typer(help="Hardware of the catalogue, or your own: list, s
 app.add_typer(models_app, name="models")
 app.add_typer(hardware_app, name="hardware")
 
-Model = Annotated[str, typer.Argument(help="catalogue name or alias, or path to a config.json or its folder")]
+Model = Annotated[str, typer.Argument(help="catalogue name or alias, or path: config.json, folder, GGUF, safetensors")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 Markdown = Annotated[bool, typer.Option("--markdown", help="print Markdown")]
 Text = Annotated[str | None, typer.Option()]
@@ -54,7 +54,7 @@ OUT = "Output"
 @app.command()
 def plan(
     model: Annotated[
-        str | None, typer.Argument(help="catalogue name or alias, or path to a config.json or its folder")
+        str | None, typer.Argument(help="catalogue name or alias, or path: config.json, folder, GGUF, safetensors")
     ] = None,
     goal: Annotated[
         str | None,

@@ -105,7 +105,9 @@ def _candidate_defaults() -> CandidatesTable:
 class PlanFile(_Table):
     """A planning question as a file: ``ridgewise plan --file plan.toml``."""
 
-    model: str | None = Field(None, min_length=1, description="catalogue name, or path to a config.json or folder")
+    model: str | None = Field(
+        None, min_length=1, description="catalogue name, or path: config.json, folder, GGUF, safetensors"
+    )
     priority: Literal["speed", "cost", "energy", "balanced"] = "balanced"
     budget: Money | None = Field(None, description="most to spend on buying [USD]")
     max_power: Power | None = Field(None, description="most the machine may draw at the wall [W]")
