@@ -16,13 +16,14 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.units import Bytes, Count, Num, Tokens
 
 Method = Literal["full", "lora", "qlora"]
-Recompute = Literal["none", "selective", "full"]
+Recompute = Literal["none", "full"]
+#: How states are shared out over data-parallel devices: ZeRO-1 the optimiser alone, ZeRO-3 (FSDP) everything.
+Stage = Literal[1, 3]
 
-#: Bytes per trainable parameter: bf16 weight 2 + gradient 4 + FP32 master 4 + two Adam moments 8; the
-#: measured 17.1–17.6 B/parameter of bf16 runs with FP32 gradients is 18 less what is shared.
+#: Bytes per trainable parameter: bf16 weight 2, bf16 gradient 2, FP32 master copy and two Adam moments 12.
 STATE_BYTES = {"weights": 2.0, "gradients": 2.0, "optimiser": 12.0}
 #: Bytes kept per token, layer and hidden unit.
-ACTIVATION_BYTES = {"none": 34.0, "selective": 18.0, "full": 2.0}
+ACTIVATION_BYTES = {"none": 34.0, "full": 2.0}
 #: Driver context, communication buffers and allocator slack: public runs peak about this share above
 #: the sum of the parts.
 SLACK = 0.12
@@ -70,18 +71,24 @@ def training(
     pp: Count = 1.0,
     recompute: Recompute = "none",
     rank: Count = 16.0,
+    stage: Stage = 3,
 ) -> Footprint:
     """The footprint of one device.
 
-    States are sharded over ``shards·tp·pp`` devices (FSDP/ZeRO-3 over ``shards``); one layer is gathered
-    whole. Activations divide by ``tp`` (with sequence parallelism); a pipeline of ``pp`` stages keeps
-    ``pp`` micro-batches of 1/pp of the layers in flight, so depth cancels.
+    Tensor and pipeline parallelism divide every state; ``shards`` data-parallel devices divide the optimiser
+    (``stage`` 1) or everything (3, where one layer is gathered whole at a time). Activations divide by ``tp``
+    (with sequence parallelism); a pipeline of ``pp`` stages keeps ``pp`` micro-batches of 1/pp of the layers in
+    flight, so depth cancels.
     """
     whole = states(arch, method, rank)
-    devices = shards * tp * pp
-    parts: dict[str, Num] = {part: amount / devices for part, amount in whole.items()}
+    held = tp * pp
+    kept = {"weights": held, "gradients": held, "optimiser": held * shards}
+    parts: dict[str, Num] = {
+        part: amount / (held * shards if stage == 3 else kept[part]) for part, amount in whole.items()
+    }
     largest = max(group.parameters for group in arch.kinds)
-    parts["gathered layer"] = np.where(np.asarray(devices) > 1, 2 * 2.0 * largest / tp, 0.0)
+    gathered = 2 * 2.0 * largest / tp if stage == 3 else 0.0
+    parts["gathered layer"] = np.where(np.asarray(held * shards) > 1, gathered, 0.0)
     tokens = micro_batch * length
     per_layer = ACTIVATION_BYTES[recompute] * tokens * arch.hidden
     working = ACTIVATION_BYTES["none"] * tokens * arch.hidden if recompute == "full" else 0.0

@@ -33,11 +33,13 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the model is laid out: tensor-parallel × pipeline (or layer split) × replicas."""
+    """How the model is laid out: tensor-parallel × pipeline (or layer split) × replicas, and how
+    training shares its states over them."""
 
     tp: int
     pp: int
     replicas: int
+    sharding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         configuration_memory_bytes=option.configuration,
         engine=option.engine,
         format=option.format,
-        layout=Layout(option.tp, option.pp, option.replicas),
+        layout=Layout(option.tp, option.pp, option.replicas, f"ZeRO-{run.stage}" if run else ""),
         feasible=option.feasible,
         shortfalls=option.shortfalls,
         memory_bytes=Estimate(memory, memory - slack, memory + slack, _memory_tier(option), _facts(device, "memory")),

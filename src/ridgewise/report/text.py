@@ -78,7 +78,7 @@ def _layout(option: OptionDocument) -> str:
     """'vllm fp8 TP4 ×2' or 'TP4 PP1, 256 shards'."""
     layout = option.layout
     if option.run_s is not None:
-        return f"TP{layout.tp} PP{layout.pp}, {layout.replicas} shard{'s' if layout.replicas > 1 else ''}"
+        return f"TP{layout.tp} PP{layout.pp} DP{layout.replicas}{' ' + layout.sharding if layout.replicas > 1 else ''}"
     parts = [("TP", layout.tp), ("split ", layout.pp), ("×", layout.replicas)]
     return " ".join([option.engine, option.format, *(f"{name}{n}" for name, n in parts if n > 1)])
 

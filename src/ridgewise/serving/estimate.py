@@ -2,9 +2,9 @@
 
 A single user waits for the prefill and then for one step per token. A service in the steady state runs
 ``c`` requests at once; each step also carries its share of other requests' prompts (chunked prefill),
-so with ``o`` tokens per answer every step holds ``c/o`` of a prompt:
+so with ``o`` tokens per answer every step holds ``(c−1)/o`` of another's prompt (arrival theorem):
 
-    TPOT = t_decode(c) + c/o · t_prompt
+    TPOT = t_decode(c) + (c−1)/o · t_prompt
     TTFT = overhead + step in progress + t_prompt · (1 + ρ/(2(1−ρ)))       (M/D/1, Pollaczek–Khinchine)
     c    = sessions · R / (R + think),   R = TTFT + o · TPOT               (interactive response-time law)
 
@@ -221,12 +221,16 @@ def steady_state(setup: Setup, work: Service, batch: Num) -> tuple[Num, Num]:
     context = work.prompt + work.output / 2
     bare = decode_seconds(setup, context, batch)
     alone = step_time(setup, prefill(work.prompt))
-    share = batch / work.output
+    share = (batch - 1.0) / work.output  # prompts of the others: a request does not wait for its own
     joint = step_time(setup, prefill(work.prompt) + decode(context, batch))
     extra = np.nan_to_num(np.minimum(np.maximum(joint - bare, 0.0), alone))  # unknown peak: the memory roof alone
     tpot = bare + share * extra
     busy = np.minimum(share * extra / tpot, 0.98)
-    ttft = setup.fitted.efficiency.request_overhead + 0.5 * bare + alone * (1 + busy / (2 * (1 - busy)))
+    ttft = (
+        setup.fitted.efficiency.request_overhead
+        + np.where(batch > 1, 0.5 * bare, 0.0)
+        + alone * (1 + busy / (2 * (1 - busy)))
+    )
     return ttft, tpot
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint
-from ridgewise.memory.training import Method, Recompute
+from ridgewise.memory.training import Method, Recompute, Stage, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
@@ -29,9 +30,10 @@ from ridgewise.work import training as training_step
 
 #: Passes over the forward FLOPs in one training step, without recomputation.
 PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
-RECOMPUTES: tuple[Recompute, ...] = ("none", "selective", "full")
-#: Extra forward passes that recomputation costs; selective repeats only the attention scores.
-RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.05, "full": 1.0}
+RECOMPUTES: tuple[Recompute, ...] = ("none", "full")
+#: Extra forward passes that recomputation costs.
+RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "full": 1.0}
+STAGES: tuple[Stage, ...] = (1, 3)
 
 
 #: Cards in slots share the network cards of an ordinary server: about 100 Gbit/s each [B/s].
@@ -88,6 +90,7 @@ class TrainingEstimate:
     shards: int
     micro_batch: int
     recompute: Recompute
+    stage: Stage
     bound: str
     key: str
     tier: str
@@ -101,9 +104,10 @@ def load_training_calibration() -> Mapping[str, TrainingEfficiency]:
 
 
 def efficiency_for(device: Device) -> tuple[str, TrainingEfficiency] | None:
-    """The most specific class measured: architecture, vendor and kind, kind."""
+    """The most specific class measured: vendor, kind and architecture; vendor and kind; kind."""
     table = load_training_calibration()
-    for key in (device.architecture, f"{device.vendor}/{device.kind}", device.kind):
+    maker = f"{device.vendor}/{device.kind}"
+    for key in (f"{maker}/{device.architecture}", maker, device.kind):
         if key in table:
             return key, table[key]
     return None
@@ -155,8 +159,14 @@ def step_seconds(
     sequences: Count,
     grid: Mapping[str, Num],
     per_node: int,
+    stage: Stage = 3,
+    rank: float = 16.0,
 ) -> tuple[Seconds, Num, Num]:
-    """Seconds of one optimiser step, with the compute and communication parts of it."""
+    """Seconds of one optimiser step, with the compute and communication parts of it.
+
+    ZeRO-3 gathers the weights for every forward and backward pass of a micro-step, ZeRO-1 once per step after
+    the update; both reduce the gradients once. 80 % of the compute hides them.
+    """
     peak = device.peak("bf16")
     assert peak is not None, "candidates without a peak are dropped before"
     tp, pp, shards, micro = grid["tp"], grid["pp"], grid["shards"], grid["micro"]
@@ -173,11 +183,12 @@ def step_seconds(
     link = device.number("link_bandwidth") or 16e9
     messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0
     tensor = messages / (0.75 * link)
-    trained = arch.parameters_total if method == "full" else arch.parameters_total * 0.01
     outside = min(eff.network, SLOT_NETWORK) if device.slotted else eff.network
     reach = np.where(count > per_node, outside, link)
-    moved = 2.0 * 3.0 * (shards - 1) / shards * trained / (tp * pp)
-    gather = moved / reach
+    whole = states(arch, method, rank)
+    held = tp * pp / ((shards - 1) / shards + 1e-12)
+    passes_over_weights = 2.0 * micro_steps if stage == 3 else np.where(method == "full", 1.0, 0.0)
+    gather = (passes_over_weights * whole["weights"] + whole["gradients"]) / held / reach
     per_micro = compute + tensor
     bubble = 1.0 + (pp - 1) / np.maximum(micro_steps, 1.0) * (pp > 1)
     exposed = np.maximum(gather - 0.8 * per_micro * micro_steps, 0.05 * gather)
@@ -205,18 +216,20 @@ def search(
     sequences = max(sequences, 1.0)
     grid = _grid(count, per_node, sequences)
     tried = []
-    for recompute in RECOMPUTES:
-        foot = training_memory(
-            arch, method, length, grid["micro"], usable, grid["shards"], grid["tp"], grid["pp"], recompute, rank
+    for stage, recompute in product(STAGES, RECOMPUTES):
+        tp, pp, shards, micro = (grid[name] for name in ("tp", "pp", "shards", "micro"))
+        foot = training_memory(arch, method, length, micro, usable, shards, tp, pp, recompute, rank, stage)
+        seconds, _, _ = step_seconds(
+            arch, device, eff, method, recompute, length, sequences, grid, per_node, stage, rank
         )
-        seconds, _, _ = step_seconds(arch, device, eff, method, recompute, length, sequences, grid, per_node)
-        tried.append((recompute, foot, np.asarray(seconds), np.broadcast_to(foot.total, grid["tp"].shape)))
-    recompute, foot, row = _choose(tried, usable)
+        tried.append((stage, recompute, foot, np.asarray(seconds), np.broadcast_to(foot.total, tp.shape)))
+    stage, recompute, foot, row = _choose(tried, usable)
     least = min(float(total.min()) for *_, total in tried)
     fits_any = least <= usable
     one = {name: float(column[row]) for name, column in grid.items()}
     seconds, compute, communication = (
-        float(x) for x in step_seconds(arch, device, eff, method, recompute, length, sequences, one, per_node)
+        float(x)
+        for x in step_seconds(arch, device, eff, method, recompute, length, sequences, one, per_node, stage, rank)
     )
     batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
     run = tokens / batch_tokens * seconds
@@ -240,26 +253,27 @@ def search(
         shards=int(one["shards"]),
         micro_batch=int(one["micro"]),
         recompute=recompute,
+        stage=stage,
         bound="compute" if compute >= communication else "links",
         key=key,
         tier=_tier(device, eff),
     )
 
 
-Tried = tuple[Recompute, Footprint, np.ndarray, np.ndarray]
+Tried = tuple[Stage, Recompute, Footprint, np.ndarray, np.ndarray]
 
 
-def _choose(tried: Sequence[Tried], usable: float) -> tuple[Recompute, Footprint, int]:
+def _choose(tried: Sequence[Tried], usable: float) -> tuple[Stage, Recompute, Footprint, int]:
     """Of the layouts that fit the one with least memory within 5 % of the fastest; else the tightest one."""
-    fitting = [float(s[m <= usable].min()) for _, _, s, m in tried if (m <= usable).any()]
+    fitting = [float(s[m <= usable].min()) for *_, s, m in tried if (m <= usable).any()]
     limit = 1.05 * min(fitting) if fitting else np.inf
 
     def cost(entry: Tried) -> np.ndarray:
-        _, _, seconds, memory = entry
+        *_, seconds, memory = entry
         return np.where((memory <= usable) & (seconds <= limit), memory, np.inf) if fitting else memory
 
     best = min(tried, key=lambda entry: float(cost(entry).min()))
-    return best[0], best[1], int(np.argmin(cost(best)))
+    return best[0], best[1], best[2], int(np.argmin(cost(best)))
 
 
 def _tier(device: Device, eff: TrainingEfficiency) -> str:

@@ -39,6 +39,8 @@ def _reversed(slow: Option, fast: Option) -> bool:
     """More FLOP/s, yet fewer tokens per second, because memory bounds the decoding."""
     assert slow.speed and fast.speed
     more = _flops(slow) >= RATIO * _flops(fast)
+    if slow.engine != fast.engine or (slow.device.bandwidth or 0.0) >= (fast.device.bandwidth or 0.0):
+        return False
     return more and fast.speed.each >= 1.15 * slow.speed.each and slow.speed.bound == "memory"
 
 
