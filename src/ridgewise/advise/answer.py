@@ -296,6 +296,7 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
     """What was filled in, so that it can be overridden."""
     work = question.workload
     yield from question.arch.assumptions
+    yield from question.resolved
     if isinstance(work, SingleUser | Service):
         yield (
             f"a request of {whole(work.prompt)} prompt and {whole(work.output)} output tokens "
@@ -317,6 +318,8 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
             f"on for {digits(work.hours_per_day)} hours a day and at work {digits(100 * work.busy)} % of them "
             "(--hours, --busy)"
         )
+    if pick and pick.cost.tier == "assumed":
+        yield f"a part of the price of {pick.name} has no source yet: give your own (--price, --host-price)"
     if pick and pick.cost.hosts:
         host = money(pick.cost.hosts)
         yield f"the price holds {host} for the computer around the boards (--host-price, 0 if you own one)"

@@ -308,7 +308,9 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         peak_flop_per_s=peak[0] if peak else None,
         peak_precision=peak[1] if peak else "",
         inputs=tuple(_input(setup.device, figure) for figure in entered),
-        coefficients=asdict(fit.efficiency),
+        coefficients={
+            f"{name}_s" if name.endswith("overhead") else name: value for name, value in asdict(fit.efficiency).items()
+        },
         coefficient_key=fit.key,
         coefficient_kind=fit.kind,
         coefficient_rows=fit.rows,

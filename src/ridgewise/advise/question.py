@@ -26,6 +26,7 @@ class Question:
     engine      engine asked for; None: chosen per device
     kv_bits     bits per cached value
     tariff      electricity price [USD/kWh]
+    resolved    names that were taken for a certain variant
     host_price  the user's own price of the computer around boards [USD]; 0: already owned; None: the catalogue's
     prices      the user's own price per device [USD], by device id
     """
@@ -40,6 +41,7 @@ class Question:
     engine: str | None = None
     kv_bits: float = 16.0
     tariff: float | None = None
+    resolved: tuple[str, ...] = ()
     host_price: float | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from ridgewise.advise.question import Question
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError, nearest
+from ridgewise.facts import normal
 from ridgewise.hardware import Device
 from ridgewise.units import parse
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser, Workload
@@ -269,9 +270,9 @@ def question(plan: PlanFile) -> Question:
     table = plan.candidates
     model = load_model(plan.model, own("models"))
     arch = model.arch
-    if not arch.causal:
+    if not arch.causal or arch.encoder:
         raise RequestError(
-            f"{arch.name} (family {arch.family}) does not generate text: plans cover language models with a decoder",
+            f"{arch.name} (family {arch.family}) is no decoder-only language model, which plans cover",
             "model",
         )
     work = workload(plan.workload)
@@ -285,18 +286,24 @@ def question(plan: PlanFile) -> Question:
     if fmt is not None and runner is not None and fmt.family not in runner.families:
         readable = tuple(f.id for f in load_formats().values() if f.family in runner.families)
         raise RequestError(f"{runner.name} does not read {fmt.name}", "--quant", readable[:6])
+    named = [_device(name) for name in table.hardware]
     return Question(
         arch=arch,
         workload=work,
         priority=plan.priority,
         budget=plan.budget,
         max_power=plan.max_power,
-        hardware=tuple(dict.fromkeys(_device(name) for name in table.hardware)),
+        hardware=tuple(dict.fromkeys(named)),
         format=fmt,
         engine=runner.id if runner else None,
         kv_bits=table.kv_bits or 16.0,
         tariff=plan.tariff,
         host_price=plan.host_price,
+        resolved=tuple(
+            f"{name!r} taken for {found.name}"
+            for name, found in zip(table.hardware, named, strict=True)
+            if normal(name) not in (found.id, normal(found.name))
+        ),
         prices={_device(name).id: price for name, price in plan.prices.items()},
     )
 

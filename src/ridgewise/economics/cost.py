@@ -129,8 +129,11 @@ def worst(*tiers: str) -> str:
 
 def energy_month(device: Device, count: int, draw: Draw, hours_per_day: float, busy: float, tariff: float) -> float:
     """USD per month: at the wall while working, at idle for the rest of the hours it is on."""
-    idle = device.number("idle_power")
-    waiting = max((idle or 0.0) * count, 0.1 * draw.wall)
+    boards = (device.number("idle_power") or 0.0) * count
+    shell = next((h for h in hosts() if h.kind == host_kind(device, count)), None)
+    around = shell.idle_power * math.ceil(count / shell.boards_max) if shell else 0.0
+    share = min(count / shell.boards_max, 1.0) if shell and device.kind in SERVER_KINDS else 1.0
+    waiting = max(boards + around * share, 0.1 * draw.wall)
     hours = hours_per_day * HOURS_PER_MONTH / 24
     return (draw.wall * busy + waiting * (1 - busy)) * hours / 1000 * tariff
 

@@ -46,6 +46,7 @@ def wall_power(device: Device, count: int, activity: Activity) -> Draw | None:
     if kind == "complete":
         wall = count * limit * host["per_package_watt"] + host["active"]
         return Draw(count * limit, wall, 0.8 * wall, 1.15 * wall)
-    around = host["active"] + count * limit * host.get("per_board_watt", 0.0)
+    nodes = Machine(device, count).nodes
+    around = nodes * host["active"] + count * limit * host.get("per_board_watt", 0.0)
     board, low, high = (count * limit * shares[key] for key in ("share", "low", "high"))
     return Draw(board, board + around, low + around, high + around)

@@ -22,10 +22,13 @@ def catalog_path(*parts: str) -> Path:
 def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
     """A TOML file, bounded in size; a broken one is a RequestError naming file and line."""
     try:
-        if path.stat().st_size > limit:
-            raise RequestError(f"file is larger than {limit >> 20} MiB", str(path))
+        if path.exists() and not path.is_file():
+            raise RequestError("is not a regular file", str(path))
         with path.open("rb") as handle:
-            return tomllib.load(handle)
+            content = handle.read(limit + 1)
+        if len(content) > limit:
+            raise RequestError(f"file is larger than {limit >> 20} MiB", str(path))
+        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise RequestError("no such file", str(path)) from None
     except (OSError, UnicodeDecodeError) as error:

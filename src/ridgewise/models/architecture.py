@@ -183,8 +183,8 @@ class Architecture:
 
     @property
     def parameters_active(self) -> int:
-        """Weights one token passes through: active experts only; the embedding is a lookup, yet counted
-        once as published figures count it."""
+        """Weights of the active experts and everything else, embedding and head included; published figures of
+        active parameters often leave the embedding out."""
         stacks = (*self.groups, *self.encoder)
         return self.embedding + self.head + self.small + sum(g.count * g.parameters_active for g in stacks)
 

@@ -51,7 +51,7 @@ def weight_format(name: str, where: str = "--quant") -> Format:
 
 
 def native_format(arch: Architecture) -> Format:
-    """The format of the published checkpoint."""
+    """The format of the published checkpoint; FP32 ones are served in 16 bits."""
     formats = load_formats()
     aliases = {"bfloat16": "bf16", "float16": "fp16", "float32": "bf16", "fp32": "bf16"}
     dtype = aliases.get(arch.dtype, arch.dtype)

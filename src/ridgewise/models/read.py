@@ -140,9 +140,13 @@ def _with_parts(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """One JSON object: bounded, UTF-8, no key twice."""
     try:
-        if path.stat().st_size > LIMIT:
+        if path.exists() and not path.is_file():
+            raise RequestError("is not a regular file", str(path))
+        with path.open("rb") as handle:
+            content = handle.read(LIMIT + 1)
+        if len(content) > LIMIT:
             raise RequestError(f"file is larger than {LIMIT >> 20} MiB", str(path))
-        text = path.read_bytes().decode("utf-8-sig")
+        text = content.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error}"
         raise RequestError(reason, str(path)) from None

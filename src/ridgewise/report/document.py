@@ -146,7 +146,7 @@ def plan_document(answer: Answer) -> PlanDocument:
         parameters_total=question.arch.parameters_total,
         parameters_active=question.arch.parameters_active,
         goal=work.goal,
-        workload=asdict(work),
+        workload=_with_units(asdict(work)),
         priority=question.priority,
         weights=asdict(answer.weights),
         phase=answer.verdict.phase,
@@ -163,6 +163,17 @@ def plan_document(answer: Answer) -> PlanDocument:
         dropped=answer.dropped,
         assumptions=answer.assumptions,
     )
+
+
+#: Units of the workload's fields, as suffixes of their keys.
+SUFFIXES = {
+    "prompt": "tokens", "output": "tokens", "context": "tokens", "length": "tokens", "think": "s", "slo_ttft": "s",
+    "slo_tpot": "s", "deadline": "s", "concurrency": "requests", "tokens": "total",
+}  # fmt: skip
+
+
+def _with_units(work: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}_{SUFFIXES[name]}" if name in SUFFIXES else name: value for name, value in work.items()}
 
 
 def finding_document(finding: Finding) -> FindingDocument:
@@ -188,7 +199,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
     if speed is not None:
         coefficient = (f"calibration.timing.{speed.key}",)
         decode_basis = _facts(device, "bandwidth", "link_bandwidth") + coefficient
-        prefill_basis = _facts(device, "peak_fp16", "peak_bf16", "bandwidth") + coefficient
+        prefill_basis = _facts(device, f"peak_{speed.peak}", "bandwidth") + coefficient
     price_basis = cost.basis
     memory = option.memory_total
     slack = option.memory_doubt

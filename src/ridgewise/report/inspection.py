@@ -125,7 +125,7 @@ def _ridge_line(found: Explanation, ridge: float) -> str:
 
 
 def _coefficient(name: str, value: float) -> str:
-    return duration(value) if name.endswith("overhead") else digits(value)
+    return duration(value) if name.endswith("overhead_s") else digits(value)
 
 
 def _show_phase(phase: Phase, console: Console) -> None:

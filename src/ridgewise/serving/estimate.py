@@ -33,6 +33,12 @@ from ridgewise.workloads import Service, SingleUser
 UNMEASURED = 2.0
 #: Matrix rate over vector rate where the sheet gives only the former: 8 on Ampere, 15 on Hopper.
 MATRIX_TO_VECTOR = 12.0
+#: Factor on the spread when no model of this class (dense, mixture of experts) was among the measurements.
+OTHER_CLASS = 1.4
+#: Least spread of coefficients that rest on fewer than so many measurements, or on one device.
+FEW, THIN = 30, 1.35
+#: Factor on the decode spread of a batch under engines whose evidence is mostly single sequences.
+BATCHED = 1.4
 #: Factor on the spread when coefficients fitted on one device alone are carried to another.
 LONE_DEVICE = 1.4
 #: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
@@ -57,15 +63,19 @@ class Setup:
     def __post_init__(self) -> None:
         fitted = _fitted(self.engine.id, self.backend.id, self.device)
         object.__setattr__(self, "fitted", fitted)
-        object.__setattr__(self, "tier", _tier(fitted, self.device))
+        object.__setattr__(self, "tier", _tier(fitted, self.device, self.arch))
 
     @property
     def spreads(self) -> tuple[float, float]:
-        """Spreads of decode and prefill: wider where the evidence is another, single device."""
+        """Spreads of decode and prefill: wider where the evidence is thin, another device's or another class's."""
         fit = self.fitted
-        alone = self.tier == "transferred" and len(fit.devices) == 1
-        factor = LONE_DEVICE if alone else 1.0
-        return fit.decode_spread * factor, fit.prefill_spread * factor
+        factor = 1.0
+        if self.tier == "transferred" and len(fit.devices) == 1:
+            factor *= LONE_DEVICE
+        if _class(self.arch) not in fit.classes:
+            factor *= OTHER_CLASS
+        least = UNMEASURED if self.tier == "assumed" else THIN if fit.rows < FEW or len(fit.devices) < 2 else 1.0
+        return max(fit.decode_spread * factor, least), max(fit.prefill_spread * factor, least)
 
     @property
     def count(self) -> int:
@@ -82,6 +92,9 @@ class Setup:
         bandwidth = self.device.bandwidth or np.nan
         peak = self.peak[0] if self.peak else np.nan
         link = self.device.number("link_bandwidth") or 16e9
+        if "all-to-all" in self.device.link:  # a mesh: a group of tp uses its own links alone
+            mesh = (self.device.number("max_per_node") or 8) - 1
+            link = link * max(min(float(self.plan.tp) - 1, mesh), 1.0) / mesh
         latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
         vector = self.device.number("peak_fp32") or peak / MATRIX_TO_VECTOR
         return Rates(peak, bandwidth, min(vector, peak), 0.75 * link, latency)
@@ -95,6 +108,7 @@ class Speed:
     each          tokens per second one user sees while reading
     total         output tokens per second of the whole system
     concurrency   requests in flight, all replicas together
+    peak          precision of the peak that prefill was held against
     lone          the coefficients rest on one device alone
     bound         what limits decode: "memory", "compute" or "overhead"
     prefill_bound what limits prefill
@@ -113,6 +127,7 @@ class Speed:
     tier: str
     key: str
     lone: bool
+    peak: str
 
     @property
     def each(self) -> float:
@@ -127,14 +142,21 @@ def _fitted(engine: str, backend: str, device: Device) -> Fitted:
     return Fitted("prior", Efficiency(), UNMEASURED, UNMEASURED, kind="assumed")
 
 
-def _tier(fitted: Fitted, device: Device) -> str:
-    """How well this prediction is supported, worst first."""
-    needed = [device.figures.get(name) for name in ("bandwidth",)]
-    if any(figure is None or figure.kind == "assumed" for figure in needed):
+def _class(arch: Architecture) -> str:
+    """The class of a model as evidence counts it."""
+    return "moe" if arch.moe else "dense"
+
+
+def _tier(fitted: Fitted, device: Device, arch: Architecture) -> str:
+    """How well this prediction is supported, worst first: interpolated only where this device ran this class
+    of models under this engine."""
+    bandwidth = device.figures.get("bandwidth")
+    if bandwidth is None or bandwidth.kind == "assumed":
         return "assumed"
     if fitted.kind == "assumed" or not fitted.rows:
         return "datasheet"
-    return "interpolated" if device.id in fitted.devices else "transferred"
+    known = device.id in fitted.devices and _class(arch) in fitted.classes
+    return "interpolated" if known else "transferred"
 
 
 def step_terms(setup: Setup, step: Step) -> list[Term]:
@@ -192,10 +214,14 @@ def _speed(
     setup: Setup, ttft: float, tpot: float, total: float, concurrency: float, load: Step, prompt: float
 ) -> Speed:
     bound, intensity = _bound(setup, load)
+    decode_spread, prefill_spread = setup.spreads
+    if concurrency > 1 and setup.engine.split == "layer":
+        decode_spread *= BATCHED
     prefill_bound, _ = _bound(setup, prefill(prompt))
     return Speed(
         _finite(ttft), tpot, total, concurrency, bound, prefill_bound, intensity,
-        *setup.spreads, setup.tier, setup.fitted.key, len(setup.fitted.devices) == 1,
+        decode_spread, prefill_spread, setup.tier, setup.fitted.key, len(setup.fitted.devices) == 1,
+        setup.peak[1] if setup.peak else "",
     )  # fmt: skip
 
 

@@ -46,6 +46,7 @@ class Fitted:
 
     decode_spread, prefill_spread   ratio r such that about 80 % of measurements fall within
                                     [prediction / r, prediction · r] on devices and sources left out
+    classes                         classes of models measured: "dense", "moe"
     devices                         devices whose measurements entered the fit
     peak                            precision of the peak that ``compute`` refers to; "" = the format's own
     """
@@ -55,6 +56,7 @@ class Fitted:
     decode_spread: Annotated[float, "ratio"]
     prefill_spread: Annotated[float, "ratio"]
     rows: int = 0
+    classes: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     peak: str = ""

@@ -119,7 +119,7 @@ def _experts(group: LayerGroup, step: Step, plan: Plan) -> Work:
     return Work(
         2 * feed.active * sum(feed.expert.values()) * step.tokens / plan.tp,
         touched * expert_bytes(group, plan.format) / plan.tp,
-        rows=step.tokens * feed.active / touched,
+        rows=step.tokens * feed.active / np.maximum(touched, 1e-9),
     )
 
 

@@ -14,16 +14,17 @@ from ridgewise.units import Bytes, Tokens
 from ridgewise.work.plan import Plan
 
 BLOCK = 32
-#: Share of the free memory that the cache takes.
-FREE_SHARE = 0.9
+#: The cache takes 90 % of what is free (``free_gpu_memory_fraction``): with weights in half of the device that
+#: leaves a twentieth of it unused.
+USED = 0.95
 #: Tokens of one engine step (``max_num_tokens``).
 STEP_TOKENS = 8192
 
 
 def held(mixer: Mixer, context: Tokens) -> Tokens:
-    """Whole blocks of 32 tokens, windows capped; divided by the share of free memory the cache may take."""
+    """Whole blocks of 32 tokens, windows capped."""
     length = context if mixer.window is None else np.minimum(context, mixer.window)
-    blocks: Tokens = np.ceil(np.asarray(length) / BLOCK) * BLOCK / FREE_SHARE
+    blocks: Tokens = np.ceil(np.asarray(length) / BLOCK) * BLOCK
     return blocks
 
 
@@ -38,6 +39,6 @@ TENSORRT_LLM = MemoryPolicy(
     held,
     buffers,
     context=lambda plan: np.where(np.asarray(plan.tp) > 1, 1.5, 1.0) * 2.0**30,
-    usable=lambda offered: offered,
+    usable=lambda offered: USED * offered,
     about="the cache takes 90 % of what weights and activations leave, blocks of 32 tokens, windows capped",
 )

@@ -1,4 +1,4 @@
-"""vLLM, and engines with the same paged allocator (SGLang, TensorRT-LLM) until their own files exist.
+"""vLLM: 90 % of the device, a paged cache, and the sampler's peak.
 
 Sources: vLLM documentation "Conserving Memory" and "Hybrid KV Cache Manager"; ``vllm/engine/arg_utils.py``
 (default ``max_num_seqs`` by device memory); start-up memory breakdowns of vLLM 0.11 on H100 published with
