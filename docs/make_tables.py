@@ -231,9 +231,9 @@ def batching() -> str:
         phase = answer["phases"][1]
         bounds = Counter[str]()
         for row in phase["operators"]:
-            bounds[row["bound"]] += row["seconds"]
+            bounds[row["bound"]] += row["operator_s"]
         bounds["overhead"] += phase["overhead_s"]
-        seconds = phase["seconds"]
+        seconds = phase["step_s"]
         rows.append((
             batch, digits(phase["intensity_flop_per_byte"], 2), duration(seconds), digits(1 / seconds, 2),
             digits(batch / seconds, 2), bounds.most_common(1)[0][0],

@@ -132,12 +132,12 @@ def roofed(arch: Architecture, row: Row) -> Any:
 
 
 def trained(arch: Architecture, row: Row) -> Any:
-    eff = load_training_calibration()["Hopper"]
+    eff = load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"]
     grid = {name: row[name] for name in ("tp", "pp", "shards", "micro")}
     return [
         training_seconds(arch, device("H100 SXM"), eff, method, again, row["new"], row["batch"], grid, 8)
         for method in ("full", "lora", "qlora")
-        for again in ("none", "selective", "full")
+        for again in ("none", "full")
     ]
 
 
@@ -150,7 +150,7 @@ def learnt(arch: Architecture, row: Row) -> Any:
             )
         )
         for method in ("full", "lora", "qlora")
-        for again in ("none", "selective", "full")
+        for again in ("none", "full")
     ]  # fmt: skip
 
 

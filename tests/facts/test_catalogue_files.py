@@ -67,7 +67,7 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path, content: bytes) -> N
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RequestError, match="cannot be read"):
+    with pytest.raises(RequestError, match="not a regular file"):
         read_toml(tmp_path)
 
 

@@ -78,7 +78,8 @@ def test_training_coefficients_are_physical_and_name_their_evidence(key: str, ef
 
 def test_training_classes_are_architectures_or_kinds_of_the_catalogue() -> None:
     devices = load_devices().values()
-    known = {d.architecture for d in devices} | {f"{d.vendor}/{d.kind}" for d in devices} | set(DEVICE_KINDS)
+    makers = {f"{d.vendor}/{d.kind}" for d in devices}
+    known = {f"{d.vendor}/{d.kind}/{d.architecture}" for d in devices} | makers | set(DEVICE_KINDS)
     assert {key for key, _ in TRAINING} <= known
 
 

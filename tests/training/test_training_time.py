@@ -112,7 +112,7 @@ def test_more_devices_are_never_slower(name: str) -> None:
 
 
 def test_more_data_parallel_copies_of_one_layout_are_never_slower() -> None:
-    eff = load_training_calibration()["Hopper"]
+    eff = load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"]
     seconds = []
     for shards in (8, 16, 32, 64, 128):
         grid = {"tp": 4.0, "pp": 1.0, "shards": float(shards), "micro": 1.0}
@@ -128,7 +128,7 @@ def test_scaling_out_loses_a_little() -> None:
 
 
 def test_recomputation_repeats_a_forward_pass() -> None:
-    eff = load_training_calibration()["Hopper"]
+    eff = load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"]
     grid = {"tp": 1.0, "pp": 1.0, "shards": 64.0, "micro": 4.0}
     kept, repeated = (
         float(step_seconds(load("Llama-3.1-70B"), H100, eff, "full", again, 4096.0, 1024.0, grid, 8)[1])
@@ -139,7 +139,7 @@ def test_recomputation_repeats_a_forward_pass() -> None:
 
 def test_a_pipeline_idles_for_its_depth_less_one() -> None:
     # p = 4 stages and m = 32 micro-steps: a bubble of 3/32 on top (GPipe).
-    eff = replace(load_training_calibration()["Hopper"], scaling=0.0, network=1e18)
+    eff = replace(load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"], scaling=0.0, network=1e18)
     card = replace(H100, figures={k: f for k, f in H100.figures.items() if k != "link_bandwidth"})
     one = {"tp": 1.0, "pp": 1.0, "shards": 1.0, "micro": 1.0}
     deep = {"tp": 1.0, "pp": 4.0, "shards": 1.0, "micro": 1.0}
@@ -151,7 +151,7 @@ def test_a_pipeline_idles_for_its_depth_less_one() -> None:
 
 
 def test_a_better_network_is_never_slower() -> None:
-    eff = load_training_calibration()["Hopper"]
+    eff = load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"]
     grid = {"tp": 1.0, "pp": 1.0, "shards": 512.0, "micro": 1.0}
     seconds = [
         float(step_seconds(load("Llama-3.1-70B"), H100, replace(eff, network=rate), "full", "none", 4096.0, 512.0,

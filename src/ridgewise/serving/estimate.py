@@ -273,5 +273,6 @@ def service(setup: Setup, work: Service) -> Speed:
         batch = float(np.clip(np.interp(sessions, carried, grid), min(1.0, sessions), grid[-1]))
     first, rest = (float(np.interp(batch, grid, column)) for column in (ttft, tpot))
     context = work.prompt + work.output / 2
-    total = batch * setup.replicas / rest
+    answered = np.nan_to_num(first) + work.output * rest
+    total = batch * setup.replicas * work.output / answered
     return _speed(setup, first, rest, total, batch * setup.replicas, decode(context, batch), work.prompt)
