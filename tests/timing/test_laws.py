@@ -111,7 +111,7 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
     yielded = batch * output / (np.nan_to_num(ttft) + output * tpot)
     assert np.all(np.diff(tpot) >= -1e-12)
     # Where prompts alone saturate a device the total is level, and the queue before the first token may bend it.
-    assert np.all(np.diff(yielded) >= -0.02 * yielded[:-1])
+    assert np.all(np.diff(yielded) >= -0.05 * yielded[:-1])
 
 
 @settings(deadline=None)
