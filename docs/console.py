@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-WIDTH = "100"
+WIDTH = "120"
 ELLIPSIS = "…"
 SHOW = re.compile(r"<!-- show: (.*?) -->\s*\n\Z")
 FENCE = re.compile(r"^(?P<fence>```+)(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ ]*$", re.M | re.S)

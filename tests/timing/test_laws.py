@@ -107,11 +107,12 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
 ) -> None:
     setup = tried(name, model)
     batch = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256])
-    ttft, tpot = steady_state(setup, Service(10.0, prompt=prompt, output=output), batch)
-    yielded = batch * output / (np.nan_to_num(ttft) + output * tpot)
+    _, tpot = steady_state(setup, Service(10.0, prompt=prompt, output=output), batch)
+    reading = np.nan_to_num(float(step_time(setup, prefill(prompt))))
+    yielded = batch * output / (reading + output * tpot)  # but for the wait in the queue
     assert np.all(np.diff(tpot) >= -1e-12)
-    # Where prompts alone saturate a device the total is level, and the queue before the first token may bend it.
-    assert np.all(np.diff(yielded) >= -0.05 * yielded[:-1])
+    # On a device bound by compute another request adds nothing: the total is level, never less.
+    assert np.all(np.diff(yielded) >= -1e-3 * yielded[:-1])
 
 
 @settings(deadline=None)
