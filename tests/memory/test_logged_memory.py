@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from ridgewise.memory import cache_bytes, inference
 from ridgewise.memory.engines import policy
+from ridgewise.memory.engines.llamacpp import compute_buffer
 from ridgewise.models.formats import model_bytes, weight_format
 from ridgewise.models.read import load
 from ridgewise.work import Plan
@@ -80,3 +82,19 @@ def test_llama_cpp_leaves_the_input_table_on_the_host() -> None:
     unified = inference(arch, plan, 0.0, 1.0, policy("llama.cpp"), 24 * GIB)
     assert float(card.parts["weights"]) / MIB == pytest.approx(4403.49, abs=0.2)
     assert float(unified.parts["weights"]) / MIB == pytest.approx(4685.30, abs=0.2)
+
+
+def test_compute_buffers_of_llama_cpp_are_within_five_per_cent(shared: Path) -> None:
+    """Median over the logs that say whether flash attention was on, per device; DeepSeek in forks that change
+    the attention kernels is another engine."""
+    errors = []
+    for row in scored(shared, "compute_buffer_mib"):
+        if row["flash_attention"] == "" or (float(row["n_gpus"]) > 1 and "DeepSeek" in row["model_id"]):
+            continue
+        devices = float(row["n_gpus"])
+        flash = row["flash_attention"] == "1"
+        ours = compute_buffer(load(row["config_file"]), float(row["context"]), float(row["ubatch"]), devices, flash)
+        errors.append(abs(float(ours) / MIB / (float(row["value"]) / devices) - 1))
+    assert len(errors) > 25
+    assert statistics.median(errors) <= 0.001
+    assert max(errors) <= 0.05

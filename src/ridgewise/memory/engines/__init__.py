@@ -9,9 +9,12 @@ from ridgewise.memory.engines.policy import MemoryPolicy
 from ridgewise.memory.engines.sglang import SGLANG
 from ridgewise.memory.engines.tensorrt_llm import TENSORRT_LLM
 from ridgewise.memory.engines.textbook import TEXTBOOK
+from ridgewise.memory.engines.transformers import TRANSFORMERS
 from ridgewise.memory.engines.vllm import VLLM
 
-POLICIES: dict[str, MemoryPolicy] = {p.id: p for p in (LLAMA_CPP, MLX, SGLANG, TENSORRT_LLM, VLLM, TEXTBOOK)}
+POLICIES: dict[str, MemoryPolicy] = {
+    p.id: p for p in (LLAMA_CPP, MLX, SGLANG, TENSORRT_LLM, TRANSFORMERS, VLLM, TEXTBOOK)
+}
 
 
 def policy(name: str) -> MemoryPolicy:

@@ -10,11 +10,13 @@ import numpy as np
 
 from ridgewise.memory.engines.policy import MemoryPolicy
 from ridgewise.models.architecture import Architecture, Mixer
-from ridgewise.units import Bytes, Tokens
+from ridgewise.units import Bytes, Num, Tokens
 from ridgewise.work.plan import Plan
 
 #: Tokens per compute batch (``--ubatch-size``), the default since 2023.
 UBATCH = 512
+#: Copies of the inputs that a layer split keeps in flight (``GGML_SCHED_MAX_COPIES``).
+PIPELINED = 4
 #: Cache lengths are padded to this many tokens.
 PAD = 256
 
@@ -28,9 +30,26 @@ def held(mixer: Mixer, context: Tokens) -> Tokens:
     return kept
 
 
+def compute_buffer(
+    arch: Architecture, context: Tokens, ubatch: Tokens = UBATCH, devices: Num = 1.0, flash: bool = True
+) -> Bytes:
+    """Compute buffer of one device: the larger of the logits and hidden states of a batch and, without flash
+    attention, its scores ``heads·context·ubatch``, the mask and the hidden states around them. A layer split
+    over several devices pipelines four copies of the inputs.
+    """
+    logits = ubatch * (arch.vocab + arch.hidden) * 4.0
+    if flash:
+        return logits
+    heads = max(group.mixer.heads for group in arch.kinds)
+    split = np.asarray(devices) > 1
+    scores = ubatch * 4.0 * (heads * context + np.where(split, PIPELINED, 1) * context)
+    kept: Bytes = np.maximum(logits, scores + np.where(split, 8, 4) * ubatch * arch.hidden * 4.0)
+    return kept
+
+
 def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
-    """With flash attention ``ubatch·(vocab + hidden)·4`` bytes: logits and embeddings of one batch."""
-    return UBATCH * (arch.vocab + arch.hidden) * 4.0 + 0.0 * plan.tp
+    """The compute buffer with flash attention, which is on by default."""
+    return compute_buffer(arch, 0.0, UBATCH, plan.pp) + 0.0 * plan.tp
 
 
 LLAMA_CPP = MemoryPolicy(
