@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ridgewise.units import count, digits, duration, energy, money, power, quantity, rate, share, size, span, whole
+from ridgewise.units import count, digits, duration, energy, money, power, quantity, rate, share, size, whole
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,6 @@ def test_power_energy_and_shares() -> None:
     assert share(0.64) == "64 %"
     assert share(1.0) == "100 %"
     assert whole(1024.0) == "1,024"
-
-
-def test_an_interval_is_written_in_the_unit_of_its_ends() -> None:
-    assert span(12, 19) == "12–19"
-    assert span(2**30, 2**31, "size") == "1 GiB–2 GiB"
 
 
 @pytest.mark.parametrize(

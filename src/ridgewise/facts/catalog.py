@@ -19,19 +19,27 @@ def catalog_path(*parts: str) -> Path:
     return _ROOT.joinpath(*parts)
 
 
-def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
-    """A TOML file, bounded in size; a broken one is a RequestError naming file and line."""
+def read_bytes(path: Path, limit: int) -> bytes:
+    """The content of a regular file of at most ``limit`` bytes; RequestError for anything else."""
     try:
         if path.exists() and not path.is_file():
             raise RequestError("is not a regular file", str(path))
         with path.open("rb") as handle:
             content = handle.read(limit + 1)
-        if len(content) > limit:
-            raise RequestError(f"file is larger than {limit >> 20} MiB", str(path))
-        return tomllib.loads(content.decode("utf-8"))
     except FileNotFoundError:
         raise RequestError("no such file", str(path)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
+        raise RequestError(f"cannot be read: {error}", str(path)) from None
+    if len(content) > limit:
+        raise RequestError(f"file is larger than {limit >> 20} MiB", str(path))
+    return content
+
+
+def read_toml(path: Path, limit: int = 4 << 20) -> dict[str, Any]:
+    """A TOML file, bounded in size; a broken one is a RequestError naming file and line."""
+    try:
+        return tomllib.loads(read_bytes(path, limit).decode("utf-8"))
+    except UnicodeDecodeError as error:
         raise RequestError(f"cannot be read: {error}", str(path)) from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise RequestError(f"not valid TOML: {error}", str(path)) from None

@@ -119,11 +119,6 @@ def device(name: str, where: str = "", extra: Path | None = None) -> Device:
     return _load(extra)[_index(extra).resolve(name, where)]
 
 
-def device_index(extra: Path | None = None) -> NameIndex:
-    """Ids, names and aliases of all devices."""
-    return _index(extra)
-
-
 @cache
 def _index(extra: Path | None) -> NameIndex:
     devices = _load(extra)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ridgewise.memory.footprint import Footprint
 from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import model_bytes, weight_format
 from ridgewise.units import Bytes, Count, Num, Tokens
 
 Method = Literal["full", "lora", "qlora"]
@@ -55,9 +56,8 @@ def states(arch: Architecture, method: Method, rank: Count = 16.0) -> dict[str, 
 
 
 def qlora_weight_bytes(arch: Architecture) -> float:
-    """Linear layers in NF4 with double quantisation (4.127 bits); embedding, head and norms at 16 bits."""
-    tables = arch.embedding + arch.head + arch.small
-    return (arch.parameters_total - tables) * 4.127 / 8 + tables * 2.0
+    """Linear layers in NF4 with double quantisation; embedding, head and norms at 16 bits (catalog/formats.toml)."""
+    return model_bytes(arch, weight_format("nf4"))
 
 
 def training(

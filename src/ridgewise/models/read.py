@@ -11,7 +11,7 @@ from typing import Any
 
 from ridgewise.errors import RequestError
 from ridgewise.facts import NameIndex, Source
-from ridgewise.facts.catalog import catalog_path, read_toml
+from ridgewise.facts.catalog import catalog_path, read_bytes, read_toml
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.hf import read_config
 from ridgewise.models.stored import Model
@@ -140,16 +140,9 @@ def _with_parts(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 def read_json(path: Path) -> dict[str, Any]:
     """One JSON object: bounded, UTF-8, no key twice."""
     try:
-        if path.exists() and not path.is_file():
-            raise RequestError("is not a regular file", str(path))
-        with path.open("rb") as handle:
-            content = handle.read(LIMIT + 1)
-        if len(content) > LIMIT:
-            raise RequestError(f"file is larger than {LIMIT >> 20} MiB", str(path))
-        text = content.decode("utf-8-sig")
-    except (OSError, ValueError) as error:
-        reason = "is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else f"cannot be read: {error}"
-        raise RequestError(reason, str(path)) from None
+        text = read_bytes(path, LIMIT).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise RequestError("is not UTF-8 text", str(path)) from None
     return parse_json(text, str(path))
 
 

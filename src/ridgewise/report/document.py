@@ -12,8 +12,6 @@ from typing import Any, Literal
 from ridgewise.advise import Answer, Finding, Option
 from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device
-from ridgewise.units import digits, whole
-from ridgewise.workloads import FineTuning, Pretraining, Service
 
 SCHEMA_VERSION = 1
 Tier = Literal["measured", "interpolated", "transferred", "datasheet", "assumed"]
@@ -302,15 +300,3 @@ def schema(document: type) -> dict[str, Any]:
 
     made: dict[str, Any] = TypeAdapter(document).json_schema()
     return made
-
-
-def workload_line(answer: Answer) -> str:
-    """The workload in one line, for headings."""
-    work = answer.question.workload
-    if isinstance(work, Pretraining):
-        return f"train on {digits(work.tokens / 1e9)} billion tokens"
-    if isinstance(work, FineTuning):
-        return f"{work.goal} on {digits(work.tokens / 1e6)} million tokens"
-    if isinstance(work, Service):
-        return f"serve {whole(work.users)} users"
-    return "answer one user"

@@ -23,8 +23,8 @@ from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint, inference
 from ridgewise.memory.engines import policy
 from ridgewise.models.architecture import Architecture
-from ridgewise.timing import Efficiency, Fitted, Rates, Term, load_calibration, terms
-from ridgewise.timing.roofline import allreduce_seconds, overhead_seconds, total_seconds
+from ridgewise.timing import Efficiency, Fitted, Rates, Term, load_calibration, step_seconds, terms
+from ridgewise.timing.roofline import LINK_SHARE, UNNAMED_LINK, allreduce_seconds, overhead_seconds
 from ridgewise.units import Count, Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, decode, forward, prefill
 from ridgewise.workloads import Service, SingleUser
@@ -91,13 +91,13 @@ class Setup:
         """What one device offers; an unknown peak counts as the bandwidth times an old ridge point."""
         bandwidth = self.device.bandwidth or np.nan
         peak = self.peak[0] if self.peak else np.nan
-        link = self.device.number("link_bandwidth") or 16e9
+        link = self.device.number("link_bandwidth") or UNNAMED_LINK
         if "all-to-all" in self.device.link:  # a mesh: a group of tp uses its own links alone
             mesh = (self.device.number("max_per_node") or 8) - 1
             link = link * max(min(float(self.plan.tp) - 1, mesh), 1.0) / mesh
         latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
         vector = self.device.number("peak_fp32") or peak / MATRIX_TO_VECTOR
-        return Rates(peak, bandwidth, min(vector, peak), 0.75 * link, latency)
+        return Rates(peak, bandwidth, min(vector, peak), LINK_SHARE * link, latency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,11 @@ def fixed_seconds(setup: Setup, step: Step) -> Seconds:
 
 def step_time(setup: Setup, step: Step) -> Seconds:
     """Seconds of one step: operators, overhead, collectives."""
-    return total_seconds(step_terms(setup, step)) + fixed_seconds(setup, step)
+    arch = setup.arch
+    experts = sum(g.count for g in arch.kinds if g.feed.experts)
+    work, message = forward(arch, step, setup.plan), step.tokens * arch.hidden * 2.0
+    eff = setup.fitted.efficiency
+    return step_seconds(work, setup.rates, eff, arch.layers, experts, message, setup.plan.tp)
 
 
 def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:

@@ -20,6 +20,11 @@ from ridgewise.work import Work
 VECTOR_SHARE = 0.4
 
 
+#: Share of a link's bandwidth that collectives reach, and the link where the sheet names none: PCIe 3.0 x16 [B/s].
+LINK_SHARE = 0.75
+UNNAMED_LINK = 16e9
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """What the device offers: peak matrix rate in the precision used, and memory bandwidth.

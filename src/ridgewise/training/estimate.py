@@ -24,6 +24,7 @@ from ridgewise.memory.training import Method, Recompute, Stage, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
+from ridgewise.timing.roofline import LINK_SHARE, UNNAMED_LINK
 from ridgewise.units import Count, Flop, Num, Seconds, Tokens
 from ridgewise.work import Plan, forward
 from ridgewise.work import training as training_step
@@ -180,9 +181,9 @@ def step_seconds(
     tokens = micro * length
     unpacking: Num = 1.0 + QLORA_UNPACK / tokens if method == "qlora" else 1.0
     compute = unpacking * np.maximum(tokens * forward_flops * passes / (peak[0] * share * tp * pp), eff.micro_step)
-    link = device.number("link_bandwidth") or 16e9
+    link = device.number("link_bandwidth") or UNNAMED_LINK
     messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0
-    tensor = messages / (0.75 * link)
+    tensor = messages / (LINK_SHARE * link)
     outside = min(eff.network, SLOT_NETWORK) if device.slotted else eff.network
     reach = np.where(count > per_node, outside, link)
     whole = states(arch, method, rank)

@@ -12,7 +12,6 @@ from ridgewise.units.format import (
     rate,
     share,
     size,
-    span,
     whole,
 )
 from ridgewise.units.kinds import (
@@ -58,6 +57,5 @@ __all__ = [
     "rate",
     "share",
     "size",
-    "span",
     "whole",
 ]

@@ -100,12 +100,6 @@ def share(ratio: float) -> str:
     return f"{digits(100 * ratio, 2 if abs(ratio) < 0.995 else 3)} %"
 
 
-def span(low: float, high: float, fmt: str = "count") -> str:
-    """An interval: '12–19'."""
-    writers = {"count": count, "size": size, "duration": duration, "money": money, "power": power}
-    return f"{writers[fmt](low)}–{writers[fmt](high)}"
-
-
 def quantity(value: float, unit: str) -> str:
     """A figure of a sheet in its own unit."""
     match unit:
