@@ -1,0 +1,207 @@
+"""Tables of measurements: one schema per kind, recognised by its header.
+
+Every row is one printed figure with its conditions. A cell is kept as printed; an empty cell is unknown,
+not zero. Reading is bounded, and what is malformed is named by line and column.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ridgewise.errors import RequestError, nearest
+from ridgewise.facts.catalog import read_bytes
+
+Row = Mapping[str, str]
+
+#: Most bytes and rows of one table, and most characters of one cell.
+LIMIT, ROWS, CELL = 256 << 20, 1_000_000, 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of measurement.
+
+    signature   columns that tell this kind from the others
+    required    columns without which a row says nothing
+    metrics     metric → unit; empty: the table is wide, one column per figure
+    figures     columns that hold measured figures, which no prediction may read
+    """
+
+    name: str
+    about: str
+    signature: tuple[str, ...]
+    required: tuple[str, ...]
+    metrics: Mapping[str, str]
+    figures: tuple[str, ...] = ("value",)
+
+
+_LOCAL = {"prefill_tok_s": "tok/s", "decode_tok_s": "tok/s", "output_tok_s": "tok/s"}
+_SERVING = {
+    "ttft_ms": "ms",
+    "tpot_ms": "ms",
+    "itl_ms": "ms",
+    "e2e_ms": "ms",
+    "output_tok_s": "tok/s",
+    "total_tok_s": "tok/s",
+    "req_s": "req/s",
+}
+_TRAINING = {
+    "tokens_s_per_gpu": "tokens/s/device",
+    "iter_time_s": "s",
+    "samples_s": "samples/s total",
+    "tflops_per_gpu": "TFLOP/s/device",
+    "mfu": "percent",
+    "hfu": "percent",
+    "minutes_to_train": "min",
+    "gpu_hours": "device-hours",
+}
+_MEMORY = {"model_buffer_mib": "MiB", "kv_buffer_mib": "MiB", "compute_buffer_mib": "MiB"}
+
+#: Most specific first: the first kind whose signature a header holds is the table's kind.
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        Kind(
+            "vllm-memory", "memory breakdown of a vLLM start-up log",
+            ("activation_gib", "kv_cache_gib"), ("model_id", "precision"), {},
+            ("weights_gib_per_gpu", "activation_gib", "non_torch_gib", "cuda_graph_gib", "kv_cache_gib"),
+        ),
+        Kind(
+            "matmul", "best matrix-multiply rate of a device",
+            ("theory_tflops", "best_shape_mnk"), ("device_id", "precision", "value"),
+            {"matmul_tflops_best_shape": "TFLOP/s/device"},
+        ),
+        Kind(
+            "training-memory", "peak device memory of training",
+            ("mem_kind", "micro_batch"), ("metric", "value"), {"peak_mem_gib": "GiB"},
+            ("value", "value_gib_low", "value_gib_high", "value_as_printed"),
+        ),
+        Kind(
+            "training", "training speed",
+            ("flops_convention_id", "micro_batch"), ("metric", "value"), _TRAINING, ("value", "value_as_printed"),
+        ),
+        Kind(
+            "local-memory", "buffers of a llama.cpp load log",
+            ("placement", "per_device"), ("metric", "value"), _MEMORY, ("value", "per_device"),
+        ),
+        Kind(
+            "energy", "power and energy of serving",
+            ("power_scope", "load"), ("metric", "value"), {"watts": "W", "joules_per_token": "J/token"},
+        ),
+        Kind("serving", "latency and throughput of serving", ("load", "tp"), ("metric", "value"), _SERVING),
+        Kind(
+            "local", "single-user speed",
+            ("compute_unit", "parallelism"), ("metric", "value"), _LOCAL, ("value", "stdev"),
+        ),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The rows of one file, in order."""
+
+    kind: Kind
+    rows: tuple[Row, ...]
+    place: str = ""
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+    def row_id(self, index: int) -> str:
+        """The row's own id; its number (from 1) where the table has none."""
+        return self.rows[index].get("row_id") or str(index + 1)
+
+
+def kind_of(columns: tuple[str, ...], place: str) -> Kind:
+    """The kind whose signature the header holds."""
+    held = set(columns)
+    for kind in KINDS.values():
+        if held.issuperset(kind.signature):
+            return kind
+    known = [f"{kind.name} ({', '.join(kind.signature)})" for kind in KINDS.values()]
+    raise RequestError("the header is none of the measurement schemas", place, tuple(known))
+
+
+def read_table(path: Path, *, strict: bool = False) -> Table:
+    """A CSV file of measurements; RequestError names line and column of what cannot be read.
+
+    ``strict``: a metric or unit that the kind does not know is refused; otherwise the row is kept as it is.
+    """
+    try:
+        text = read_bytes(path, LIMIT).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"is not UTF-8 text (byte {error.start})", str(path)) from None
+    return parse_table(text, str(path), strict=strict)
+
+
+def parse_table(text: str, place: str, *, strict: bool = False) -> Table:
+    """The table in ``text``."""
+    if "\0" in text:
+        raise RequestError("holds a NUL character: not a text table", place)
+    before = csv.field_size_limit(CELL)
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = tuple(cell.strip() for cell in next(reader, []))
+        if not header:
+            raise RequestError("is empty", place)
+        double = [name for name in header if header.count(name) > 1]
+        if double:
+            raise RequestError(f"column {double[0]!r} stands twice", f"{place}, line 1")
+        kind = kind_of(header, place)
+        missing = [name for name in kind.required if name not in header]
+        if missing:
+            raise RequestError(
+                f"a {kind.name} table needs the column {missing[0]!r}", place, nearest(missing[0], header)
+            )
+        rows = []
+        for cells in reader:
+            if not cells:
+                continue
+            if len(cells) != len(header):
+                raise RequestError(
+                    f"{len(cells)} cells under {len(header)} columns", f"{place}, line {reader.line_num}"
+                )
+            if len(rows) >= ROWS:
+                raise RequestError(f"more than {ROWS:,} rows", place)
+            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
+            _check(kind, row, f"{place}, line {reader.line_num}", strict)
+            rows.append(row)
+    except csv.Error as error:
+        raise RequestError(f"not a CSV table: {error}", f"{place}, line {reader.line_num}") from None
+    finally:
+        csv.field_size_limit(before)
+    return Table(kind, tuple(rows), place)
+
+
+def _check(kind: Kind, row: Row, place: str, strict: bool) -> None:
+    """The figure is a finite number, and in a strict table in the unit of a known metric."""
+    if strict and kind.metrics and "metric" in row:
+        metric = row["metric"]
+        if metric not in kind.metrics:
+            raise RequestError(f"unknown metric {metric!r}", f"{place}, metric", nearest(metric, kind.metrics))
+        unit = row.get("unit", "")
+        if unit and unit != kind.metrics[metric]:
+            raise RequestError(f"{metric} in {unit!r}", f"{place}, unit", (kind.metrics[metric],))
+    for column in ("value",) if kind.metrics else kind.figures:
+        if row.get(column):
+            number(row, column, place)
+
+
+def number(row: Row, column: str, place: str = "") -> float | None:
+    """A cell as a finite number; None where it is empty; RequestError where it is neither."""
+    cell = row.get(column, "")
+    if cell == "":
+        return None
+    try:
+        value = float(cell)
+    except ValueError:
+        raise RequestError(f"{cell!r} is not a number", f"{place}, {column}".lstrip(", ")) from None
+    if not math.isfinite(value):
+        raise RequestError(f"{cell!r} is not a finite number", f"{place}, {column}".lstrip(", "))
+    return value
