@@ -179,7 +179,9 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "timing.roofline.compute_share": lambda arch, row: compute_share(row["rows"], EFFICIENCY),
     "timing.roofline.compute_rate": lambda arch, row: compute_rate(row["rows"], rates(row), EFFICIENCY),
     "timing.roofline.overhead_seconds": lambda arch, row: overhead_seconds(row["new"], row["rank"], EFFICIENCY),
-    "timing.roofline.allreduce_seconds": lambda arch, row: allreduce_seconds(row["message"], row["tp"], rates(row)),
+    "timing.roofline.allreduce_seconds": lambda arch, row: allreduce_seconds(
+        row["message"], row["tp"], rates(row), EFFICIENCY
+    ),
     "timing.roofline.step_seconds": lambda arch, row: step_seconds(
         forward(arch, mixed(row), plan(row)), rates(row), EFFICIENCY, arch.layers, 3.0, row["message"], row["tp"]
     ),

@@ -62,9 +62,9 @@ def test_overhead_of_a_step_by_hand() -> None:
 
 def test_an_allreduce_moves_its_ring_share() -> None:
     # Eight devices, 1 GB at 100 GB/s: 2 · 7/8 · 0.01 s and the latency; one device has nobody to talk to.
-    link = Rates(1.0, 1.0, 0.0, 100e9, 8e-6)
-    assert float(allreduce_seconds(1e9, 8.0, link)) == pytest.approx(0.0175 + 8e-6)
-    assert float(allreduce_seconds(1e9, 1.0, link)) == 0.0
+    link, whole = Rates(1.0, 1.0, 0.0, 100e9, 8e-6), Efficiency(link_share=1.0)
+    assert float(allreduce_seconds(1e9, 8.0, link, whole)) == pytest.approx(0.0175 + 8e-6)
+    assert float(allreduce_seconds(1e9, 1.0, link, whole)) == 0.0
 
 
 def test_a_step_is_its_operators_its_overhead_and_two_allreduces_per_layer() -> None:

@@ -159,7 +159,7 @@ def parse_table(text: str, place: str, *, strict: bool = False) -> Table:
             raise RequestError(
                 f"a {kind.name} table needs the column {missing[0]!r}", place, nearest(missing[0], header)
             )
-        rows = []
+        rows: list[Row] = []
         for cells in reader:
             if not cells:
                 continue

@@ -24,7 +24,7 @@ from ridgewise.memory import Footprint, inference
 from ridgewise.memory.engines import policy
 from ridgewise.models.architecture import Architecture
 from ridgewise.timing import Efficiency, Fitted, Rates, Term, load_calibration, step_seconds, terms
-from ridgewise.timing.roofline import LINK_SHARE, UNNAMED_LINK, allreduce_seconds, overhead_seconds
+from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK, allreduce_seconds, overhead_seconds
 from ridgewise.units import Count, Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, decode, forward, prefill
 from ridgewise.workloads import Service, SingleUser
@@ -41,9 +41,6 @@ FEW, THIN = 30, 1.35
 BATCHED = 1.4
 #: Factor on the spread when coefficients fitted on one device alone are carried to another.
 LONE_DEVICE = 1.4
-#: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
-#: engines use faster custom kernels, a part of which hides in ``layer_overhead``.
-LINK_LATENCY = {"fast": 8e-6, "pcie": 20e-6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class Setup:
             link = link * max(min(float(self.plan.tp) - 1, mesh), 1.0) / mesh
         latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
         vector = self.device.number("peak_fp32") or peak / MATRIX_TO_VECTOR
-        return Rates(peak, bandwidth, min(vector, peak), LINK_SHARE * link, latency)
+        return Rates(peak, bandwidth, min(vector, peak), link, latency)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +166,8 @@ def fixed_seconds(setup: Setup, step: Step) -> Seconds:
     arch, eff = setup.arch, setup.fitted.efficiency
     expert_layers = sum(g.count for g in arch.kinds if g.feed.experts)
     message = step.tokens * arch.hidden * 2.0
-    collectives = 2 * arch.layers * allreduce_seconds(message, setup.plan.tp, setup.rates)
-    return overhead_seconds(arch.layers, expert_layers, eff) + collectives
+    collectives = 2 * arch.layers * allreduce_seconds(message, setup.plan.tp, setup.rates, eff)
+    return overhead_seconds(arch.layers, expert_layers, eff, step.sequences) + collectives
 
 
 def step_time(setup: Setup, step: Step) -> Seconds:
@@ -179,7 +176,7 @@ def step_time(setup: Setup, step: Step) -> Seconds:
     experts = sum(g.count for g in arch.kinds if g.feed.experts)
     work, message = forward(arch, step, setup.plan), step.tokens * arch.hidden * 2.0
     eff = setup.fitted.efficiency
-    return step_seconds(work, setup.rates, eff, arch.layers, experts, message, setup.plan.tp)
+    return step_seconds(work, setup.rates, eff, arch.layers, experts, message, setup.plan.tp, step.sequences)
 
 
 def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
@@ -241,7 +238,7 @@ def decode_seconds(setup: Setup, context: Tokens, sequences: Count = 1.0) -> Sec
 def single(setup: Setup, work: SingleUser) -> Speed:
     """One user: the prompt is read, then one step per token at the mean context of the answer."""
     context = work.prompt + work.output / 2
-    ttft = float(step_time(setup, prefill(work.prompt))) + setup.fitted.efficiency.request_overhead
+    ttft = float(step_time(setup, prefill(work.prompt)) + setup.fitted.efficiency.request_overhead)
     tpot = float(decode_seconds(setup, context))
     return _speed(setup, ttft, tpot, 1 / tpot, 1.0, decode(context), work.prompt)
 

@@ -12,32 +12,43 @@ from functools import cache
 from typing import Annotated, Any
 
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
+from ridgewise.units import Num
 
 
 @dataclass(frozen=True, slots=True)
 class Efficiency:
     """Coefficients of one engine back end.
 
+    Each may be a column: one value per case.
+
     weight_read     share of the datasheet bandwidth reached while reading weights
+    expert_read     what routed experts reach of that share: their weights are gathered
     cache_read      share of it reached while reading the KV cache
     compute         share of the peak matrix rate reached by large products
+    expert_compute  what grouped products of routed experts reach of that share
     half_rows       rows (tokens per weight matrix) at which a product reaches half of that share
     attention       share of the peak rate reached by prefill attention
     layer_overhead  seconds every layer costs besides its work: launches, norms, rope, small copies
     expert_overhead further seconds per mixture-of-experts layer: routing, gathers, scatter
     step_overhead   seconds every step costs: scheduling, sampling, detokenising
+    sequence_overhead  further seconds per sequence in a step: sampling, detokenising, streaming
     request_overhead  seconds before the first token besides compute: HTTP, tokeniser, queueing for a step
+    link_share      share of a link's bandwidth that collectives reach
     """
 
-    weight_read: Annotated[float, "ratio"] = 0.7
-    cache_read: Annotated[float, "ratio"] = 0.6
-    compute: Annotated[float, "ratio"] = 0.5
-    half_rows: Annotated[float, "tokens"] = 64.0
-    attention: Annotated[float, "ratio"] = 0.35
-    layer_overhead: Annotated[float, "s"] = 60e-6
-    expert_overhead: Annotated[float, "s"] = 40e-6
-    step_overhead: Annotated[float, "s"] = 0.5e-3
-    request_overhead: Annotated[float, "s"] = 30e-3
+    weight_read: Annotated[Num, "ratio"] = 0.7
+    expert_read: Annotated[Num, "ratio"] = 1.0
+    cache_read: Annotated[Num, "ratio"] = 0.6
+    compute: Annotated[Num, "ratio"] = 0.5
+    expert_compute: Annotated[Num, "ratio"] = 1.0
+    half_rows: Annotated[Num, "tokens"] = 64.0
+    attention: Annotated[Num, "ratio"] = 0.35
+    layer_overhead: Annotated[Num, "s"] = 60e-6
+    expert_overhead: Annotated[Num, "s"] = 40e-6
+    step_overhead: Annotated[Num, "s"] = 0.5e-3
+    sequence_overhead: Annotated[Num, "s"] = 0.0
+    request_overhead: Annotated[Num, "s"] = 30e-3
+    link_share: Annotated[Num, "ratio"] = 0.75
 
 
 @dataclass(frozen=True, slots=True)

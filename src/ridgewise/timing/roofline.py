@@ -20,9 +20,11 @@ from ridgewise.work import Work
 VECTOR_SHARE = 0.4
 
 
-#: Share of a link's bandwidth that collectives reach, and the link where the sheet names none: PCIe 3.0 x16 [B/s].
-LINK_SHARE = 0.75
+#: The link where the sheet names none: PCIe 3.0 x16 [B/s].
 UNNAMED_LINK = 16e9
+#: Latency of one small all-reduce by kind of link [s], measured with nccl-tests at 512 B on 2–8 devices;
+#: engines use faster custom kernels, a part of which hides in ``layer_overhead``.
+LINK_LATENCY = {"fast": 8e-6, "pcie": 20e-6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,15 @@ class Term:
         return "compute" if float(np.mean(self.compute_seconds - self.memory_seconds)) > 0 else "memory"
 
 
-def compute_share(rows: Num, eff: Efficiency) -> Num:
+def compute_share(rows: Num, eff: Efficiency, *, experts: bool = False) -> Num:
     """Share of the peak rate a product with ``rows`` tokens reaches: saturating in its rows."""
-    return eff.compute * rows / (rows + eff.half_rows)
+    most = eff.compute * eff.expert_compute if experts else eff.compute
+    return most * rows / (rows + eff.half_rows)
 
 
-def compute_rate(rows: Num, rates: Rates, eff: Efficiency) -> FlopPerSecond:
+def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = False) -> FlopPerSecond:
     """The better of the matrix units, which want many rows, and the vector units, which do not care."""
-    return np.maximum(rates.peak * compute_share(rows, eff), VECTOR_SHARE * rates.vector)
+    return np.maximum(rates.peak * compute_share(rows, eff, experts=experts), VECTOR_SHARE * rates.vector)
 
 
 def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]:
@@ -74,22 +77,25 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
     found = []
     for operator, part in work.items():
         scores = operator.startswith("attention")
-        reached = rates.peak * eff.attention if scores else compute_rate(part.rows, rates, eff)
+        experts = operator == "experts"
+        reached = rates.peak * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
-        moving = (part.weights / eff.weight_read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
+        read = eff.weight_read * eff.expert_read if experts else eff.weight_read
+        moving = (part.weights / read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
         found.append(Term(operator, part, computing, moving))
     return found
 
 
-def overhead_seconds(layers: Count, expert_layers: Count, eff: Efficiency) -> Seconds:
+def overhead_seconds(layers: Count, expert_layers: Count, eff: Efficiency, sequences: Count = 1.0) -> Seconds:
     """Time of a step in which neither roof is touched."""
-    return layers * eff.layer_overhead + expert_layers * eff.expert_overhead + eff.step_overhead
+    fixed = layers * eff.layer_overhead + expert_layers * eff.expert_overhead + eff.step_overhead
+    return fixed + (sequences - 1.0) * eff.sequence_overhead
 
 
-def allreduce_seconds(message: Num, group: Count, rates: Rates) -> Seconds:
+def allreduce_seconds(message: Num, group: Count, rates: Rates, eff: Efficiency) -> Seconds:
     """One ring all-reduce of ``message`` bytes over ``group`` devices: latency plus
     ``2(g−1)/g`` of the message over the link (Patarasuk & Yuan 2009); nothing for a group of one."""
-    moved = 2 * (group - 1) / group * message / rates.link
+    moved = 2 * (group - 1) / group * message / (rates.link * eff.link_share)
     return np.where(np.asarray(group) > 1, rates.link_latency + moved, 0.0)
 
 
@@ -105,10 +111,11 @@ def step_seconds(
     expert_layers: Count = 0.0,
     message: Num = 0.0,
     group: Count = 1.0,
+    sequences: Count = 1.0,
 ) -> Seconds:
     """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer."""
     return (
         total_seconds(terms(work, rates, eff))
-        + overhead_seconds(layers, expert_layers, eff)
-        + 2 * layers * allreduce_seconds(message, group, rates)
+        + overhead_seconds(layers, expert_layers, eff, sequences)
+        + 2 * layers * allreduce_seconds(message, group, rates, eff)
     )

@@ -24,7 +24,7 @@ from ridgewise.memory.training import Method, Recompute, Stage, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
-from ridgewise.timing.roofline import LINK_SHARE, UNNAMED_LINK
+from ridgewise.timing.roofline import UNNAMED_LINK
 from ridgewise.units import Count, Flop, Num, Seconds, Tokens
 from ridgewise.work import Plan, forward
 from ridgewise.work import training as training_step
@@ -37,6 +37,8 @@ RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "full": 1.0}
 STAGES: tuple[Stage, ...] = (1, 3)
 
 
+#: Share of a node's link that tensor-parallel all-reduces reach.
+LINK_SHARE = 0.75
 #: Cards in slots share the network cards of an ordinary server: about 100 Gbit/s each [B/s].
 SLOT_NETWORK = 12.5e9
 #: QLoRA unpacks its weights once per pass: measured 2.5 times the time at 256 tokens, 1.05 at 8,192.

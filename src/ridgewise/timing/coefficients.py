@@ -1,0 +1,135 @@
+"""Coefficients with their evidence: a value, and what groups of measurements deviate from it by.
+
+A coefficient of a block (one family of engines, one kind of run) has a value for the block and, for each
+level it varies over (back end, device, format …), a factor per group, pulled towards 1 the less evidence the
+group has (partial pooling: Gelman & Hill 2007, ch. 12). A group without evidence has the factor 1, and the
+level's spread is then part of the doubt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from ridgewise.facts.catalog import catalog_path, read_toml
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """What one group multiplies a coefficient by.
+
+    doubt   standard deviation of the factor's logarithm after the fit
+    rows    measurements of the group
+    """
+
+    factor: Annotated[float, "ratio"]
+    doubt: Annotated[float, "ratio"] = 0.0
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Coefficient:
+    """One coefficient of a block: ``value`` times the factors of the groups a case belongs to, within bounds.
+
+    spreads   level → standard deviation of the logarithm of a group's factor, before any evidence
+    """
+
+    name: str
+    value: float
+    doubt: Annotated[float, "ratio"] = 0.0
+    low: float = 0.0
+    high: float = math.inf
+    spreads: Mapping[str, float] = field(default_factory=dict)
+    levels: Mapping[str, Mapping[str, Deviation]] = field(default_factory=dict)
+
+    def at(self, keys: Mapping[str, str]) -> float:
+        """The coefficient of a case with these group keys (level → key)."""
+        value = self.value
+        for level, groups in self.levels.items():
+            found = groups.get(keys.get(level, ""))
+            if found is not None:
+                value *= found.factor
+        return min(max(value, self.low), self.high)
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Ratios between which 80 % of measured over predicted fell when sources and devices were left out."""
+
+    low: Annotated[float, "ratio"]
+    high: Annotated[float, "ratio"]
+    rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The coefficients of one family, fitted together.
+
+    seen    level → groups among the measurements
+    bands   "regime/support" → interval; an empty part stands for all
+    rows    measurements fitted; ``devices`` and ``sources`` (source → rows) they came from
+    data    hash of the measurements
+    scale   metric → median of measured over datasheet roofline (the baseline "constant efficiency")
+    """
+
+    name: str
+    coefficients: Mapping[str, Coefficient]
+    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    bands: Mapping[str, Band] = field(default_factory=dict)
+    rows: int = 0
+    sources: Mapping[str, int] = field(default_factory=dict)
+    data: str = ""
+    scale: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+    def at(self, keys: Mapping[str, str]) -> dict[str, float]:
+        """Every coefficient of a case with these group keys."""
+        return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
+
+    def band(self, regime: str, support: str) -> Band:
+        """The interval of a regime with this support; without one, that of the nearest wider group."""
+        for key in (f"{regime}/{support}", f"/{support}", f"{regime}/", "/"):
+            if key in self.bands:
+                return self.bands[key]
+        return Band(0.5, 2.0)
+
+
+def read_block(name: str, sheet: Mapping[str, Any]) -> Block:
+    """A block from its table in a calibration file."""
+    coefficients = {}
+    for key, entry in sheet.get("coefficients", {}).items():
+        levels = {
+            level: {group: Deviation(*numbers) for group, numbers in groups.items()}
+            for level, groups in entry.get("levels", {}).items()
+        }
+        coefficients[key] = Coefficient(
+            key,
+            float(entry["value"]),
+            float(entry.get("doubt", 0.0)),
+            float(entry.get("low", 0.0)),
+            float(entry.get("high", math.inf)),
+            dict(entry.get("spreads", {})),
+            levels,
+        )
+    return Block(
+        name,
+        coefficients,
+        {level: frozenset(groups) for level, groups in sheet.get("seen", {}).items()},
+        {key: Band(*numbers) for key, numbers in sheet.get("bands", {}).items()},
+        int(sheet.get("rows", 0)),
+        dict(sheet.get("sources", {})),
+        str(sheet.get("data", "")),
+        dict(sheet.get("scale", {})),
+        str(sheet.get("note", "")),
+    )
+
+
+@cache
+def load_blocks(path: Path | None = None) -> Mapping[str, Block]:
+    """The shipped blocks by name, one file each; or those of another folder."""
+    folder = path or catalog_path("calibration", "blocks")
+    return {file.stem: read_block(file.stem, read_toml(file)) for file in sorted(folder.glob("*.toml"))}

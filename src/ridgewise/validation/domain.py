@@ -1,0 +1,63 @@
+"""What a kind of measurement must offer to be predicted, fitted and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from ridgewise.evidence import Row
+from ridgewise.validation.pooling import Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Cases:
+    """Rows of one block, ready to be predicted.
+
+    block      the calibration block they use
+    rows       the rows as measured
+    place      position of each in the table it came from
+    keys       level → group of each row. Besides the levels of the coefficients: "device", "stack" (engine and
+               back end) and "cell" (device, stack and model), which tell how well a row is supported
+    regimes    regime of each row, as the report and the intervals group them
+    data       whatever the domain's formula reads: columns, one value per row
+    assumed    rows in which a figure that enters has no source or the model's shape was guessed
+    """
+
+    block: str
+    rows: tuple[Row, ...]
+    place: np.ndarray
+    keys: Mapping[str, tuple[str, ...]]
+    regimes: tuple[str, ...]
+    data: Any
+    assumed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Every row of a table: those that can be predicted, by block, and why the others cannot."""
+
+    cases: tuple[Cases, ...]
+    unsupported: Mapping[int, str]
+
+
+class Domain(Protocol):
+    """One kind of measurement."""
+
+    name: str
+    kinds: tuple[str, ...]
+
+    def prepare(self, rows: Sequence[Row], kind: str, configs: Path | None = None) -> Prepared:
+        """Read what a prediction needs, never what was measured."""
+
+    def specs(self, block: str) -> Sequence[Spec]:
+        """The coefficients of a block; none where the prediction is arithmetic."""
+
+    def predict(self, cases: Cases, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Logarithms of the predicted values, in each row's own unit."""
+
+    def roofline(self, cases: Cases) -> np.ndarray:
+        """The same from the datasheet alone: the baseline."""

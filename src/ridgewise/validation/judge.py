@@ -1,0 +1,235 @@
+"""Fit a block, withhold whole sources and whole devices, and say how far off the predictions were.
+
+An interval is what 80 % of the withheld measurements fell into, by regime and by how well a row is supported
+by the measurements that were left (split conformal prediction: Vovk 2005; Lei et al. 2018). A group with few
+measurements takes the interval of the wider group around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ridgewise.evidence import Row
+from ridgewise.timing.coefficients import Band, Block, Coefficient
+from ridgewise.validation.domain import Cases, Domain
+from ridgewise.validation.pooling import Found, Layout, fit, layout
+
+SUPPORTS = ("cell", "device", "stack", "none")
+#: Fewest withheld measurements an interval of its own may rest on.
+FEW = 24
+#: Narrowest interval: the same set-up measured by different people differs by this ratio.
+LEAST = 1.03
+COVERED = 0.80
+SEEN_LEVELS = ("cell", "device", "stack")
+FOLD_STEPS = 12
+
+
+def measured(cases: Cases) -> np.ndarray:
+    """Logarithms of the measured values; NaN where there is none."""
+    values = np.array([float(row.get("value") or "nan") for row in cases.rows])
+    return np.log(np.where(values > 0, values, np.nan))
+
+
+def groups(cases: Cases) -> list[str]:
+    """Source × device × model of each row: near-duplicates of each other."""
+    return ["|".join((r.get("source_key", ""), r.get("device_id", ""), r.get("model_id", ""))) for r in cases.rows]
+
+
+def weights(cases: Cases) -> np.ndarray:
+    """How much each row counts: scored rows only, a group of n rows like √n."""
+    scored = np.array([r.get("use", "score") == "score" for r in cases.rows]) & np.isfinite(measured(cases))
+    names = np.array(groups(cases))
+    size = Counter(names[scored])
+    return np.array([size[name] ** -0.5 if use else 0.0 for name, use in zip(names, scored, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """A block with what its fit needs."""
+
+    domain: Domain
+    cases: Cases
+    plan: Layout
+    target: np.ndarray
+    weight: np.ndarray
+
+    def solve(self, weight: np.ndarray | None = None, start: np.ndarray | None = None, steps: int = 60) -> Found:
+        used = self.weight if weight is None else weight
+        target = np.where(used > 0, self.target, 0.0)
+        return fit(lambda c: self.domain.predict(self.cases, c), target, used, self.plan, start, steps)
+
+    def predict(self, found: Found, weight: np.ndarray | None = None) -> np.ndarray:
+        """Predictions of all rows, using the factors of those groups only that have weight."""
+        used = self.weight if weight is None else weight
+        known = _supported(self.plan, used)
+        return self.domain.predict(self.cases, self.plan.coefficients(np.where(known, found.unknowns, 0.0)))
+
+
+def _supported(plan: Layout, weight: np.ndarray) -> np.ndarray:
+    """Unknowns that rest on at least one row; the base of a coefficient always counts."""
+    known = np.array([level == "" for _, level, _ in plan.names])
+    for columns in plan.columns.values():
+        for index in columns:
+            known[index[(index >= 0) & (weight > 0)]] = True
+    return known
+
+
+def fitting(domain: Domain, cases: Cases) -> Fitting:
+    """Set up the fit of a block."""
+    plan = layout(domain.specs(cases.block), cases.keys, len(cases.rows))
+    return Fitting(domain, cases, plan, measured(cases), weights(cases))
+
+
+def support(cases: Cases, weight: np.ndarray) -> np.ndarray:
+    """How well each row is supported by the rows with weight: same cell, device and stack, stack, or nothing."""
+    found = np.full(len(cases.rows), "none", dtype=object)
+    pairs = [f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True)]
+    for name, keys in (("stack", cases.keys["stack"]), ("device", pairs), ("cell", cases.keys["cell"])):
+        seen = {key for key, w in zip(keys, weight, strict=True) if w > 0 and key}
+        found[[key in seen for key in keys]] = name
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Predictions of rows whose whole source or device took no part in the fit.
+
+    scheme     "source" or "device" (or "model" where there is but one source)
+    rows       indices into the cases
+    ratio      log of measured over predicted
+    support    how well the rest supported each row
+    """
+
+    scheme: str
+    rows: np.ndarray
+    ratio: np.ndarray
+    support: np.ndarray
+
+
+def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
+    """Refit without each source, without each device and, where one source is all there is, without each model."""
+    cases = job.cases
+    schemes = {"source": _column(cases, "source_key"), "device": np.array(cases.keys["device"])}
+    if len(set(schemes["source"][job.weight > 0])) < 2:
+        schemes = {"model": _column(cases, "model_id"), "device": schemes["device"]}
+    found = []
+    for scheme, names in schemes.items():
+        rows, ratios, supports = [], [], []
+        for name in sorted(set(names[job.weight > 0])):
+            out = names == name
+            left = np.where(out, 0.0, job.weight)
+            refit = job.solve(left, start.unknowns, FOLD_STEPS)
+            judged = np.flatnonzero(out & (job.weight > 0))
+            rows.append(judged)
+            ratios.append((job.target - job.predict(refit, left))[judged])
+            supports.append(support(cases, left)[judged])
+        if rows:
+            found.append(Withheld(scheme, np.concatenate(rows), np.concatenate(ratios), np.concatenate(supports)))
+    return found
+
+
+def _column(cases: Cases, name: str) -> np.ndarray:
+    return np.array([row.get(name, "") for row in cases.rows])
+
+
+def metric(row: Row) -> str:
+    return row.get("metric", "")
+
+
+def bands(cases: Cases, withheld: Sequence[Withheld]) -> dict[str, Band]:
+    """Intervals by "metric regime/support", with an empty part standing for all of it."""
+    gathered: dict[str, list[float]] = {}
+    for part in withheld:
+        for row, ratio, kind in zip(part.rows, part.ratio, part.support, strict=True):
+            if not np.isfinite(ratio):
+                continue
+            name, regime = metric(cases.rows[row]), cases.regimes[row]
+            for key in (f"{name} {regime}/{kind}", f"{name} {regime}/", f"{name}/{kind}", f"{name}/", f"/{kind}", "/"):
+                gathered.setdefault(key, []).append(float(ratio))
+    found = {}
+    for key, ratios in sorted(gathered.items()):
+        if len(ratios) >= FEW or key == "/":
+            found[key] = interval(np.array(ratios))
+    return found
+
+
+def interval(ratios: np.ndarray) -> Band:
+    """The middle 80 % of log ratios, a little wider for few of them (n + 1 in the rank)."""
+    n = len(ratios)
+    tail = max((1 - COVERED) / 2 - 1 / (n + 1) / 2, 0.0)
+    low, high = np.exp(np.quantile(ratios, [tail, 1 - tail]))
+    return Band(float(f"{min(low, 1 / LEAST):.4g}"), float(f"{max(high, LEAST):.4g}"), n)
+
+
+def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = "") -> Block:
+    """What is kept of a fit."""
+    cases, used = job.cases, job.weight > 0
+    coefficients: Mapping[str, Coefficient] = found.written(job.weight)
+    pairs = {
+        "cell": cases.keys["cell"],
+        "stack": cases.keys["stack"],
+        "device": tuple(f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True)),
+    }
+    seen = {level: frozenset(k for k, u in zip(keys, used, strict=True) if u and k) for level, keys in pairs.items()}
+    sources = Counter(row.get("source_key", "") for row, u in zip(cases.rows, used, strict=True) if u)
+    roof = job.target - job.domain.roofline(cases)
+    scale = {}
+    for name in sorted({metric(row) for row in cases.rows}):
+        mine = used & np.array([metric(row) == name for row in cases.rows]) & np.isfinite(roof)
+        if mine.any():
+            scale[name] = float(f"{np.exp(np.median(roof[mine])):.4g}")
+    return Block(
+        cases.block, coefficients, seen, bands(cases, withheld), int(used.sum()), dict(sorted(sources.items())),
+        digest([row for row, u in zip(cases.rows, used, strict=True) if u]), scale, note,
+    )  # fmt: skip
+
+
+def digest(rows: Sequence[Row]) -> str:
+    """A hash of measurements, whatever their order."""
+    lines = sorted(json.dumps(dict(row), sort_keys=True, ensure_ascii=False) for row in rows)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Errors of a set of predictions; ratios are of measured over predicted.
+
+    ape_median, ape_mean, ape_p90   absolute percentage error, |predicted − measured| / measured
+    bias          median of predicted / measured − 1
+    coverage      share of measurements inside the interval
+    width         median of high / low
+    macro         mean over (source × device) of the medians
+    """
+
+    n: int
+    ape_median: float
+    ape_mean: float
+    ape_p90: float
+    bias: float
+    macro: float
+    coverage: float = float("nan")
+    width: float = float("nan")
+
+
+def score(
+    ratio: np.ndarray, cells: Sequence[str], low: np.ndarray | None = None, high: np.ndarray | None = None
+) -> Score:
+    """Errors from log ratios of measured over predicted; ``low`` and ``high`` are the interval's log ratios."""
+    off = np.expm1(-ratio)
+    errors = np.abs(off)
+    names = np.array(cells)
+    macro = float(np.mean([np.median(errors[names == name]) for name in sorted(set(cells))]))
+    coverage = width = float("nan")
+    if low is not None and high is not None:
+        coverage = float(np.mean((ratio >= low) & (ratio <= high)))
+        width = float(np.median(np.exp(high - low)))
+    return Score(
+        len(ratio), float(np.median(errors)), float(np.mean(errors)), float(np.quantile(errors, 0.9)),
+        float(np.median(off)), macro, coverage, width,
+    )  # fmt: skip
