@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,10 @@ from ridgewise.timing import Efficiency, Fitted, Rates, load_calibration, step_s
 from ridgewise.timing.roofline import VECTOR_SHARE, allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.work import Work
 
-PERFECT = Efficiency(1, 1, 1, 0, 1, 0, 0, 0, 0)
+PERFECT = Efficiency(
+    weight_read=1, cache_read=1, compute=1, half_rows=0, attention=1, layer_overhead=0, expert_overhead=0,
+    step_overhead=0, request_overhead=0, link_share=1,
+)  # fmt: skip
 amounts = st.floats(min_value=0, max_value=1e18)
 works = st.builds(Work, amounts, amounts, amounts, amounts, st.floats(min_value=1, max_value=1e6))
 rates = st.builds(
@@ -37,7 +41,7 @@ def test_an_operator_takes_the_longer_of_computing_and_moving() -> None:
 def test_shares_stretch_what_they_are_shares_of() -> None:
     # Half the bandwidth for weights, a quarter for the cache, all of it for activations:
     # 2/(2·0.5) + 1/(2·0.25) + 1/2 = 2 + 2 + 0.5 seconds.
-    eff = Efficiency(0.5, 0.25, 0.8, 0, 0.4, 0, 0, 0, 0)
+    eff = replace(PERFECT, weight_read=0.5, cache_read=0.25, compute=0.8, attention=0.4)
     (term,) = terms({"feed-forward": Work(0.0, 2.0, 1.0, 1.0)}, Rates(1.0, 2.0), eff)
     assert term.memory_seconds == pytest.approx(4.5)
     # Scores run at the share of attention, products at the share of compute.
@@ -62,15 +66,15 @@ def test_overhead_of_a_step_by_hand() -> None:
 
 def test_an_allreduce_moves_its_ring_share() -> None:
     # Eight devices, 1 GB at 100 GB/s: 2 · 7/8 · 0.01 s and the latency; one device has nobody to talk to.
-    link, whole = Rates(1.0, 1.0, 0.0, 100e9, 8e-6), Efficiency(link_share=1.0)
-    assert float(allreduce_seconds(1e9, 8.0, link, whole)) == pytest.approx(0.0175 + 8e-6)
-    assert float(allreduce_seconds(1e9, 1.0, link, whole)) == 0.0
+    link = Rates(1.0, 1.0, 0.0, 100e9, 8e-6)
+    assert float(allreduce_seconds(1e9, 8.0, link, PERFECT)) == pytest.approx(0.0175 + 8e-6)
+    assert float(allreduce_seconds(1e9, 1.0, link, PERFECT)) == 0.0
 
 
 def test_a_step_is_its_operators_its_overhead_and_two_allreduces_per_layer() -> None:
     link = Rates(1e12, 1e12, 0.0, 100e9, 1e-5)
     work = {"feed-forward": Work(1e9, 2e9), "head": Work(3e9, 1e9)}
-    eff = Efficiency(1, 1, 1, 0, 1, 1e-4, 0, 1e-3, 0)
+    eff = replace(PERFECT, layer_overhead=1e-4, step_overhead=1e-3)
     # operators 2e-3 + 3e-3 (one by memory, one by compute), overhead 10·1e-4 + 1e-3, all-reduces 2·10·(1e-5 + 1e-3)
     message = 1e-3 / (2 * 0.5 / 100e9)  # two devices: the ring moves 2 · 1/2 of the message
     found = step_seconds(work, link, eff, layers=10, message=message, group=2.0)
