@@ -47,8 +47,13 @@ class Prepared:
 class Domain(Protocol):
     """One kind of measurement."""
 
-    name: str
-    kinds: tuple[str, ...]
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of tables whose rows it predicts."""
 
     def prepare(self, rows: Sequence[Row], kind: str, configs: Path | None = None) -> Prepared:
         """Read what a prediction needs, never what was measured."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ridgewise.evidence import Row
+from ridgewise.evidence.tables import number
 from ridgewise.timing.coefficients import Band, Block, Coefficient
 from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.pooling import Found, Layout, fit, layout
@@ -30,9 +31,18 @@ SEEN_LEVELS = ("cell", "device", "stack")
 FOLD_STEPS = 12
 
 
+def figure(row: Row) -> float:
+    """The measured figure of a row; NaN where there is none. A vLLM breakdown is what it sums to beside the cache."""
+    if "activation_gib" in row:
+        parts = ("weights_gib_per_gpu", "activation_gib", "non_torch_gib", "cuda_graph_gib")
+        return sum(number(row, part) or 0.0 for part in parts)
+    value = number(row, "value")
+    return float("nan") if value is None else value
+
+
 def measured(cases: Cases) -> np.ndarray:
-    """Logarithms of the measured values; NaN where there is none."""
-    values = np.array([float(row.get("value") or "nan") for row in cases.rows])
+    """Logarithms of the measured figures; NaN where there is none."""
+    values = np.array([figure(row) for row in cases.rows])
     return np.log(np.where(values > 0, values, np.nan))
 
 

@@ -47,6 +47,17 @@ def compute_buffer(
     return kept
 
 
+def first_buffer(arch: Architecture, tokens: Tokens) -> Bytes:
+    """Compute buffer of builds before micro-batches (2023): FP32 logits and hidden states of a batch, or its two
+    feed-forward and two hidden activations, whichever is more, beside about 1,600 values per token for the rest.
+    One buffer, however many devices hold layers.
+    """
+    feed = max(sum(group.feed.weights.values()) / arch.hidden / 3 for group in arch.kinds)
+    widest = np.maximum(2 * feed + 2 * arch.hidden + tokens, arch.vocab + arch.hidden)
+    kept: Bytes = tokens * 4.0 * (widest + 1633.0)
+    return kept
+
+
 def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
     """The compute buffer with flash attention, which is on by default."""
     return compute_buffer(arch, 0.0, UBATCH, plan.pp) + 0.0 * plan.tp
