@@ -187,6 +187,35 @@ def explain(
     return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, json=json)
 
 
+@app.command()
+def validate(
+    files: Annotated[list[Path] | None, typer.Argument(help="measurements (CSV in one of the schemas)")] = None,
+    run: Annotated[Path | None, typer.Option(help="folder of one recorded run: meta.json, requests.csv")] = None,
+    configs: Annotated[Path | None, typer.Option(help="folder of further model configurations")] = None,
+    rows: Annotated[Path | None, typer.Option(help="write every row with its prediction (CSV)")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="without files: only this kind of measurement")] = None,
+    json: Json = False,
+) -> int:
+    """How wrong are we? Predict measurements and compare; without files, leave out whole sources and devices."""
+    from ridgewise.app import judging
+
+    return judging.validate(files or [], run, configs, rows, kind or [], json=json)
+
+
+@app.command()
+def calibrate(
+    out: Annotated[Path | None, typer.Option(help="folder the fitted coefficients are written to")] = None,
+    extra: Annotated[Path | None, typer.Option(help="folder of further measurements, fitted with the shipped")] = None,
+    check: Annotated[Path | None, typer.Option(help="compare the fit with the files of this folder instead")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="only this kind of measurement")] = None,
+    json: Json = False,
+) -> int:
+    """Fit the coefficients anew from measurements and the catalogue."""
+    from ridgewise.app import judging
+
+    return judging.calibrate(extra, out, kind or [], check, json=json)
+
+
 @models_app.command("list")
 def models_list(
     search: Annotated[str, typer.Argument(help="only names that contain this")] = "", json: Json = False

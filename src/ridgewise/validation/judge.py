@@ -243,3 +243,19 @@ def score(
         len(ratio), float(np.median(errors)), float(np.mean(errors)), float(np.quantile(errors, 0.9)),
         float(np.median(off)), macro, coverage, width,
     )  # fmt: skip
+
+
+def crossed(cases: Cases, part: Withheld) -> list[Band]:
+    """For every withheld row the interval made from the withheld rows of other groups: sources (or devices)
+    that this row has no share in, so that coverage is judged on what the interval has not seen."""
+    column = {"source": "source_key", "model": "model_id", "device": "device_id"}[part.scheme]
+    names = np.array([cases.rows[i].get(column, "") for i in part.rows])
+    found: list[Band | None] = [None] * len(part.rows)
+    for name in sorted(set(names)):
+        rest = names != name
+        others = Withheld(part.scheme, part.rows[rest], part.ratio[rest], part.support[rest])
+        made = Block("", {}, bands=bands(cases, [others])) if rest.any() else Block("", {})
+        for i in np.flatnonzero(~rest):
+            row = part.rows[i]
+            found[i] = made.band(f"{metric(cases.rows[row])} {cases.regimes[row]}", str(part.support[i]))
+    return [band or Band(0.5, 2.0) for band in found]

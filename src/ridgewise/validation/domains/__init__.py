@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ridgewise.errors import RequestError
 from ridgewise.validation.domain import Domain
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
 
@@ -9,3 +10,11 @@ DOMAINS: dict[str, Domain] = {
     "local-memory": LOCAL_MEMORY,
     "vllm-memory": VLLM_MEMORY,
 }
+
+
+def domain_of(kind: str) -> Domain:
+    """The domain that predicts a kind of table."""
+    for domain in DOMAINS.values():
+        if kind in domain.kinds:
+            return domain
+    raise RequestError(f"{kind} tables are read but not predicted yet", "validate")

@@ -1,0 +1,188 @@
+"""Predict measured rows with the coefficients that are kept, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ridgewise.evidence import Table
+from ridgewise.timing.coefficients import Band, Block
+from ridgewise.validation import judge
+from ridgewise.validation.domain import Cases, Domain
+from ridgewise.validation.domains import domain_of
+
+TIERS = {"cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet"}
+BASELINES = ("datasheet roofline", "constant efficiency")
+#: How much further each way an interval reaches where a figure or a shape was assumed.
+ASSUMED = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """One row: what was measured, what was predicted, in the row's own unit.
+
+    predicted, low, high   NaN where the row cannot be predicted; ``reason`` then says why
+    """
+
+    row_id: str
+    measured: float
+    predicted: float
+    low: float
+    high: float
+    tier: str
+    reason: str
+    metric: str
+    regime: str
+    cell: str
+    scored: bool
+    baselines: Mapping[str, float]
+
+
+def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.ndarray, list[str], list[Band]]:
+    """Log predictions of the cases with a kept block, how well it supports each, and the interval's ratios."""
+    count = len(cases.rows)
+    keys = [{level: column[i] for level, column in cases.keys.items()} for i in range(count)]
+    columns: dict[str, np.ndarray] = {}
+    for spec in domain.specs(cases.block):
+        kept = block.coefficients.get(spec.name) if block else None
+        columns[spec.name] = np.array([kept.at(key) if kept else spec.prior for key in keys])
+    found = domain.predict(cases, columns)
+    supports, bands = [], []
+    for i, key in enumerate(keys):
+        support = _support(block, key)
+        supports.append(support)
+        name = f"{judge.metric(cases.rows[i])} {cases.regimes[i]}"
+        bands.append(block.band(name, support) if block else Band(0.33, 3.0))
+    return found, supports, bands
+
+
+def _support(block: Block | None, key: Mapping[str, str]) -> str:
+    if block is None:
+        return "none"
+    pair = f"{key['device']}|{key['stack']}"
+    for level, value in (("cell", key["cell"]), ("device", pair), ("stack", key["stack"])):
+        if value in block.seen.get(level, ()):
+            return level
+    return "none"
+
+
+def predict(table: Table, blocks: Mapping[str, Block], configs: Path | None = None) -> list[Prediction]:
+    """Every row of a table, once, in order."""
+    domain = domain_of(table.kind.name)
+    ready = domain.prepare(table.rows, table.kind.name, configs)
+    found: dict[int, Prediction] = {}
+    for cases in ready.cases:
+        block = blocks.get(cases.block)
+        logs, supports, bands = from_block(domain, cases, block)
+        roof = domain.roofline(cases)
+        cells = judge.groups(cases)
+        for i, place in enumerate(cases.place):
+            row = cases.rows[i]
+            assumed = bool(len(cases.assumed) and cases.assumed[i])
+            value, wider = float(np.exp(logs[i])), ASSUMED if assumed else 1.0
+            metric = judge.metric(row)
+            scale = block.scale.get(metric, 1.0) if block else 1.0
+            base = float(np.exp(roof[i]))
+            good = bool(np.isfinite(value)) and value > 0
+            found[int(place)] = Prediction(
+                table.row_id(int(place)), judge.figure(row),
+                value if good else float("nan"),
+                value * bands[i].low / wider, value * bands[i].high * wider,
+                ("assumed" if assumed else TIERS[supports[i]]) if good else "",
+                "" if good else "unsupported: a figure of the device that enters is not in the catalogue",
+                metric, cases.regimes[i], cells[i], row.get("use", "score") == "score",
+                dict(zip(BASELINES, (base, base * scale), strict=True)),
+            )  # fmt: skip
+    return [found[i] if i in found else _without(table, i, ready.unsupported) for i in range(len(table.rows))]
+
+
+def _without(table: Table, place: int, reasons: Mapping[int, str]) -> Prediction:
+    row, nan = table.rows[place], float("nan")
+    return Prediction(
+        table.row_id(place), judge.figure(row), nan, nan, nan, "",
+        f"unsupported: {reasons.get(place, 'no rule for it')}", judge.metric(row), "", "",
+        row.get("use", "score") == "score", {},
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """Errors of one metric in one regime."""
+
+    regime: str
+    metric: str
+    n: int
+    n_predicted: int
+    score: judge.Score | None
+    baselines: Mapping[str, float]
+
+
+def compared(rows: Sequence[Prediction]) -> list[Regime]:
+    """Errors of the scored rows by metric and regime, after one line per metric over all of its regimes."""
+    scored = [row for row in rows if row.scored and np.isfinite(row.measured) and row.measured > 0]
+    found = []
+    for metric in sorted({row.metric for row in scored}):
+        mine = [row for row in scored if row.metric == metric]
+        found.append(_regime("all", metric, mine))
+        regimes = sorted({row.regime for row in mine if row.regime})
+        if len(regimes) > 1:
+            found += [_regime(regime, metric, [row for row in mine if row.regime == regime]) for regime in regimes]
+    return found
+
+
+def _regime(regime: str, metric: str, rows: Sequence[Prediction]) -> Regime:
+    good = [row for row in rows if np.isfinite(row.predicted)]
+    if not good:
+        return Regime(regime, metric, len(rows), 0, None, {})
+
+    def ratio(of: Callable[[Prediction], float]) -> np.ndarray:
+        found: np.ndarray = np.log(np.array([row.measured / of(row) for row in good]))
+        return found
+
+    low = np.log(np.array([row.low / row.predicted for row in good]))
+    high = np.log(np.array([row.high / row.predicted for row in good]))
+    made = judge.score(ratio(lambda row: row.predicted), [row.cell for row in good], low, high)
+    baselines = {}
+    for name in BASELINES:
+        errors = [abs(row.baselines[name] / row.measured - 1) for row in good if np.isfinite(row.baselines[name])]
+        if errors:
+            baselines[name] = float(np.median(errors))
+    return Regime(regime, metric, len(rows), len(good), made, baselines)
+
+
+def withheld(job: judge.Fitting, parts: Sequence[judge.Withheld]) -> dict[str, list[Regime]]:
+    """Errors of rows whose source or device was left out, with the interval the other rows gave, by scheme."""
+    cases = job.cases
+    roof = job.domain.roofline(cases)
+    cells = judge.groups(cases)
+    found: dict[str, list[Regime]] = {}
+    for part in parts:
+        limits = judge.crossed(cases, part)
+        rows = []
+        for i, ratio, limit in zip(part.rows, part.ratio, limits, strict=True):
+            measured = float(np.exp(job.target[i]))
+            value = measured / float(np.exp(ratio))
+            base = float(np.exp(roof[i]))
+            rows.append(
+                Prediction(
+                    "", measured, value, value * limit.low, value * limit.high, "", "",
+                    judge.metric(cases.rows[i]), cases.regimes[i], cells[i], True,
+                    dict(zip(BASELINES, (base, base * _scale(job, roof, i)), strict=True)),
+                )
+            )  # fmt: skip
+        found[part.scheme] = compared(rows)
+    return found
+
+
+def _scale(job: judge.Fitting, roof: np.ndarray, row: int) -> float:
+    """Median of measured over roofline among the rows of other sources: the best constant efficiency."""
+    cases = job.cases
+    source = cases.rows[row].get("source_key", "")
+    others = np.array([
+        r.get("source_key", "") != source and judge.metric(r) == judge.metric(cases.rows[row]) for r in cases.rows
+    ])  # fmt: skip
+    ratios = (job.target - roof)[others & (job.weight > 0) & np.isfinite(roof)]
+    return float(np.exp(np.median(ratios))) if len(ratios) else 1.0
