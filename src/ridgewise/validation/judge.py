@@ -24,8 +24,8 @@ from ridgewise.validation.pooling import Found, Layout, fit, layout
 SUPPORTS = ("cell", "device", "stack", "none")
 #: Fewest withheld measurements an interval of its own may rest on.
 FEW = 24
-#: Narrowest interval: the same set-up measured by different people differs by this ratio.
-LEAST = 1.03
+#: Narrowest interval: what rounding in print leaves open.
+LEAST = 1.002
 COVERED = 0.80
 SEEN_LEVELS = ("cell", "device", "stack")
 FOLD_STEPS = 12
