@@ -38,6 +38,7 @@ from ridgewise.serving.estimate import (
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
+from ridgewise.training import step as physics
 from ridgewise.training.estimate import load_training_calibration
 from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
@@ -141,6 +142,24 @@ def trained(arch: Architecture, row: Row) -> Any:
     ]
 
 
+def stepped(arch: Architecture, row: Row) -> Any:
+    rates = physics.supply(device("H100 SXM"), "fp8")
+    assert rates is not None
+    one = 1.0 + 0.0 * row["tp"]
+    return [
+        physics.step_time(
+            physics.demand(arch, row["new"]),
+            physics.Layout(
+                row["tp"] * row["pp"] * row["shards"], 8.0 * one, row["tp"], row["pp"], one, one, row["shards"], one,
+                row["micro"], row["batch"], row["new"], stage, 3.0, 1.0, fused, packed,
+            ),
+            rates,
+            physics.TrainingCoefficients(half_rows=row["rank"]),
+        )
+        for stage, fused, packed in ((0.0, 1.0, 0.0), (1.0, 0.0, 0.0), (3.0, 1.0, 1.0))
+    ]  # fmt: skip
+
+
 def learnt(arch: Architecture, row: Row) -> Any:
     return [
         held_against(
@@ -200,6 +219,10 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],
     "training.estimate.step_seconds": trained,
+    "training.step.demand": lambda arch, row: physics.demand(arch, row["new"]),
+    "training.step.saturation": lambda arch, row: physics.saturation(row["new"], row["rank"]),
+    "training.step.step_time": stepped,
+    "training.step.coefficients": lambda arch, row: physics.coefficients({"half_rows": row["rank"]}),
     "serving.estimate.step_time": lambda arch, row: step_time(setup(arch, row), mixed(row)),
     "serving.estimate.fixed_seconds": lambda arch, row: fixed_seconds(setup(arch, row), mixed(row)),
     "serving.estimate.decode_seconds": lambda arch, row: decode_seconds(

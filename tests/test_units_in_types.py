@@ -18,13 +18,15 @@ from ridgewise.memory import Footprint
 from ridgewise.serving import Speed
 from ridgewise.timing import Efficiency, Fitted, Rates, Term
 from ridgewise.training.estimate import TrainingEfficiency, TrainingEstimate
+from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 CORE = (
     Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Fitted, Draw, Cost, Purchase, Speed,
-    TrainingEfficiency, TrainingEstimate, SingleUser, Service, Pretraining, FineTuning, Host,
+    TrainingEfficiency, TrainingEstimate, Demand, Layout, Supply, TrainingCoefficients, StepTime,
+    SingleUser, Service, Pretraining, FineTuning, Host,
 )  # fmt: skip
 #: Numbers that count devices, rows of evidence or layouts of one answer: their unit is one.
 COUNTED = {"rows", "count", "tp", "pp", "shards", "micro_batch", "boards_max"}

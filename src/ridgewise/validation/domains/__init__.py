@@ -5,10 +5,12 @@ from __future__ import annotations
 from ridgewise.errors import RequestError
 from ridgewise.validation.domain import Domain
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
+from ridgewise.validation.domains.training import TRAINING
 
 DOMAINS: dict[str, Domain] = {
     "local-memory": LOCAL_MEMORY,
     "vllm-memory": VLLM_MEMORY,
+    "training": TRAINING,
 }
 
 

@@ -1,0 +1,44 @@
+"""What a blank input of a measured row stands for, in one place for every command."""
+
+from __future__ import annotations
+
+from math import floor, log2
+
+# --- training ---
+
+#: Tokens per sequence, precision and vocabulary where a training row does not print them.
+TRAINING_LENGTH = 2048.0
+TRAINING_PRECISION = "bf16"
+TRAINING_VOCABULARY = 50_304.0
+#: Forward passes repeated under selective recomputation (attention and activations alone).
+SELECTIVE = 0.1
+#: Tokens · hidden of one micro-step that people choose when nothing is printed.
+MICRO_ACTIVATION = 3.4e7
+
+
+def stage(sharding: str, lineage: str, devices: float) -> float:
+    """What data-parallel devices share out: 0 nothing, 1 the optimiser, 2 gradients too, 3 weights too."""
+    name = sharding.casefold()
+    if name == "none" or devices <= 1:
+        return 0.0
+    for word, found in (("zero1", 1.0), ("zero2", 2.0), ("zero3", 3.0), ("fsdp", 3.0), ("zero", 3.0)):
+        if word in name:
+            return found
+    return 1.0 if lineage == "megatron" else 3.0
+
+
+def micro_batch(hidden: float, length: float) -> float:
+    """Sequences per device and micro-step: as many as keep the activations of a layer in bounds."""
+    return 2.0 ** floor(log2(max(MICRO_ACTIVATION / (hidden * length), 1.0)))
+
+
+def model_parallel(parameters: float, method: str, devices: float, memory: float) -> tuple[float, float]:
+    """Tensor and pipeline degree without which the weights and gradients would not fit: tensor within a node first."""
+    each = 6.0 if method == "full" else 2.0 if method == "lora" else 1.0
+    tp = pp = 1.0
+    while parameters * each / (tp * pp) > 0.6 * memory and tp * pp < devices:
+        if tp < min(8.0, devices):
+            tp *= 2
+        else:
+            pp *= 2
+    return tp, pp
