@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ridgewise.errors import RequestError, nearest
@@ -133,50 +134,83 @@ def read_table(path: Path, *, strict: bool = False) -> Table:
 
     ``strict``: a metric or unit that the kind does not know is refused; otherwise the row is kept as it is.
     """
-    try:
-        text = read_bytes(path, LIMIT).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise RequestError(f"is not UTF-8 text (byte {error.start})", str(path)) from None
-    return parse_table(text, str(path), strict=strict)
+    return parse_table(_text(path), str(path), strict=strict)
 
 
 def parse_table(text: str, place: str, *, strict: bool = False) -> Table:
     """The table in ``text``."""
+    header, lines = _parsed(text, place)
+    kind = kind_of(header, place)
+    _holds(header, kind.required, f"a {kind.name} table", place)
+    rows: list[Row] = []
+    for line, row in lines:
+        if len(rows) >= ROWS:
+            raise RequestError(f"more than {ROWS:,} rows", place)
+        _check(kind, row, f"{place}, line {line}", strict)
+        rows.append(row)
+    return Table(kind, tuple(rows), place)
+
+
+def csv_rows(path: Path, required: Sequence[str], most: int = ROWS) -> list[Row]:
+    """The rows of a CSV file of another kind that has these columns."""
+    header, lines = _parsed(_text(path), str(path))
+    _holds(header, required, "this table", str(path))
+    rows = [row for _, row in islice(lines, most + 1)]
+    if len(rows) > most:
+        raise RequestError(f"more than {most:,} rows", str(path))
+    return rows
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_bytes(path, LIMIT).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise RequestError(f"is not UTF-8 text (byte {error.start})", str(path)) from None
+
+
+def _holds(header: tuple[str, ...], required: Sequence[str], what: str, place: str) -> None:
+    missing = [name for name in required if name not in header]
+    if missing:
+        raise RequestError(f"{what} needs a column {missing[0]!r}", place, nearest(missing[0], header))
+
+
+def _parsed(text: str, place: str) -> tuple[tuple[str, ...], Iterator[tuple[int, Row]]]:
+    """The header, and every line with its number as it is asked for."""
     if "\0" in text:
         raise RequestError("holds a NUL character: not a text table", place)
-    before = csv.field_size_limit(CELL)
-    try:
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = tuple(cell.strip() for cell in next(reader, []))
-        if not header:
-            raise RequestError("is empty", place)
-        double = [name for name in header if header.count(name) > 1]
-        if double:
-            raise RequestError(f"column {double[0]!r} stands twice", f"{place}, line 1")
-        kind = kind_of(header, place)
-        missing = [name for name in kind.required if name not in header]
-        if missing:
-            raise RequestError(
-                f"a {kind.name} table needs the column {missing[0]!r}", place, nearest(missing[0], header)
-            )
-        rows: list[Row] = []
-        for cells in reader:
+    lines = _lines(text, place)
+    _, first = next(lines, (1, []))
+    header = tuple(cell.strip() for cell in first)
+    if not header:
+        raise RequestError("is empty", place)
+    double = [name for name in header if header.count(name) > 1]
+    if double:
+        raise RequestError(f"column {double[0]!r} stands twice", f"{place}, line 1")
+
+    def rows() -> Iterator[tuple[int, Row]]:
+        for line, cells in lines:
             if not cells:
                 continue
             if len(cells) != len(header):
-                raise RequestError(
-                    f"{len(cells)} cells under {len(header)} columns", f"{place}, line {reader.line_num}"
-                )
-            if len(rows) >= ROWS:
-                raise RequestError(f"more than {ROWS:,} rows", place)
-            row = dict(zip(header, (cell.strip() for cell in cells), strict=True))
-            _check(kind, row, f"{place}, line {reader.line_num}", strict)
-            rows.append(row)
-    except csv.Error as error:
-        raise RequestError(f"not a CSV table: {error}", f"{place}, line {reader.line_num}") from None
-    finally:
-        csv.field_size_limit(before)
-    return Table(kind, tuple(rows), place)
+                raise RequestError(f"{len(cells)} cells under {len(header)} columns", f"{place}, line {line}")
+            yield line, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+
+    return header, rows()
+
+
+def _lines(text: str, place: str) -> Iterator[tuple[int, list[str]]]:
+    """Cells by line; no cell longer than the limit."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise RequestError(f"not a CSV table: {error}", f"{place}, line {reader.line_num}") from None
+        if any(len(cell) > CELL for cell in cells):
+            raise RequestError(f"a cell of more than {CELL:,} characters", f"{place}, line {reader.line_num}")
+        yield reader.line_num, cells
 
 
 def _check(kind: Kind, row: Row, place: str, strict: bool) -> None:
