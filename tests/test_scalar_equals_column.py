@@ -21,7 +21,7 @@ from ridgewise.engines import load_engines
 from ridgewise.hardware import device
 from ridgewise.memory import cache_bytes, inference, weight_bytes
 from ridgewise.memory.engines import POLICIES
-from ridgewise.memory.training import adapter_parameters, states
+from ridgewise.memory.training import MemoryCoefficients, Sharding, adapter_parameters, bulk, parts, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
@@ -173,6 +173,20 @@ def learnt(arch: Architecture, row: Row) -> Any:
     ]  # fmt: skip
 
 
+def sharded(arch: Architecture, row: Row) -> Any:
+    return [
+        parts(
+            bulk(arch, method, row["rank"]),
+            Sharding(
+                row["shards"], stage, row["tp"], row["pp"], 2.0, 1.0, 1.0, row["micro"], row["new"], again, fused, 0.0
+            ),
+            MemoryCoefficients(),
+        )
+        for method in ("full", "qlora")
+        for stage, again, fused in ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (2.0, 0.1, 1.0), (3.0, 1.0, 0.0))
+    ]
+
+
 #: Formula by name → what to evaluate on a row or on columns.
 CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "work.step.Slice.tokens": counted,
@@ -215,6 +229,8 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "memory.training.adapter_parameters": lambda arch, row: adapter_parameters(arch, row["rank"]),
     "memory.training.states": lambda arch, row: [states(arch, m, row["rank"]) for m in ("full", "lora", "qlora")],
     "memory.training.training": learnt,
+    "memory.training.bulk": lambda arch, row: bulk(arch, "lora", row["rank"]),
+    "memory.training.parts": sharded,
     "training.estimate.flops_per_token": lambda arch, row: [
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],

@@ -15,6 +15,7 @@ from ridgewise.economics import Cost, Draw
 from ridgewise.economics.cost import Purchase
 from ridgewise.hardware.offers import Host
 from ridgewise.memory import Footprint
+from ridgewise.memory.training import Bulk, MemoryCoefficients, Sharding
 from ridgewise.serving import Speed
 from ridgewise.timing import Efficiency, Fitted, Rates, Term
 from ridgewise.training.estimate import TrainingEfficiency, TrainingEstimate
@@ -26,6 +27,7 @@ from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 CORE = (
     Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Fitted, Draw, Cost, Purchase, Speed,
     TrainingEfficiency, TrainingEstimate, Demand, Layout, Supply, TrainingCoefficients, StepTime,
+    Bulk, Sharding, MemoryCoefficients,
     SingleUser, Service, Pretraining, FineTuning, Host,
 )  # fmt: skip
 #: Numbers that count devices, rows of evidence or layouts of one answer: their unit is one.

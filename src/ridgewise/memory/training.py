@@ -7,7 +7,10 @@ layer under full recomputation; LoRA (arXiv 2106.09685); QLoRA (arXiv 2305.14314
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from types import MappingProxyType
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -21,14 +24,103 @@ Recompute = Literal["none", "full"]
 #: How states are shared out over data-parallel devices: ZeRO-1 the optimiser alone, ZeRO-3 (FSDP) everything.
 Stage = Literal[1, 3]
 
-#: Bytes per trainable parameter: bf16 weight 2, bf16 gradient 2, FP32 master copy and two Adam moments 12.
-STATE_BYTES = {"weights": 2.0, "gradients": 2.0, "optimiser": 12.0}
-#: Bytes kept per token, layer and hidden unit.
-ACTIVATION_BYTES = {"none": 34.0, "full": 2.0}
-#: Driver context, communication buffers and allocator slack: public runs peak about this share above
-#: the sum of the parts.
-SLACK = 0.12
-CONTEXT = 1.5 * 2.0**30
+#: Bytes per trainable parameter of weight, gradient and optimiser by recipe: 16-bit copies with an FP32 master
+#: and two Adam moments; Megatron's FP32 gradients; DeepSpeed's FP32 copy of the gradients beside the moments;
+#: everything in 16 bits; 8-bit moments.
+RECIPES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
+    {
+        "mixed": (2.0, 2.0, 12.0),
+        "megatron": (2.0, 4.0, 12.0),
+        "deepspeed": (2.0, 2.0, 16.0),
+        "pure": (2.0, 2.0, 4.0),
+        "pure 8-bit": (2.0, 2.0, 2.0),
+    }
+)
+#: The same by part, for the recipe most programs follow.
+STATE_BYTES = dict(zip(("weights", "gradients", "optimiser"), RECIPES["mixed"], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryCoefficients:
+    """What training programs hold beside what arithmetic says. Each may be a column; the defaults are priors.
+
+    state       bytes really held per byte of weights, gradients and optimiser: flat buffers, padding
+    packed      the same for packed weights: scales, unpacked copies, wider tables
+    kept        bytes kept per token, layer and hidden unit without recomputation (Korthikanti: 34)
+    boundary    the same with full recomputation: the inputs of the layers
+    scores      bytes per attention score where attention is not fused (Korthikanti: 5)
+    logits      bytes per logit: values, wider copies, gradients
+    slack       share lost to the allocator's rounding and fragmentation
+    context     bytes outside the allocator: driver context, communication buffers
+    """
+
+    state: Annotated[Num, "ratio"] = 1.0
+    packed: Annotated[Num, "ratio"] = 1.0
+    kept: Annotated[Num, "B"] = 34.0
+    boundary: Annotated[Num, "B"] = 2.0
+    scores: Annotated[Num, "B"] = 5.0
+    logits: Annotated[Num, "B"] = 8.0
+    slack: Annotated[Num, "ratio"] = 0.12
+    context: Annotated[Num, "B"] = 1.5 * 2.0**30
+
+
+NAMES = tuple(field.name for field in fields(MemoryCoefficients))
+
+
+@dataclass(frozen=True, slots=True)
+class Bulk:
+    """What of a model decides memory. Each may be a column.
+
+    frozen      bytes of weights that are not trained, of which ``packed`` in few bits
+    trained     parameters with gradients and optimiser; ``trained_experts`` those of routed experts among them
+    share_experts   share of the frozen bytes that routed experts hold
+    weight, gradient, optimiser   bytes per trained parameter
+    largest     parameters of the largest layer
+    layers, hidden, heads, vocab  sizes
+    expansion   how much wider than the textbook block the active block is
+    """
+
+    frozen: Bytes
+    packed: Bytes
+    trained: Count
+    trained_experts: Count
+    share_experts: Annotated[Num, "ratio"]
+    weight: Bytes
+    gradient: Bytes
+    optimiser: Bytes
+    largest: Count
+    layers: Count
+    hidden: Count
+    heads: Count
+    vocab: Count
+    expansion: Annotated[Num, "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sharding:
+    """How a run is laid out, as far as memory cares. Each may be a column.
+
+    shards      data-parallel devices that share states; ``stage`` what they share: 0 nothing, 1 the optimiser,
+                2 gradients too, 3 weights too
+    tp, pp, chunks, cp, ep   degrees; ``chunks`` of layers per pipeline stage
+    micro, length    sequences per device and micro-step, tokens of each
+    repeated    share of the activations that recomputation drops: 0 to 1
+    fused       attention in one kernel (1) or with its scores in memory (0)
+    sequence    tensor-parallel devices share out the norms' activations too (1) or each keep them (0)
+    """
+
+    shards: Count
+    stage: Count
+    tp: Count
+    pp: Count
+    chunks: Count
+    cp: Count
+    ep: Count
+    micro: Count
+    length: Tokens
+    repeated: Annotated[Num, "ratio"]
+    fused: Count
+    sequence: Count
 
 
 def adapter_parameters(arch: Architecture, rank: Count) -> Num:
@@ -60,6 +152,67 @@ def qlora_weight_bytes(arch: Architecture) -> float:
     return model_bytes(arch, weight_format("nf4"))
 
 
+def bulk(
+    arch: Architecture, method: Method, rank: Count = 16.0, recipe: str = "mixed", packing: str = "nf4",
+    unfrozen: Count = 0.0,
+) -> Bulk:  # fmt: skip
+    """What of a model decides memory; ``unfrozen`` parameters are trained beside the adapters."""
+    weight, gradient, optimiser = RECIPES[recipe]
+    elements = float(arch.parameters_total)
+    experts = float(sum(g.count * g.feed.experts * g.feed.expert_parameters for g in arch.kinds))
+    full = method == "full"
+    base = 0.0 if full else elements * 2.0 if method == "lora" else model_bytes(arch, weight_format(packing))
+    tables = 2.0 * (arch.embedding + arch.head)
+    return Bulk(
+        base,
+        max(base - tables, 0.0) if method == "qlora" else 0.0,
+        elements if full else adapter_parameters(arch, rank) + unfrozen,
+        experts if full else 0.0,
+        experts / elements,
+        weight,
+        gradient,
+        optimiser,
+        float(max(group.parameters for group in arch.kinds)),
+        float(arch.layers),
+        float(arch.hidden),
+        float(max(group.mixer.heads for group in arch.kinds)),
+        float(arch.vocab),
+        _expansion(arch),
+    )
+
+
+def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]:
+    """Bytes of one device by part.
+
+    Tensor and pipeline parallelism divide every state, expert parallelism those of experts. Of the activations of
+    a layer 24 bytes in 34 divide by ``tp``, with sequence parallelism all; the first of ``pp`` stages keeps ``pp``
+    micro-batches of 1/pp of the layers in flight, so depth cancels, and a little more with several chunks.
+    """
+    held = plan.tp * plan.pp
+    dense = need.trained - need.trained_experts + need.trained_experts / plan.ep
+    base = (need.frozen + (c.packed - 1.0) * need.packed) * (1.0 - need.share_experts * (1.0 - 1.0 / plan.ep))
+    all3, all2, all1 = (np.where(plan.stage >= least, plan.shards, 1.0) for least in (3.0, 2.0, 1.0))
+    found: dict[str, Num] = {
+        "weights": (base + dense * need.weight * c.state) / (held * all3),
+        "gradients": dense * need.gradient * c.state / (held * all2),
+        "optimiser": dense * need.optimiser * c.state / (held * all1),
+    }
+    gathered = 2.0 * 2.0 * need.largest / plan.tp
+    found["gathered layer"] = np.where((plan.stage >= 3) & (held * plan.shards > 1), gathered, 0.0)
+    tokens = plan.micro * plan.length / plan.cp
+    scores = c.scores * need.heads * plan.length * (1.0 - plan.fused)
+    shared = plan.sequence / plan.tp + 1.0 - plan.sequence
+    whole = c.kept * need.hidden * need.expansion * (24.0 / plan.tp + 10.0 * shared) / 34.0 + scores / plan.tp
+    inputs = c.boundary * need.hidden * shared
+    in_flight = need.layers * (1.0 + np.where(plan.chunks > 1, (plan.pp - 1.0) / (plan.pp * plan.chunks), 0.0))
+    layers = in_flight * (whole * (1.0 - plan.repeated) + inputs * plan.repeated) + whole * plan.repeated
+    found["activations"] = layers * tokens
+    found["logits"] = tokens * need.vocab * c.logits / plan.tp
+    subtotal = sum(found.values(), 0.0)
+    found["overhead"] = c.context + c.slack * subtotal
+    return found
+
+
 def training(
     arch: Architecture,
     method: Method,
@@ -72,32 +225,13 @@ def training(
     recompute: Recompute = "none",
     rank: Count = 16.0,
     stage: Stage = 3,
+    coefficients: MemoryCoefficients | None = None,
 ) -> Footprint:
-    """The footprint of one device.
-
-    Tensor and pipeline parallelism divide every state; ``shards`` data-parallel devices divide the optimiser
-    (``stage`` 1) or everything (3, where one layer is gathered whole at a time). Activations divide by ``tp``
-    (with sequence parallelism); a pipeline of ``pp`` stages keeps ``pp`` micro-batches of 1/pp of the layers in
-    flight, so depth cancels.
-    """
-    whole = states(arch, method, rank)
-    held = tp * pp
-    kept = {"weights": held, "gradients": held, "optimiser": held * shards}
-    parts: dict[str, Num] = {
-        part: amount / (held * shards if stage == 3 else kept[part]) for part, amount in whole.items()
-    }
-    largest = max(group.parameters for group in arch.kinds)
-    gathered = 2 * 2.0 * largest / tp if stage == 3 else 0.0
-    parts["gathered layer"] = np.where(np.asarray(held * shards) > 1, gathered, 0.0)
-    tokens = micro_batch * length
-    per_layer = ACTIVATION_BYTES[recompute] * tokens * arch.hidden
-    working = ACTIVATION_BYTES["none"] * tokens * arch.hidden if recompute == "full" else 0.0
-    width = _expansion(arch)
-    parts["activations"] = (arch.layers * per_layer + working) * width / tp
-    parts["logits"] = tokens * arch.vocab * 8.0 / tp
-    subtotal = sum(parts.values(), 0.0)
-    parts["overhead"] = CONTEXT + SLACK * subtotal
-    return Footprint(parts, usable)
+    """The footprint of one device: ``shards`` data-parallel devices divide the optimiser (``stage`` 1) or
+    everything (3, where one layer is gathered whole at a time)."""
+    repeated = 1.0 if recompute == "full" else 0.0
+    plan = Sharding(shards, float(stage), tp, pp, 1.0, 1.0, 1.0, micro_batch, length, repeated, 1.0, 1.0)
+    return Footprint(parts(bulk(arch, method, rank), plan, coefficients or MemoryCoefficients()), usable)
 
 
 def _expansion(arch: Architecture) -> float:

@@ -15,6 +15,13 @@ SELECTIVE = 0.1
 #: Tokens · hidden of one micro-step that people choose when nothing is printed.
 MICRO_ACTIVATION = 3.4e7
 
+#: Fine-tuning programs that keep weights, gradients and moments all in 16 bits.
+PURE_16_BIT = ("torchtune", "swift", "unsloth", "mlx")
+#: Programs that keep an FP32 copy of the gradients beside the optimiser's moments.
+DEEPSPEED = ("deepspeed", "hf-trainer", "colossal")
+#: Programs that compute the loss in chunks of the vocabulary or the sequence unless told otherwise.
+CHUNKED_LOSS = ("torchtune", "unsloth")
+
 
 def stage(sharding: str, lineage: str, devices: float) -> float:
     """What data-parallel devices share out: 0 nothing, 1 the optimiser, 2 gradients too, 3 weights too."""
@@ -25,6 +32,11 @@ def stage(sharding: str, lineage: str, devices: float) -> float:
         if word in name:
             return found
     return 1.0 if lineage == "megatron" else 3.0
+
+
+def sequence_parallel(framework: str, date: str) -> float:
+    """Whether tensor-parallel devices share out norms and their inputs: from mid-2022, not under DeepSpeed."""
+    return 0.0 if "deepspeed" in framework.casefold() or "" < date[:4] < "2022" else 1.0
 
 
 def micro_batch(hidden: float, length: float) -> float:
@@ -42,3 +54,28 @@ def model_parallel(parameters: float, method: str, devices: float, memory: float
         else:
             pp *= 2
     return tp, pp
+
+
+# --- serving ---
+
+#: Prompt and answer tokens of a request where a serving row does not print them: chat.
+SERVING_PROMPT, SERVING_ANSWER = 200.0, 250.0
+SERVING_PRECISION = "bf16"
+SERVING_ENGINE = "vllm"
+#: Requests in flight, requests in all and sequences of a batch where none is printed.
+SERVING_CONCURRENCY, SERVING_REQUESTS = 1.0, 1000.0
+
+# --- local ---
+
+#: Engine, prompt and answer tokens and depth of a single-user row that does not print them: a short chat.
+LOCAL_ENGINE = "llama.cpp"
+LOCAL_PRECISION = "q4_k_m"
+LOCAL_PROMPT, LOCAL_ANSWER, LOCAL_CHAT_PROMPT = 512.0, 128.0, 32.0
+#: Tokens that an engine sends through the weights together; others take a prompt whole.
+MICRO_BATCHES = {"mlx": 2048.0, "mlx-lm": 2048.0} | dict.fromkeys(
+    ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio"), 512.0
+)
+#: Month from which llama.cpp turns flash attention on unasked.
+FLASH_SINCE = 202509
+#: Context that a graph of fixed shape computes, whatever the real one is (Qualcomm's runtime).
+STATIC_CONTEXT = {"qnn": 4096.0, "qnn-genie": 4096.0}

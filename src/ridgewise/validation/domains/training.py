@@ -19,7 +19,7 @@ from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
 from ridgewise.hardware import device as find_device
 from ridgewise.hardware.device import Device
-from ridgewise.memory.training import adapter_parameters
+from ridgewise.memory.training import Method, adapter_parameters
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.parts import attention, merged, mlp, moe
 from ridgewise.training import step as physics
@@ -140,10 +140,10 @@ def precision(row: Row) -> tuple[str, str, bool]:
     return "bf16", "16 bit", bool(base)
 
 
-def method(row: Row) -> str:
+def method(row: Row) -> Method:
     """full, lora or qlora."""
     name = row.get("method", "").casefold()
-    return name if name in ("lora", "qlora") else "full"
+    return "lora" if name == "lora" else "qlora" if name == "qlora" else "full"
 
 
 def release(row: Row) -> str:
