@@ -26,7 +26,7 @@ from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
-from ridgewise.serving import Setup
+from ridgewise.serving import Setup, loads
 from ridgewise.serving.estimate import (
     decode_seconds,
     fixed_seconds,
@@ -35,6 +35,7 @@ from ridgewise.serving.estimate import (
     step_terms,
     step_time,
 )
+from ridgewise.serving.limits import capacity, memory_policy
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
@@ -78,6 +79,15 @@ DRAWN: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 def mixed(row: Row) -> Step:
     return prefill(row["new"], row["sequences"], row["cached"]) + decode(row["cached"], row["sequences"])
+
+
+def load_of(name: str, row: Row) -> Any:
+    """A load of as many requests as there are sequences, half of them running."""
+    n, i, o = row["sequences"], row["new"], row["cached"] + 2
+    steps, manners = loads.Steps(0.01 + 1e-5 * n, 1e-5 * i, 8e-6 * i, 6e-6 * i, 0.01 + 1e-5 * i), loads.Manners()
+    if name == "open_loop":
+        return loads.open_loop(steps, manners, 0.1 * n, 0.5 * n + 1, n + 1, i, o, 10 * n)
+    return getattr(loads, name)(steps, manners, n, (n + 1) / 2, i, o)
 
 
 def plan(row: Row) -> Plan:
@@ -247,6 +257,10 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.estimate.steady_state": lambda arch, row: steady_state(
         setup(arch, row), Service(10.0, prompt=700.0, output=300.0), row["sequences"]
     ),
+    "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
+                                                          row["usable"], True),
+    "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
+    "work.plan.Plan.attn_tp": lambda arch, row: Plan(BF16, row["tp"], attn_dp=row["pp"]).attn_tp,
     "serving.estimate.footprint": lambda arch, row: held_against(
         footprint(setup(arch, row), row["sequences"], row["cached"])
     ),
@@ -257,6 +271,9 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     f"memory.footprint.Footprint.{name}": lambda arch, row: learnt(arch, row)
     for name in ("total", "doubt", "left")
 }  # fmt: skip
+
+for _name in ("closed_loop", "static_batch", "burst", "offline", "open_loop"):
+    CASES[f"serving.loads.{_name}"] = lambda arch, row, name=_name: load_of(name, row)
 
 #: Every engine's rules go through one case, whatever engines there are.
 CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))

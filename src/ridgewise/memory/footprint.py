@@ -55,7 +55,7 @@ def weight_bytes(arch: Architecture, plan: Plan) -> Bytes:
     """
     fmt = plan.format
     body = sum(
-        g.count * (mixer_bytes(g, fmt) + feed_bytes(g, fmt) + g.feed.experts * expert_bytes(g, fmt))
+        g.count * (plan.attn_dp * mixer_bytes(g, fmt) + feed_bytes(g, fmt) + g.feed.experts * expert_bytes(g, fmt))
         for g in (*arch.kinds, *arch.encoder)
     )
     tables = embedding_bytes(arch, fmt) + arch.head * fmt.head / 8
@@ -73,7 +73,7 @@ def cache_bytes(arch: Architecture, plan: Plan, sequences: Count, context: Token
     for group in arch.kinds:
         mixer = group.mixer
         held = policy.held(mixer, context)
-        values = held * mixer.kv_values * plan.kv_bits / 8 / kv_shards(mixer, plan.tp)
+        values = held * mixer.kv_values * plan.kv_bits / 8 / plan.attn_dp / kv_shards(mixer, plan.attn_tp)
         state = mixer.state * mixer.state_bits / 8 / plan.tp
         total = total + group.count * sequences * (values + state)
     return total / plan.pp

@@ -34,6 +34,7 @@ class Efficiency:
     sequence_overhead  further seconds per sequence in a step: sampling, detokenising, streaming
     request_overhead  seconds before the first token besides compute: HTTP, tokeniser, queueing for a step
     link_share      share of a link's bandwidth that collectives reach
+    link_wait       latency of a small collective over that of the library's own measured one
     """
 
     weight_read: Annotated[Num, "ratio"] = 0.7
@@ -49,6 +50,7 @@ class Efficiency:
     sequence_overhead: Annotated[Num, "s"] = 0.0
     request_overhead: Annotated[Num, "s"] = 30e-3
     link_share: Annotated[Num, "ratio"] = 0.75
+    link_wait: Annotated[Num, "ratio"] = 1.0
 
 
 @dataclass(frozen=True, slots=True)

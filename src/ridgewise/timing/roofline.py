@@ -33,6 +33,7 @@ class Rates:
 
     vector   peak of the vector units, which do the products of few rows; 0: not known
     link     bandwidth between devices per direction, and the latency of one small all-reduce
+    wide     peak at 16 bits, in which attention and the output head run whatever the weights' format; 0: ``peak``
     """
 
     peak: FlopPerSecond
@@ -40,6 +41,12 @@ class Rates:
     vector: FlopPerSecond = 0.0
     link: BytesPerSecond = np.inf
     link_latency: Seconds = 0.0
+    wide: FlopPerSecond = 0.0
+
+    @property
+    def scores(self) -> FlopPerSecond:
+        """Peak for products of activations with activations."""
+        return np.where(np.asarray(self.wide) > 0, self.wide, self.peak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,7 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
     for operator, part in work.items():
         scores = operator.startswith("attention")
         experts = operator == "experts"
-        reached = rates.peak * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
+        reached = rates.scores * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
         read = eff.weight_read * eff.expert_read if experts else eff.weight_read
         moving = (part.weights / read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
@@ -96,7 +103,7 @@ def allreduce_seconds(message: Num, group: Count, rates: Rates, eff: Efficiency)
     """One ring all-reduce of ``message`` bytes over ``group`` devices: latency plus
     ``2(g−1)/g`` of the message over the link (Patarasuk & Yuan 2009); nothing for a group of one."""
     moved = 2 * (group - 1) / group * message / (rates.link * eff.link_share)
-    return np.where(np.asarray(group) > 1, rates.link_latency + moved, 0.0)
+    return np.where(np.asarray(group) > 1, rates.link_latency * eff.link_wait + moved, 0.0)
 
 
 def total_seconds(parts: list[Term]) -> Seconds:

@@ -96,9 +96,9 @@ def _projections(group: LayerGroup, step: Step, plan: Plan) -> Work:
     hidden_traffic = 4 * step.tokens * _width(group) * ACTIVATION_BYTES
     return Work(
         2 * elements * step.tokens / plan.tp,
-        mixer_bytes(group, plan.format) / plan.tp,
+        mixer_bytes(group, plan.format) / plan.attn_tp,
         activations=hidden_traffic / plan.tp,
-        rows=step.tokens,
+        rows=step.tokens / plan.attn_dp,
     )
 
 
@@ -153,7 +153,8 @@ def _attention(arch: Architecture, mixer: Mixer, piece: Slice, plan: Plan) -> Wo
     flops = 2 * mixer.heads * per_pair * pairs
     if mixer.selected:
         flops = flops + 2 * mixer.index_heads * mixer.index_dim * piece.pairs(None, causal=arch.causal)
-    return Work(flops / plan.tp, cache=cache_traffic(mixer, piece, plan) / kv_shards(mixer, plan.tp))
+    cache = cache_traffic(mixer, piece, plan) / plan.attn_dp / kv_shards(mixer, plan.attn_tp)
+    return Work(flops / plan.tp, cache=cache)
 
 
 def cache_traffic(mixer: Mixer, piece: Slice, plan: Plan) -> Bytes:

@@ -16,9 +16,17 @@ class Plan:
     tp   tensor-parallel degree: every device holds 1/tp of each layer; two all-reduces per layer
     pp   pipeline stages (or llama.cpp's layer split): capacity adds, the latency of one token does not
     kv_bits   bits per cached value
+    attn_dp   groups inside the replica that each attend to sequences of their own (attention data parallelism):
+              a group of tp/attn_dp devices holds all attention weights; feed-forwards stay divided by tp
     """
 
     format: Format
     tp: Count = 1.0
     pp: Count = 1.0
     kv_bits: Annotated[Num, "bits"] = 16.0
+    attn_dp: Count = 1.0
+
+    @property
+    def attn_tp(self) -> Count:
+        """Devices that share the attention of one sequence."""
+        return self.tp / self.attn_dp

@@ -6,12 +6,14 @@ from ridgewise.errors import RequestError
 from ridgewise.validation.domain import Domain
 from ridgewise.validation.domains.matmul import MATMUL
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
+from ridgewise.validation.domains.serving import SERVING
 from ridgewise.validation.domains.training import TRAINING
 from ridgewise.validation.domains.training_memory import TRAINING_MEMORY
 
 DOMAINS: dict[str, Domain] = {
     "local-memory": LOCAL_MEMORY,
     "vllm-memory": VLLM_MEMORY,
+    "serving": SERVING,
     "training": TRAINING,
     "training-memory": TRAINING_MEMORY,
     "matmul": MATMUL,

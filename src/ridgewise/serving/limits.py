@@ -1,0 +1,91 @@
+"""What a serving engine does when it is not told otherwise: sequences at once, tokens per step, cache, layout.
+
+One table for every command. Sources: vLLM ``engine/arg_utils.py`` (256 sequences; 1,024 and 8,192 tokens per step
+on devices of 70 GiB and more from 2025 on; 2,048 tokens otherwise), SGLang ``server_args.py`` (chunks of 8,192
+tokens, the pool bounds the batch), TensorRT-LLM ``llmapi`` (2,048 sequences, 8,192 tokens).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ridgewise.hardware.device import Device
+from ridgewise.memory import inference, weight_bytes
+from ridgewise.memory.engines import POLICIES, MemoryPolicy, policy
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import Format
+from ridgewise.units import Count, Tokens
+from ridgewise.work.plan import Plan
+
+LARGE_DEVICE = 70 * 2.0**30
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one engine step.
+
+    sequences   most sequences running at once
+    tokens      most tokens one step computes (chunked prefill)
+    reserved    share of an answer's tokens that an arriving request must find free: 1 where the whole answer is
+                reserved, less where sequences grow and are put back when memory runs out
+    """
+
+    sequences: float
+    tokens: Annotated[float, "tokens"]
+    reserved: Annotated[float, "ratio"]
+
+
+def limits(engine: str, device: Device, year: int | None = None) -> Limits:
+    """The limits an engine sets itself on a device."""
+    large = (device.memory or 0.0) >= LARGE_DEVICE and device.architecture != "Ampere"
+    recent = year is None or year >= 2025
+    if engine == "sglang":
+        return Limits(4096.0, 8192.0 if large else 4096.0, 0.6)
+    if engine == "tensorrt-llm":
+        return Limits(2048.0, 8192.0, 1.0)
+    if engine.startswith("vllm"):
+        return Limits(1024.0 if large and recent else 256.0, 8192.0 if large and recent else 2048.0, 0.6)
+    return Limits(256.0, 8192.0, 1.0)
+
+
+def memory_policy(engine: str) -> MemoryPolicy:
+    """The memory rules of an engine; the textbook's where it has none of its own."""
+    for name in (engine, engine.partition("-")[0]):
+        if name in POLICIES:
+            return policy(name)
+    return policy("textbook")
+
+
+def cache_bits(engine: str, fmt: Format, arch: Architecture) -> float:
+    """Bits per cached value where nothing is said. Checkpoints made by ModelOpt (NVFP4, FP8 of dense models) and
+    TensorRT-LLM with weights below 16 bits cache FP8; everything else caches 16 bits."""
+    small = fmt.id in ("fp8", "nvfp4")
+    if fmt.id == "nvfp4" or (small and (engine == "tensorrt-llm" or not arch.moe)):
+        return 8.0
+    return 16.0
+
+
+def capacity(
+    arch: Architecture, plan: Plan, context: Tokens, rules: MemoryPolicy, usable: float, discrete: bool
+) -> Count:
+    """Sequences of ``context`` tokens whose cache one replica holds: what is left over bytes per sequence.
+
+    A model that is said to run does: where the engine's rule leaves nothing, all of the memory is used.
+    """
+    empty = inference(arch, plan, 0.0, context, rules, usable, discrete)
+    one = inference(arch, plan, 1.0, context, rules, usable, discrete)
+    each = np.maximum(one.total - empty.total, 1.0)
+    left = np.where(empty.left < each, 0.97 * usable - empty.parts["weights"], empty.left)
+    return np.maximum(left / each, 1.0)
+
+
+def smallest_group(arch: Architecture, fmt: Format, devices: int, usable: float) -> int:
+    """Devices per replica where the layout was left to the submitter: the smallest power of two in which the
+    weights take at most three quarters of the memory."""
+    group = 1
+    while group < devices and float(weight_bytes(arch, Plan(fmt, tp=float(group)))) > 0.75 * usable:
+        group *= 2
+    return min(group, devices)

@@ -1,0 +1,132 @@
+"""From step times to what users feel: the formulas of each kind of load.
+
+Pure functions of numbers or columns. Symbols, per replica:
+
+    n   requests in flight (or sent at once)      b   sequences running at once (engine limit, cache memory)
+    i, o  prompt and answer tokens                d   seconds of a decode step of b sequences
+    p   seconds one prompt takes alone            x   seconds one prompt adds to a decode step (or takes, packed)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ridgewise.units import Count, Num, Seconds, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Seconds of the steps a load is made of.
+
+    decode   d: one step of all running sequences at their mean context
+    alone    p: one prompt with nothing beside it, all its chunks
+    added    x: what one prompt adds to the decode steps it rides in
+    packed   one prompt when as many as fit are read in one step
+    first    the step(s) in which a prompt is read beside the running sequences
+    """
+
+    decode: Seconds
+    alone: Seconds
+    added: Seconds
+    packed: Seconds
+    first: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How an engine and a client queue (fitted).
+
+    request     seconds before the first token besides compute and queueing
+    together    share of a full burst in which prompts of a closed loop meet: clients start together
+    queue       growth of that share with the share of time spent on prompts
+    drain       further answers' worth of decode steps at the end of a burst with answers of unequal length
+    """
+
+    request: Seconds = 0.03
+    together: Annotated[Num, "ratio"] = 0.15
+    queue: Annotated[Num, "ratio"] = 0.5
+    drain: Annotated[Num, "ratio"] = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Felt:
+    """Means of a load: seconds, and output tokens per second of one replica.
+
+    steady   tokens per second while nothing starts or ends
+    """
+
+    ttft: Seconds
+    tpot: Seconds
+    e2e: Seconds
+    output: Annotated[Num, "tokens/s"]
+    total: Annotated[Num, "tokens/s"]
+
+
+def _felt(ttft: Seconds, tpot: Seconds, e2e: Seconds, output: Num, i: Tokens, o: Tokens) -> Felt:
+    return Felt(ttft, tpot, e2e, output, output * (i + o) / o)
+
+
+def closed_loop(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) -> Felt:
+    """n clients that send the next request when the last is answered.
+
+    Each step carries its share of the others' prompts: with R = first + o·TPOT the time a request runs,
+    ``TPOT = d + (b−1)·x·TPOT/R``, a quadratic in TPOT. Prompts wait for each other: the mean of a full burst is
+    (b−1)/2 of them. Requests above b wait for a place: (n−b)/b·R (Little's law).
+    """
+    others = (b - 1.0) * s.added
+    busy = others / (o * s.decode + others)
+    wait = (b - 1.0) / 2 * s.packed * np.minimum(m.together + m.queue * busy, 1.0)
+    first = m.request + np.where(np.asarray(b) > 1, 0.5 * s.decode + s.first, s.alone) + wait
+    middle = o * s.decode + others - first
+    tpot = (middle + np.sqrt(middle * middle + 4 * o * s.decode * first)) / (2 * o)
+    run = first + (o - 1.0) * tpot
+    ttft = first + np.maximum(n / b - 1.0, 0.0) * run
+    e2e = ttft + (o - 1.0) * tpot
+    return _felt(ttft, tpot, e2e, n * o / e2e, i, o)
+
+
+def static_batch(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) -> Felt:
+    """n equal prompts start and end together, in waves of b where they do not all fit."""
+    ttft = m.request + b * s.packed
+    e2e = np.maximum(n / b, 1.0) * (ttft + (o - 1.0) * s.decode)
+    return _felt(ttft, s.decode, e2e, n * o / e2e, i, o)
+
+
+def burst(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens, uneven: Num = 0.0) -> Felt:
+    """n requests at once, b of them running: the first b queue for prefill, the others for a place.
+
+    ``uneven``: 1 where answers differ in length; the longest then run on when the others are done.
+    """
+    late = np.maximum(n - b, 0.0)
+    each = (o * s.decode + b * s.packed) / b
+    ttft = m.request + (b + 1.0) / 2 * s.packed + late / n * late / 2 * each
+    others = (b - 1.0) * s.packed * (0.5 * (n - late) + late) / n
+    tpot = s.decode + others / np.maximum(o - 1.0, 1.0)
+    span = m.request + n * s.packed + np.maximum(n / b, 1.0) * o * s.decode + m.drain * uneven * o * s.decode
+    e2e = ttft + (o - 1.0) * tpot
+    return _felt(ttft, tpot, e2e, n * o / span, i, o)
+
+
+def offline(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) -> Felt:
+    """Everything is queued: b always run, each step carries b/o prompts."""
+    run = o * s.decode + b * s.added
+    tpot = run / o
+    return _felt(m.request + s.first, tpot, run, b * o / run, i, o)
+
+
+def open_loop(s: Steps, m: Manners, rate: Num, b: Count, most: Count, i: Tokens, o: Tokens, n: Count) -> Felt:
+    """Arrivals at ``rate`` per second, b running (Little's law), at most ``most``.
+
+    Above capacity the queue grows for as long as requests come: the mean wait is half the backlog of n requests.
+    """
+    share = np.minimum(rate * s.added, 0.95)
+    tpot = s.decode / (1.0 - share)
+    first = m.request + 0.5 * s.decode + s.first + s.packed * share / (2 * (1 - share))
+    able = most / (first + o * tpot)
+    backlog = np.maximum(n / able - n / rate, 0.0) / 2
+    ttft = first + backlog
+    output = np.minimum(rate, able) * o
+    return _felt(ttft, tpot, ttft + (o - 1.0) * tpot, output, i, o)
