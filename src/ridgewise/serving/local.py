@@ -1,0 +1,266 @@
+"""One user on one machine: which rates a run reaches for, which passes it makes, which coefficients it takes.
+
+The same here for a plan, an explanation and a measured row. What a back end multiplies in is physics: llama.cpp's
+quantised products run on INT8 units (MMQ, DP4A) with a scale per 32 values on the vector units, its 16-bit ones
+accumulate in 16 bits, which GeForce cards do at twice the listed rate; Metal and Vulkan unpack to 16 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+
+from ridgewise.engines import load_engines
+from ridgewise.facts import Figure
+from ridgewise.hardware.device import Device
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import Format
+from ridgewise.serving.keys import model_class
+from ridgewise.serving.rates import MATRIX_TO_VECTOR, UNKNOWN_RIDGE
+from ridgewise.timing import Rates
+from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
+from ridgewise.units import Num, Seconds
+from ridgewise.work import Plan, Step, decode, prefill
+
+#: Engines that share llama.cpp's kernels: GGUF files, quantised activations, micro-batches, a split by layers.
+GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
+#: CPU engines that use matrix extensions (AMX) where the processor has them.
+MATRIX_CPU = ("autoawq", "ktransformers", "openvino-genai", "vllm", "ipex-llm", "sglang", "pytorch", "transformers")
+#: Vector operations one 32-value block of an integer product costs, as INT8 FLOP per FP32 FLOP: 64 / (2 · 4).
+BLOCK_SCALE = 8.0
+#: INT8 over FP32 rate of a processor's vector units: four products per 32-bit lane.
+VECTOR_INT8 = 4.0
+#: Bandwidth [B/s] taken where a sheet states none, by kind of device: LPDDR4X of 32 bits, else two channels of DDR5.
+UNKNOWN_BANDWIDTH = {"npu": 17e9, "sbc": 17e9, "cpu": 80e9}
+#: First month of llama.cpp builds with CUDA graphs, flash attention and integer products on matrix units.
+KERNELS_2024 = 202406
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One model under one engine on one machine, for one user.
+
+    unit       part of the chip that computes: "gpu", "cpu" or "npu"
+    count      devices
+    split      "none", "layer" (in turn), "tensor" (together) or "experts" (experts in the RAM of ``host``)
+    flash      attention without storing the scores
+    ubatch     tokens of a prompt that pass the weights together
+    released   year and month (202406) of the engine's release; None: now
+    host       processor that holds the experts
+    """
+
+    arch: Architecture
+    format: Format
+    device: Device
+    engine: str = "llama.cpp"
+    backend: str = ""
+    unit: str = "gpu"
+    count: int = 1
+    split: str = "none"
+    flash: bool = True
+    kv_bits: Annotated[float, "bits"] = 16.0
+    ubatch: Annotated[float, "tokens"] = 512.0
+    released: int | None = None
+    host: Device | None = None
+
+    @property
+    def block(self) -> str:
+        """The calibration block whose coefficients apply."""
+        if self.split == "experts":
+            return "local-hybrid"
+        return f"local-{self.unit}" if self.unit in ("cpu", "npu") else "local-gpu"
+
+    @property
+    def plan(self) -> Plan:
+        tp = float(self.count) if self.split == "tensor" else 1.0
+        return Plan(self.format, tp=tp, kv_bits=self.kv_bits)
+
+    @property
+    def early(self) -> bool:
+        """An engine from before the kernels of mid-2024."""
+        return self.released is not None and self.released < KERNELS_2024
+
+
+def figure(device: Device, unit: str, name: str) -> float | None:
+    """A figure of the part of a device that computes."""
+    part: Mapping[str, Figure] = device.compute_units.get(unit, {})
+    if name in part:
+        return part[name].number
+    own = native_unit(device)
+    if unit != own and name.startswith("peak"):
+        return None
+    return device.number(name)
+
+
+def native_unit(device: Device) -> str:
+    """The part of a device its sheet describes."""
+    if device.kind in ("cpu", "sbc"):
+        return "cpu"
+    return "npu" if device.kind == "npu" else "gpu"
+
+
+def backend(engine: str, device: Device, unit: str) -> str:
+    """How an engine drives a part of a device: the sheet's back end, or the maker's own stack."""
+    if unit == "cpu":
+        return "cpu"
+    if unit == "npu":
+        return {"Qualcomm": "qnn-htp", "Rockchip": "rknpu", "Apple": "ane"}.get(device.vendor, "npu")
+    sheet = load_engines().get(engine)
+    found = sheet.backend(device) if sheet else None
+    if found is not None:
+        return found.id
+    return {"NVIDIA": "cuda", "AMD": "vulkan", "Intel": "vulkan", "Apple": "metal"}.get(device.vendor, "vulkan")
+
+
+def bandwidth(device: Device, unit: str) -> tuple[float, bool]:
+    """Bandwidth of the memory a part computes from [B/s], and whether it was guessed."""
+    found = figure(device, unit, "bandwidth") or device.bandwidth
+    return (found, False) if found else (UNKNOWN_BANDWIDTH.get(device.kind, 80e9), True)
+
+
+def rates(run: Run) -> tuple[Rates, bool]:
+    """What one device offers a run, and whether a figure was guessed."""
+    moved, guessed = bandwidth(run.device, run.unit)
+    peak, wide, vector = peaks(run)
+    if peak is None:
+        wide = moved * UNKNOWN_RIDGE / (10.0 if run.unit == "cpu" else 1.0)
+        peak, guessed = wide, True
+    wide = wide or peak
+    link = run.device.number("link_bandwidth") or UNNAMED_LINK
+    latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
+    return Rates(peak, moved, vector or wide / MATRIX_TO_VECTOR, link, latency, wide), guessed
+
+
+def peaks(run: Run) -> tuple[float | None, float | None, float | None]:
+    """Peaks [FLOP/s] of weight products, of attention, and of the vector units in a run; None: the sheet has none."""
+    single, half, whole = (figure(run.device, run.unit, f"peak_{kind}") for kind in ("fp32", "fp16", "int8"))
+    half = half or figure(run.device, run.unit, "peak_bf16")
+    if run.unit == "cpu":
+        return _cpu_peaks(run, single, half, whole)
+    if run.unit == "npu":
+        return whole or half, half or (whole / 2 if whole else None), (whole or half or 0.0) / MATRIX_TO_VECTOR or None
+    quantised = run.format.bits("down") < 16 or run.format.bits("down", expert=True) < 16
+    base = half or single
+    if base is None:
+        return whole, whole, None
+    single = single or base / MATRIX_TO_VECTOR
+    accumulating = base
+    if run.device.vendor == "NVIDIA" and run.device.kind == "gpu-consumer" and half and half > single:
+        accumulating = 2 * base
+    ggml = run.engine in GGML
+    if ggml and run.backend in ("cuda", "rocm", "rocm-hipblaslt", "rocm-rocwmma"):
+        if quantised and whole and not (run.early and half):
+            return 1 / (1 / whole + 1 / (BLOCK_SCALE * single)), base, single
+        return accumulating if run.backend == "cuda" else base, base, single
+    if run.engine.startswith("openvino") and quantised and whole:
+        return whole, base, single
+    return base, base, single
+
+
+def _cpu_peaks(
+    run: Run, single: float | None, half: float | None, whole: float | None
+) -> tuple[float | None, float | None, float | None]:
+    if run.engine in MATRIX_CPU and half and single and half > 4 * single:
+        return half, half, single
+    quantised = run.format.bits("down") < 16 or run.format.bits("down", expert=True) < 16
+    if single is None:
+        single = whole / VECTOR_INT8 if whole else None
+    if single is None:
+        return None, None, None
+    wide = min(half, 2 * single) if half else single
+    if quantised:
+        return min(whole, VECTOR_INT8 * single) if whole else single, wide, single
+    return wide, wide, single
+
+
+def memory_class(device: Device) -> str:
+    """What kind of memory a device computes from."""
+    kind = device.memory_type.upper()
+    if device.kind in ("unified", "cpu", "sbc", "npu"):
+        return device.kind
+    if kind.startswith("HBM") or (device.kind == "gpu-datacenter" and (device.bandwidth or 0) > 880e9):
+        return "hbm"
+    return "gddr"
+
+
+def number_class(fmt: Format) -> str:
+    """The family of kernels a format needs."""
+    name = fmt.id
+    if name.startswith(("mxfp4", "gguf-mxfp4")):
+        return "mxfp4"
+    if fmt.default >= 15:
+        return "16"
+    if fmt.family != "gguf":
+        return f"{fmt.family}{round(fmt.default):d}"
+    if name.startswith("iq"):
+        return name[:3]
+    kind = "k" if "_k" in name else "0"
+    return f"q{name[1]}{kind}" if name[1:2].isdigit() else name
+
+
+def keys(run: Run) -> dict[str, str]:
+    """Level → group of a run: what its calibrated coefficients are looked up by."""
+    stack = f"{run.engine}|{run.backend}"
+    family = "cuda" if run.backend == "cuda" else run.backend.partition("-")[0]
+    chip = f"{run.device.architecture or run.device.id}|{memory_class(run.device)}"
+    device = run.device.id if run.unit == native_unit(run.device) else f"{run.device.id}/{run.unit}"
+    kind = number_class(run.format)
+    attention = "flash" if run.flash else "plain"
+    ggml = "ggml" if run.engine in GGML else run.engine
+    return {
+        "engine": run.engine,
+        "stack": stack,
+        "memory": memory_class(run.device),
+        "chip": chip,
+        "driven": f"{stack}|{chip}",
+        "device": device,
+        "format": f"{ggml}|{kind}",
+        "kernel": f"{ggml}|{family}|{kind}",
+        "path": f"{stack}|{'16' if kind == '16' else 'quantised'}",
+        "class": model_class(run.arch),
+        "flash": f"{stack}|{attention}",
+        "release": f"{run.engine}|{'early' if run.early else 'now'}",
+        "split": f"{run.split}" if run.count > 1 else "",
+        "model": run.arch.name,
+        "cell": f"{device}|{stack}|{run.arch.name}",
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """``times`` equal engine steps."""
+
+    step: Step
+    times: Num = 1.0
+
+
+def prompt_steps(run: Run, prompt: float, depth: float = 0.0, sequences: float = 1.0) -> tuple[Part, ...]:
+    """The micro-batches that read ``sequences`` prompts of so many tokens on top of ``depth`` cached ones: full ones
+    at their mean depth (pairs are linear in it), then the rest."""
+    size = run.ubatch
+    if prompt * sequences <= size:
+        return (Part(prefill(prompt, sequences, depth)),)
+    if prompt <= size:
+        together = max(np.floor(size / prompt), 1.0)
+        return (Part(prefill(prompt, together, depth), sequences / together),)
+    full = np.floor(prompt / size)
+    rest = prompt - full * size
+    parts = [Part(prefill(size, 1.0, depth + (full - 1) * size / 2), sequences * full)]
+    if rest >= 1:
+        parts.append(Part(prefill(rest, 1.0, depth + full * size), sequences))
+    return tuple(parts)
+
+
+def answer_step(depth: float, output: float, sequences: float = 1.0) -> Part:
+    """Decoding ``output`` tokens after ``depth`` cached ones, at the mean context."""
+    return Part(decode(depth + output / 2, sequences), max(output, 1.0))
+
+
+def pipelined(seconds: Seconds, parts: Num, devices: Num, share: Num) -> Seconds:
+    """Seconds of ``parts`` micro-batches through devices in turn, against one after the other: at best the
+    pipeline's ``(m + g − 1)/(m·g)`` of it, of whose gain a ``share`` (exponent) is reached."""
+    gain = parts * devices / (parts + devices - 1)
+    return seconds / gain**share
