@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -134,7 +135,7 @@ def read_table(path: Path, *, strict: bool = False) -> Table:
 
     ``strict``: a metric or unit that the kind does not know is refused; otherwise the row is kept as it is.
     """
-    return parse_table(_text(path), str(path), strict=strict)
+    return parse_table(table_text(path), str(path), strict=strict)
 
 
 def parse_table(text: str, place: str, *, strict: bool = False) -> Table:
@@ -153,7 +154,7 @@ def parse_table(text: str, place: str, *, strict: bool = False) -> Table:
 
 def csv_rows(path: Path, required: Sequence[str], most: int = ROWS) -> list[Row]:
     """The rows of a CSV file of another kind that has these columns."""
-    header, lines = _parsed(_text(path), str(path))
+    header, lines = _parsed(table_text(path), str(path))
     _holds(header, required, "this table", str(path))
     rows = [row for _, row in islice(lines, most + 1)]
     if len(rows) > most:
@@ -161,11 +162,28 @@ def csv_rows(path: Path, required: Sequence[str], most: int = ROWS) -> list[Row]
     return rows
 
 
-def _text(path: Path) -> str:
+def table_text(path: Path) -> str:
+    """The text of a table; of a packed one (``.gz``) at most the limit is unpacked."""
+    content = read_bytes(path, LIMIT)
+    if path.suffix == ".gz":
+        content = _unpacked(content, str(path))
     try:
-        return read_bytes(path, LIMIT).decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise RequestError(f"is not UTF-8 text (byte {error.start})", str(path)) from None
+
+
+def _unpacked(content: bytes, place: str) -> bytes:
+    unpack = zlib.decompressobj(wbits=31)
+    try:
+        found = unpack.decompress(content, LIMIT + 1)
+    except zlib.error:
+        raise RequestError("is no gzip file", place) from None
+    if len(found) > LIMIT:
+        raise RequestError(f"unpacks to more than {LIMIT >> 20} MiB", place)
+    if not unpack.eof:
+        raise RequestError("ends in the middle: a gzip file cut short", place)
+    return found
 
 
 def _holds(header: tuple[str, ...], required: Sequence[str], what: str, place: str) -> None:
