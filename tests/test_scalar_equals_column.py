@@ -161,7 +161,7 @@ def stepped(arch: Architecture, row: Row) -> Any:
             physics.demand(arch, row["new"]),
             physics.Layout(
                 row["tp"] * row["pp"] * row["shards"], 8.0 * one, row["tp"], row["pp"], one, one, row["shards"], one,
-                row["micro"], row["batch"], row["new"], stage, 3.0, 1.0, fused, packed,
+                row["micro"], row["batch"], row["new"], stage, 3.0, 1.0, fused, packed, packed, fused,
             ),
             rates,
             physics.TrainingCoefficients(half_rows=row["rank"]),

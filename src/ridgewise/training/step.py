@@ -3,7 +3,8 @@
 Matrix products run at a share of the peak that falls for narrow matrices and few tokens; attention runs in 16
 bits whatever the precision; norms and activations move bytes; launches set a floor under every layer. Tensor,
 sequence, expert and data parallelism move messages over the node's links or the network, a part of them behind
-the computation (Megatron-LM, arXiv 2104.04473; sequence parallelism, arXiv 2205.05198; ZeRO, arXiv 1910.02054).
+the computation; a token is sent once to every device and every node that holds one of its experts, and a group
+with several members in a node uses all their network cards (Megatron-LM, arXiv 2104.04473; sequence parallelism, arXiv 2205.05198; ZeRO, arXiv 1910.02054).
 A pipeline of p stages with v chunks each idles (p − 1)/(v·m) of m micro-steps.
 """
 
@@ -33,6 +34,11 @@ SLOT_NETWORK = 12.5e9
 #: Network between nodes per device [B/s] by architecture: 200 Gbit/s beside an A100, 400 beside an H100.
 NETWORKS: Mapping[str, float] = {"Volta": 12.5e9, "Ampere": 25e9, "TPU": 25e9, "Gaudi2": 37.5e9}
 NETWORK = 50e9
+#: Share of the datasheet's peak that the best products reach where a board may draw ``USUAL_WATTS`` per TFLOP/s, and
+#: how it changes with the watts allowed: clocks fall below the datasheet's (fitted on measured matrix products).
+REACHABLE, THROTTLING, USUAL_WATTS = 0.78, 0.15, 0.7
+#: Training programs that run a model's plain code.
+EAGER = ("hf", "hugging", "transformers", "swift", "peft", "trl", "axolotl", "factory", "colossal")
 #: Sharpness with which the longer of computing and launching takes over.
 SHARP = 4.0
 
@@ -79,6 +85,8 @@ class Layout:
     repeated      forward passes repeated by recomputation: 0 to 1
     fused         attention in one kernel (1) or with its scores in memory (0)
     packed        weights stored in few bits and unpacked in every pass (1)
+    even          stages given fewer layers where they hold the embedding or the head (1)
+    eager         nothing fused or compiled: a plain training loop (1)
     """
 
     devices: Count
@@ -97,11 +105,13 @@ class Layout:
     repeated: Count
     fused: Count
     packed: Count
+    even: Count
+    eager: Count
 
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """What a device offers: peak of the linear layers' precision, 16-bit peak, memory, links, network."""
+    """What a device offers: reachable peak of the linear layers' precision and of 16 bits, memory, links, network."""
 
     peak: FlopPerSecond
     peak_wide: FlopPerSecond
@@ -114,11 +124,12 @@ class Supply:
 class TrainingCoefficients:
     """What real training software gets out of real devices. Each may be a column; the defaults are priors.
 
-    compute        share of the peak that large products reach
+    compute        share of the reachable peak that large products reach
     half_width     hidden size at which a model reaches half of that share
     half_rows      tokens per micro-step at which a product reaches half of it
     attention      share of the 16-bit peak that fused attention reaches
     scores         bytes moved per attention score where attention is not fused
+    eager          times the traffic and the launches of programs that compile nothing
     traffic        bytes that norms, activations and residuals move per token, layer and hidden unit
     expert_compute share of ``compute`` that grouped products of experts reach
     layer_floor    least seconds of a layer's three passes: launches
@@ -127,21 +138,23 @@ class TrainingCoefficients:
     optimiser      bytes the update moves per parameter held
     link_share     share of links and network that collectives reach
     tensor_exposed, context_exposed, expert_exposed, data_exposed   share of messages that nothing hides
+    imbalance      of the output head's time on the last stage, what the other stages wait for
     bubble         of the pipeline's idle share, what is felt
     scaling        time lost per doubling of nodes
     unpack         bytes moved per packed weight and pass
     pace           time over what all this adds up to
     """
 
-    compute: Annotated[Num, "ratio"] = 0.75
+    compute: Annotated[Num, "ratio"] = 0.85
     half_width: Annotated[Num, "1"] = 300.0
     half_rows: Annotated[Num, "tokens"] = 300.0
     attention: Annotated[Num, "ratio"] = 0.45
     scores: Annotated[Num, "B"] = 16.0
-    traffic: Annotated[Num, "B"] = 90.0
-    expert_compute: Annotated[Num, "ratio"] = 0.6
+    traffic: Annotated[Num, "B"] = 250.0
+    eager: Annotated[Num, "ratio"] = 1.6
+    expert_compute: Annotated[Num, "ratio"] = 0.4
     layer_floor: Annotated[Num, "s"] = 1.0e-3
-    expert_floor: Annotated[Num, "s"] = 0.5e-3
+    expert_floor: Annotated[Num, "s"] = 3.0e-3
     micro_floor: Annotated[Num, "s"] = 10e-3
     optimiser: Annotated[Num, "B"] = 30.0
     link_share: Annotated[Num, "ratio"] = 0.7
@@ -149,6 +162,7 @@ class TrainingCoefficients:
     context_exposed: Annotated[Num, "ratio"] = 0.3
     expert_exposed: Annotated[Num, "ratio"] = 0.6
     data_exposed: Annotated[Num, "ratio"] = 0.15
+    imbalance: Annotated[Num, "ratio"] = 0.7
     bubble: Annotated[Num, "ratio"] = 1.0
     scaling: Annotated[Num, "ratio"] = 0.01
     unpack: Annotated[Num, "B"] = 8.0
@@ -204,11 +218,17 @@ def supply(device: Device, precision: str = "bf16") -> Supply | None:
         wide = peak
     if peak is None or wide is None or not device.bandwidth:
         return None
+    watts = device.number("board_power")
+
+    def reached(rate: float) -> float:
+        allowed = watts / (rate / 1e12) / USUAL_WATTS if watts else 1.0
+        return rate * min(REACHABLE * allowed**THROTTLING, 1.0)
+
     link = device.number("link_bandwidth") or UNNAMED_LINK
     network = NETWORKS.get(device.architecture, NETWORK)
     if device.kind in ("gpu-consumer", "gpu-workstation", "unified") or device.slotted:
         network = min(network, SLOT_NETWORK)
-    return Supply(peak[0], wide[0], device.bandwidth, link, min(network, link))
+    return Supply(reached(peak[0]), reached(wide[0]), device.bandwidth, link, min(network, link))
 
 
 def fast_domain(device: Device) -> int:
@@ -247,6 +267,8 @@ def lineage(framework: str) -> str:
         return "megatron"
     if any(word in name for word in ("maxtext", "jax", "levanter", "t5x", "palm")):
         return "jax"
+    if any(word in name for word in EAGER):
+        return "eager"
     if any(word in name for word in ("neuron", "mlx")):
         return name
     return "torch"
@@ -255,6 +277,11 @@ def lineage(framework: str) -> str:
 def saturation(amount: Num, half: Num) -> Num:
     """A share that grows with ``amount`` and is one half at ``half``."""
     return amount / (amount + half)
+
+
+def distinct(places: Count, draws: Count) -> Count:
+    """Expected number of different places among ``draws`` of them: a token goes to a device or node once."""
+    return places * (1.0 - (1.0 - 1.0 / places) ** draws)
 
 
 def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients) -> StepTime:
@@ -268,13 +295,15 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     routed_share = c.compute * c.expert_compute * saturation(routed_rows, c.half_rows)
     routed_share = routed_share * saturation(np.minimum(need.expert_width, need.hidden), c.half_width)
     products = need.linear / (rates.peak * share) + need.experts / (rates.peak * routed_share)
-    products = products * again + need.head / (rates.peak_wide * share) * plan.passes
+    ends = np.where(plan.even > 0, 1.0, 1.0 + c.imbalance * (plan.pp - 1.0))
+    products = products * again + need.head * ends / (rates.peak_wide * share) * plan.passes
     scores = need.attention * (3.5 + plan.repeated) / (rates.peak_wide * c.attention) * (2.0 - plan.fused)
-    moved = c.traffic * need.hidden * need.layers * again / 3.0
+    plain = 1.0 + (c.eager - 1.0) * plan.eager
+    moved = plain * c.traffic * need.hidden * need.layers * again / 3.0
     moved = moved + c.scores * need.heads * plan.length * need.layers * (1.0 - plan.fused) * again / 3.0
     computing = tokens / held * (products + scores + moved / rates.bandwidth)
     launching = (need.layers * c.layer_floor + need.expert_layers * c.expert_floor) / plan.pp * again / 3.0
-    launching = launching + c.micro_floor
+    launching = plain * launching + c.micro_floor
     busy = (computing**SHARP + launching**SHARP) ** (1.0 / SHARP)
     weights = need.parameters / held
     busy = busy + plan.packed * weights * (2.0 + plan.repeated) * c.unpack / rates.bandwidth
@@ -285,17 +314,21 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     ring = (3.0 + plan.repeated) * need.layers / plan.pp * (plan.cp - 1.0) * tokens * need.kv_width * 2.0 / plan.tp
     inside = np.minimum(plan.domain, plan.tp * plan.cp) / (plan.tp * plan.cp)
     context = ring * c.context_exposed * _reach(inside, rates, c)
-    inside = np.minimum(plan.domain, plan.ep) / plan.ep
-    routed = 2.0 * (2.0 + plan.repeated) * need.expert_layers / plan.pp * tokens / plan.tp * need.active
-    routed = routed * need.hidden * 2.0 * (plan.ep - 1.0) / plan.ep * c.expert_exposed * _reach(inside, rates, c)
+    local = np.minimum(plan.domain, plan.ep)
+    groups = plan.ep / local
+    copies = distinct(plan.ep, need.active) * (plan.ep - 1.0) / plan.ep
+    far = distinct(groups, need.active) * (groups - 1.0) / groups
+    routed = 2.0 * (2.0 + plan.repeated) * need.expert_layers / plan.pp * tokens / plan.tp * need.hidden * 2.0
+    routed = routed * c.expert_exposed * (copies / rates.link + far / rates.network) / c.link_share
     per_micro = busy + tensor + context + routed
     idle = 1.0 + c.bubble * (plan.pp - 1.0) / (plan.chunks * np.maximum(plan.micro_steps, 1.0))
 
     spread = (need.parameters - need.expert_parameters * (1.0 - 1.0 / plan.ep)) / held * (plan.dp - 1.0) / plan.dp
     reduced = need.trained / need.parameters
     gathers = np.where(plan.stage >= 3, 2.0 * plan.micro_steps, reduced)
-    inside = np.where(plan.devices > plan.domain, 0.0, 1.0)
-    data = spread * 2.0 * (gathers + reduced) * _reach(inside, rates, c)
+    members = np.maximum(plan.domain / (plan.tp * plan.cp), 1.0)
+    network = np.where(plan.devices > plan.domain, np.minimum(rates.network * members, rates.link), rates.link)
+    data = spread * 2.0 * (gathers + reduced) / (network * c.link_share)
     hidden = plan.micro_steps * busy
     exposed = data * c.data_exposed + np.maximum(data * (1.0 - c.data_exposed) - hidden, 0.0)
     copies = np.where(plan.stage >= 1, plan.dp, 1.0)

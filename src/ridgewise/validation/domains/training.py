@@ -152,6 +152,27 @@ def release(row: Row) -> str:
     return found.group(1) if found else ""
 
 
+def fast_domain(row: Row, device: Device) -> float:
+    """Devices that share the fast links: the sheet's rack or slice, else the node as printed."""
+    known = physics.fast_domain(device)
+    node = positive(row, "devices_per_node")
+    return float(known if known > physics.NODE or not node else node)
+
+
+def network(row: Row, usual: float, per_node: float) -> float:
+    """Network per device [B/s] where the row prints it: "8x400G", "4x Omni-Path", "1600 Gbps"; else the usual one."""
+    text = row.get("interconnect", "")
+    cards = re.search(r"(\d+)\s*x\s*(\d+)\s*Gb?\b", text)
+    if cards and int(cards.group(2)) >= 10:
+        return int(cards.group(1)) * int(cards.group(2)) * 1e9 / 8 / per_node
+    whole = re.search(r"(\d+)\s*Gbps", text)
+    if whole:
+        return int(whole.group(1)) * 1e9 / 8 / per_node
+    if "omni-path" in text.casefold():
+        return min(usual, 12.5e9)
+    return usual
+
+
 def layout(row: Row, arch: Architecture, device: Device, kind: str) -> tuple[Layout, float]:
     """The layout of a row and its global batch; what is blank as the table of defaults says."""
     n = positive(row, "n_devices") or 1.0
@@ -182,10 +203,11 @@ def layout(row: Row, arch: Architecture, device: Device, kind: str) -> tuple[Lay
     fused = 0.0 if flash.startswith("no") or (not flash and year and year < "2022") else 1.0
     chunks = (positive(row, "vpp") or 1.0) if pp > 1 else 1.0
     packed = 1.0 if precision(row)[2] or kind == "qlora" else 0.0
-    domain = float(physics.fast_domain(device))
+    even = 0.0 if pp > 1 and arch.layers % (pp * chunks) == 0 else 1.0
+    eager = float(physics.lineage(row.get("framework", "")) == "eager")
     return Layout(
-        n, domain, tp, pp, chunks, cp, dp, ep, micro, max(batch / (dp * micro), 1.0), length, stage,
-        3.0 if kind == "full" else 2.0, repeated, fused, packed,
+        n, fast_domain(row, device), tp, pp, chunks, cp, dp, ep, micro, max(batch / (dp * micro), 1.0), length, stage,
+        3.0 if kind == "full" else 2.0, repeated, fused, packed, even, eager,
     ), batch  # fmt: skip
 
 
@@ -220,6 +242,8 @@ def read(row: Row, configs: Path | None) -> Run:
     if rates is None:
         raise RequestError(f"no peak or bandwidth of {device.id} is known", "device_id")
     plan, batch = layout(row, arch, device, kind)
+    node = positive(row, "devices_per_node") or float(physics.NODE)
+    rates = replace(rates, network=max(min(network(row, float(rates.network), node), 4 * float(rates.link)), 1e8))
     trained = None if kind == "full" else float(adapter_parameters(arch, 16.0))
     need = physics.demand(arch, plan.length, trained)
     if not arch.causal:
@@ -325,26 +349,28 @@ def _spec(name: str, doubt: float, high: float = np.inf, **levels: float) -> Spe
 
 
 SPECS = (
-    _spec("compute", 0.2, 1.0, vendor=0.2, architecture=0.15, precision=0.2, chip_precision=0.1),
+    _spec("compute", 0.15, 1.2, vendor=0.2, architecture=0.1, precision=0.15, chip_precision=0.1),
     _spec("half_width", 0.5),
     _spec("half_rows", 0.7),
-    _spec("attention", 0.3, 1.0, architecture=0.2),
+    _spec("attention", 0.3, 1.0, architecture=0.2, lineage=0.2),
     _spec("scores", 0.5),
+    _spec("eager", 0.3),
     _spec("traffic", 0.4, lineage=0.2),
     _spec("expert_compute", 0.4, 1.0, architecture=0.2),
-    _spec("layer_floor", 0.6, lineage=0.4),
+    _spec("layer_floor", 0.3, lineage=0.2),
     _spec("expert_floor", 0.8, release=0.3),
-    _spec("micro_floor", 0.8, framework=0.5),
+    _spec("micro_floor", 0.4, framework=0.3),
     _spec("optimiser", 0.4),
     _spec("link_share", 0.2, 1.0),
     _spec("tensor_exposed", 0.3, 1.0, lineage=0.2),
     _spec("context_exposed", 0.5, 1.0),
     _spec("expert_exposed", 0.5, 1.0),
     _spec("data_exposed", 0.6, 1.0, lineage=0.3),
+    _spec("imbalance", 0.3, 1.0),
     _spec("bubble", 0.2),
     _spec("scaling", 0.7),
     _spec("unpack", 0.7, method=0.1),
-    _spec("pace", 0.0, device=0.06, framework=0.12, release=0.08, source=0.08),
+    _spec("pace", 0.0, device=0.03, framework=0.2, release=0.08, source=0.12),
 )
 
 TRAINING = Training()
