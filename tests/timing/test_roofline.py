@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgewise.timing import Efficiency, Fitted, Rates, load_calibration, step_seconds, terms
-from ridgewise.timing.roofline import VECTOR_SHARE, allreduce_seconds, compute_rate, compute_share, overhead_seconds
+from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.work import Work
 
 PERFECT = Efficiency(
@@ -54,7 +54,7 @@ def test_few_rows_fill_a_matrix_unit_badly() -> None:
     assert compute_share(64.0, eff) == pytest.approx(0.4)  # half of the share at half_rows, by definition
     assert compute_share(1e9, eff) == pytest.approx(0.8)
     # One row: 0.8 · 1/65 of 100 = 1.23; the vector units at 0.4 of 10 do better.
-    assert compute_rate(1.0, Rates(100.0, 1.0, 10.0), eff) == pytest.approx(VECTOR_SHARE * 10)
+    assert compute_rate(1.0, Rates(100.0, 1.0, 10.0), eff) == pytest.approx(eff.few_rows * 10)
     assert compute_rate(1.0, Rates(100.0, 1.0, 0.0), eff) == pytest.approx(100 * 0.8 / 65)
 
 

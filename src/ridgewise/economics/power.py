@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
+import numpy as np
+
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.hardware.machine import Machine
+from ridgewise.units import Num
 
 Activity = Literal["decode", "serve", "train"]
 
@@ -50,3 +53,14 @@ def wall_power(device: Device, count: int, activity: Activity) -> Draw | None:
     around = nodes * host["active"] + count * limit * host.get("per_board_watt", 0.0)
     board, low, high = (count * limit * shares[key] for key in ("share", "low", "high"))
     return Draw(board, board + around, low + around, high + around)
+
+
+def board_draw(idle: Annotated[Num, "W"], limit: Annotated[Num, "W"], share: Annotated[Num, "ratio"]) -> Num:
+    """Draw of one board [W]: idle, and a share of the range up to its limit, beyond which it slows down instead."""
+    return idle + (limit - idle) * np.minimum(share, 1.0)
+
+
+def host_draw(device: Device, count: int) -> float:
+    """What stands around ``count`` busy devices draws at the wall [W]; nothing where the limit is unknown."""
+    found = wall_power(device, count, "serve")
+    return 0.0 if found is None else found.wall - found.board

@@ -56,7 +56,6 @@ def service_keys(
     """Level → group of a deployment that serves many users. ``year`` is that of the engine's release; None: now."""
     stack = f"{engine}|{backend(engine, device)}"
     kind = model_class(arch)
-    shared = "alone" if float(plan.tp) <= 1 else "attention-dp" if float(plan.attn_dp) > 1 else "tensor"
     return {
         "engine": engine,
         "stack": stack,
@@ -68,8 +67,8 @@ def service_keys(
         "class": kind,
         "release": f"{engine}|{era(year)}",
         "era": era(year),
-        "link": link_kind(device) if shared != "alone" else "",
-        "layout": shared,
+        "link": link_kind(device) if float(plan.tp) > 1 else "",
+        "layout": "attention-dp" if float(plan.attn_dp) > 1 else "",
         "model": arch.name,
         "cell": f"{device.id}|{stack}|{arch.name}",
     }

@@ -7,7 +7,7 @@ tokens, the pool bounds the batch), TensorRT-LLM ``llmapi`` (2,048 sequences, 8,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -20,6 +20,8 @@ from ridgewise.models.formats import Format
 from ridgewise.units import Count, Tokens
 from ridgewise.work.plan import Plan
 
+#: vLLM with windowed layers capped at their window.
+HYBRID_VLLM = replace(POLICIES["vllm"], held=POLICIES["tensorrt-llm"].held)
 LARGE_DEVICE = 70 * 2.0**30
 
 
@@ -51,21 +53,28 @@ def limits(engine: str, device: Device, year: int | None = None) -> Limits:
     return Limits(256.0, 8192.0, 1.0)
 
 
-def memory_policy(engine: str) -> MemoryPolicy:
-    """The memory rules of an engine; the textbook's where it has none of its own."""
+def memory_policy(engine: str, year: int | None = None) -> MemoryPolicy:
+    """The memory rules of an engine; the textbook's where it has none of its own.
+
+    From 2025 on vLLM pages windowed layers apart and lets go of what has left the window (hybrid KV cache manager).
+    """
+    if engine.startswith("vllm") and (year is None or year >= 2025):
+        return HYBRID_VLLM
     for name in (engine, engine.partition("-")[0]):
         if name in POLICIES:
             return policy(name)
     return policy("textbook")
 
 
-def cache_bits(engine: str, fmt: Format, arch: Architecture) -> float:
-    """Bits per cached value where nothing is said. Checkpoints made by ModelOpt (NVFP4, FP8 of dense models) and
-    TensorRT-LLM with weights below 16 bits cache FP8; everything else caches 16 bits."""
-    small = fmt.id in ("fp8", "nvfp4")
-    if fmt.id == "nvfp4" or (small and (engine == "tensorrt-llm" or not arch.moe)):
-        return 8.0
-    return 16.0
+def cache_bits(engine: str, device: Device, fmt: Format, arch: Architecture) -> float:
+    """Bits per cached value where nothing is said. Checkpoints made by ModelOpt (NVFP4, FP8 of dense models),
+    TensorRT-LLM with weights below 16 bits and latent attention with such weights on devices that know FP4 cache
+    FP8; everything else caches 16 bits."""
+    if fmt.id not in ("fp8", "nvfp4"):
+        return 16.0
+    latent = any(group.mixer.kind == "mla" for group in arch.kinds)
+    eight = fmt.id == "nvfp4" or engine == "tensorrt-llm" or not arch.moe or (latent and device.number("peak_fp4"))
+    return 8.0 if eight else 16.0
 
 
 def capacity(
@@ -73,12 +82,12 @@ def capacity(
 ) -> Count:
     """Sequences of ``context`` tokens whose cache one replica holds: what is left over bytes per sequence.
 
-    A model that is said to run does: where the engine's rule leaves nothing, all of the memory is used.
+    A model that is said to run does: where the engine's rule leaves less than a tenth, it was told to take more.
     """
     empty = inference(arch, plan, 0.0, context, rules, usable, discrete)
     one = inference(arch, plan, 1.0, context, rules, usable, discrete)
     each = np.maximum(one.total - empty.total, 1.0)
-    left = np.where(empty.left < each, 0.97 * usable - empty.parts["weights"], empty.left)
+    left = np.maximum(empty.left, np.where(empty.left < 0.1 * usable, 0.95 * usable - empty.parts["weights"], 0.0))
     return np.maximum(left / each, 1.0)
 
 

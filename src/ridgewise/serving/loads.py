@@ -25,6 +25,7 @@ class Steps:
     alone    p: one prompt with nothing beside it, all its chunks
     added    x: what one prompt adds to the decode steps it rides in
     packed   one prompt when as many as fit are read in one step
+    group    prompts that are read together in such a step; below 1 a prompt takes several steps
     first    the step(s) in which a prompt is read beside the running sequences
     """
 
@@ -33,6 +34,7 @@ class Steps:
     added: Seconds
     packed: Seconds
     first: Seconds
+    group: Num = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,22 @@ class Manners:
     """How an engine and a client queue (fitted).
 
     request     seconds before the first token besides compute and queueing
-    together    share of a full burst in which prompts of a closed loop meet: clients start together
-    queue       growth of that share with the share of time spent on prompts
+    together    share of requests that arrive in a full burst: clients of a closed loop start together
+    queue       prompts found waiting per root of the requests in flight: chance meetings of the others
+    steps       steps that a request waits for its place in one
     drain       further answers' worth of decode steps at the end of a burst with answers of unequal length
+    ride        how much of a decode step each step of a burst's prefill carries: 1 all running sequences go on,
+                0 they stand still
+    handling    seconds the front end needs per request: parsing, tokenising, scheduling
     """
 
     request: Seconds = 0.03
-    together: Annotated[Num, "ratio"] = 0.15
-    queue: Annotated[Num, "ratio"] = 0.5
+    together: Annotated[Num, "ratio"] = 0.1
+    queue: Annotated[Num, "ratio"] = 0.2
+    steps: Annotated[Num, "ratio"] = 1.0
     drain: Annotated[Num, "ratio"] = 0.5
+    ride: Annotated[Num, "ratio"] = 0.5
+    handling: Seconds = 0.7e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +82,13 @@ def closed_loop(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) 
     """n clients that send the next request when the last is answered.
 
     Each step carries its share of the others' prompts: with R = first + o·TPOT the time a request runs,
-    ``TPOT = d + (b−1)·x·TPOT/R``, a quadratic in TPOT. Prompts wait for each other: the mean of a full burst is
-    (b−1)/2 of them. Requests above b wait for a place: (n−b)/b·R (Little's law).
+    ``TPOT = d + (b−1)·x·TPOT/R``, a quadratic in TPOT. Prompts wait for each other: (b−1)/2 of them in the burst
+    at the start, a number that grows as the root of b by chance. Requests above b wait for a place:
+    (n−b)/b·R (Little's law).
     """
     others = (b - 1.0) * s.added
-    busy = others / (o * s.decode + others)
-    wait = (b - 1.0) / 2 * s.packed * np.minimum(m.together + m.queue * busy, 1.0)
-    first = m.request + np.where(np.asarray(b) > 1, 0.5 * s.decode + s.first, s.alone) + wait
+    wait = s.packed * (m.together * (b - 1.0) / 2 + m.queue * np.sqrt(np.maximum(b - 1.0, 0.0)))
+    first = m.request + np.where(np.asarray(b) > 1, m.steps * s.decode + s.first, s.alone) + wait
     middle = o * s.decode + others - first
     tpot = (middle + np.sqrt(middle * middle + 4 * o * s.decode * first)) / (2 * o)
     run = first + (o - 1.0) * tpot
@@ -98,14 +107,20 @@ def static_batch(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens)
 def burst(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens, uneven: Num = 0.0) -> Felt:
     """n requests at once, b of them running: the first b queue for prefill, the others for a place.
 
+    A step of prefill carries a share of a decode step, on average of half the sequences. While prompts are read a
+    running sequence gets a token per step, so its answer cannot be delayed by more than a full step per token.
     ``uneven``: 1 where answers differ in length; the longest then run on when the others are done.
     """
+    carried = m.ride * s.decode / 2
+    read = s.packed + carried / s.group + m.handling
     late = np.maximum(n - b, 0.0)
-    each = (o * s.decode + b * s.packed) / b
-    ttft = m.request + (b + 1.0) / 2 * s.packed + late / n * late / 2 * each
-    others = (b - 1.0) * s.packed * (0.5 * (n - late) + late) / n
-    tpot = s.decode + others / np.maximum(o - 1.0, 1.0)
-    span = m.request + n * s.packed + np.maximum(n / b, 1.0) * o * s.decode + m.drain * uneven * o * s.decode
+    each = (o * s.decode + b * s.added) / b + m.handling
+    ttft = m.request + (b + 1.0) / 2 * read + late / n * late / 2 * each
+    others = (b - 1.0) * s.packed * (0.5 * (n - late) + late) / n / np.maximum(o - 1.0, 1.0)
+    full = s.packed * s.group
+    tpot = s.decode + others / (1.0 + m.ride * others / full)
+    waves = np.maximum(n / b, 1.0) + m.drain * uneven
+    span = m.request + n * (s.packed + m.handling) + waves * o * s.decode
     e2e = ttft + (o - 1.0) * tpot
     return _felt(ttft, tpot, e2e, n * o / span, i, o)
 

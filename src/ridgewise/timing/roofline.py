@@ -16,9 +16,6 @@ from ridgewise.timing.efficiency import Efficiency
 from ridgewise.units import BytesPerSecond, Count, FlopPerSecond, Num, Seconds
 from ridgewise.work import Work
 
-#: Share of the vector peak that matrix–vector kernels reach while unpacking weights.
-VECTOR_SHARE = 0.4
-
 
 #: The link where the sheet names none: PCIe 3.0 x16 [B/s].
 UNNAMED_LINK = 16e9
@@ -69,14 +66,21 @@ class Term:
 
 
 def compute_share(rows: Num, eff: Efficiency, *, experts: bool = False) -> Num:
-    """Share of the peak rate a product with ``rows`` tokens reaches: saturating in its rows."""
-    most = eff.compute * eff.expert_compute if experts else eff.compute
-    return most * rows / (rows + eff.half_rows)
+    """Share of the peak rate a product with ``rows`` tokens reaches: saturating in its rows.
+
+    Of routed experts what does not depend on the rows of one expert (sorting, imbalance) slows large products;
+    what does (padding of tiles) runs as fast as any product: ``1/share = (1/e + half/rows)/c``.
+    """
+    if not experts:
+        return eff.compute * rows / (rows + eff.half_rows)
+    half = np.where(np.asarray(eff.expert_half_rows) > 0, eff.expert_half_rows * eff.expert_compute, eff.half_rows)
+    return eff.compute * eff.expert_compute * rows / (rows + half)
 
 
 def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = False) -> FlopPerSecond:
     """The better of the matrix units, which want many rows, and the vector units, which do not care."""
-    return np.maximum(rates.peak * compute_share(rows, eff, experts=experts), VECTOR_SHARE * rates.vector)
+    few = eff.few_rows * np.where(np.asarray(rows) > 1, eff.expert_few_rows, 1.0) if experts else eff.few_rows
+    return np.maximum(rates.peak * compute_share(rows, eff, experts=experts), few * rates.vector)
 
 
 def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]:
@@ -88,7 +92,8 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
         reached = rates.scores * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
         read = eff.weight_read * eff.expert_read if experts else eff.weight_read
-        moving = (part.weights / read + part.cache / eff.cache_read + part.activations) / rates.bandwidth
+        carried = part.activations / eff.pointwise
+        moving = (part.weights / read + part.cache / eff.cache_read + carried) / rates.bandwidth
         found.append(Term(operator, part, computing, moving))
     return found
 
@@ -119,10 +124,16 @@ def step_seconds(
     message: Num = 0.0,
     group: Count = 1.0,
     sequences: Count = 1.0,
+    prompts: Num = 0.0,
 ) -> Seconds:
-    """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer."""
-    return (
+    """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer.
+
+    ``prompts``: 1 where the step reads prompts, whose kernels are launched one by one: no layer is then faster
+    than its launches.
+    """
+    found = (
         total_seconds(terms(work, rates, eff))
         + overhead_seconds(layers, expert_layers, eff, sequences)
         + 2 * layers * allreduce_seconds(message, group, rates, eff)
     )
+    return np.maximum(found, prompts * layers * eff.eager_layer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 
@@ -23,12 +23,13 @@ def efficiency(coefficients: Mapping[str, np.ndarray]) -> Efficiency:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One engine step of one row."""
+    """One engine step of one row; ``beside``: work of an engine's own beside the model's."""
 
     arch: Architecture
     step: Step
     plan: Plan
     rates: Rates
+    beside: Mapping[str, Work] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +43,13 @@ class Passes:
     message: np.ndarray
     group: np.ndarray
     sequences: np.ndarray
+    prompts: np.ndarray
 
     def seconds(self, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
         """Seconds of each step by :func:`ridgewise.timing.step_seconds`."""
         found = step_seconds(
             self.work, self.rates, efficiency(coefficients), self.layers, self.expert_layers,
-            self.message, self.group, self.sequences,
+            self.message, self.group, self.sequences, self.prompts,
         )  # fmt: skip
         return np.asarray(found, dtype=float)
 
@@ -59,11 +61,12 @@ def side_by_side(passes: Sequence[Pass]) -> Passes:
         return np.array([float(v) for v in values])
 
     return Passes(
-        stacked([forward(p.arch, p.step, p.plan) for p in passes]),
+        stacked([{**forward(p.arch, p.step, p.plan), **p.beside} for p in passes]),
         Rates(*(column([getattr(p.rates, f.name) for p in passes]) for f in fields(Rates))),
         column([p.arch.layers for p in passes]),
         column([sum(g.count for g in p.arch.kinds if g.feed.experts) for p in passes]),
         column([p.step.tokens * p.arch.hidden * 2.0 for p in passes]),
         column([p.plan.tp for p in passes]),
         column([p.step.sequences for p in passes]),
+        column([any(piece.phase == "prefill" for piece in p.step.slices) for p in passes]),
     )

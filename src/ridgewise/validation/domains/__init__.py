@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ridgewise.errors import RequestError
 from ridgewise.validation.domain import Domain
+from ridgewise.validation.domains.energy import ENERGY
 from ridgewise.validation.domains.matmul import MATMUL
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
 from ridgewise.validation.domains.serving import SERVING
@@ -14,6 +15,7 @@ DOMAINS: dict[str, Domain] = {
     "local-memory": LOCAL_MEMORY,
     "vllm-memory": VLLM_MEMORY,
     "serving": SERVING,
+    "energy": ENERGY,
     "training": TRAINING,
     "training-memory": TRAINING_MEMORY,
     "matmul": MATMUL,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     bits = {"fp8": 8.0, "int8": 8.0, "bf16": 16.0, "fp16": 16.0, "nvfp4": 4.5}.get(
         row.get("kv_dtype", "").split("_")[0]
     )
-    plan = Plan(fmt, tp, pp, bits or cache_bits(engine, fmt, arch), attn_dp)
+    plan = Plan(fmt, tp, pp, bits or cache_bits(engine, machine, fmt, arch), attn_dp)
     replicas = max(devices / (tp * pp), 1.0)
     prompt = max(_positive(row, "input_tokens") or SERVING_PROMPT, 1.0)
     answer = max(_positive(row, "output_tokens") or SERVING_ANSWER, 1.0)
@@ -120,7 +121,7 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     budget = (_positive(row, "max_num_batched_tokens") or own.tokens) * attn_dp
     discrete = machine.kind.startswith("gpu")
     reserved = 1.0 if load == "static_batch" else own.reserved
-    held = float(capacity(arch, plan, prompt + reserved * answer, memory_policy(engine), usable, discrete))
+    held = float(capacity(arch, plan, prompt + reserved * answer, memory_policy(engine, year), usable, discrete))
     rate = (_positive(row, "request_rate") or np.inf) / replicas
     total = _inflight(row, load)
     inflight = max(total / replicas, 1.0)
@@ -281,55 +282,42 @@ def regime(s: Situation) -> str:
 
 #: Coefficients of time: name, prior, doubt, levels, low, high.
 STEPS: tuple[Spec, ...] = (
-    Spec(
-        "weight_read",
-        0.72,
-        0.15,
-        {"chip": 0.08, "dtype": 0.12, "kernel": 0.12, "stack": 0.15, "source": 0.1},
-        0.02,
-        0.95,
-    ),
-    Spec(
-        "expert_read",
-        0.9,
-        0.2,
-        {"dtype": 0.15, "kernel": 0.2, "silicon": 0.12, "class": 0.1, "model": 0.12, "source": 0.1},
-        0.02,
-        1.6,
-    ),
-    Spec("cache_read", 0.6, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1, "source": 0.1}, 0.02, 0.95),
-    Spec("compute", 0.55, 0.2, {"chip": 0.1, "dtype": 0.15, "kernel": 0.12, "stack": 0.2, "source": 0.1}, 0.01, 0.95),
+    Spec("weight_read", 0.72, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15, "source": 0.1}, 0.02, 0.95),
+    Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "model": 0.12, "source": 0.1}, 0.02, 1.6),
+    Spec("cache_read", 0.6, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1}, 0.02, 0.95),
+    Spec("compute", 0.55, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "source": 0.1}, 0.01, 0.95),
     Spec(
         "expert_compute",
-        0.5,
+        0.4,
         0.3,
-        {"dtype": 0.2, "kernel": 0.2, "silicon": 0.15, "model": 0.12, "source": 0.1},
+        {"kernel": 0.2, "silicon": 0.15, "release": 0.15, "model": 0.12, "source": 0.15},
         0.01,
         1.0,
     ),
     Spec("half_rows", 48.0, 0.4, {"dtype": 0.2}),
-    Spec("attention", 0.4, 0.25, {"stack": 0.2, "class": 0.3, "chip": 0.15}, 0.01, 0.95),
-    Spec(
-        "layer_overhead",
-        50e-6,
-        0.3,
-        {"stack": 0.3, "release": 0.2, "dtype": 0.1, "class": 0.15, "chip": 0.1, "model": 0.08, "source": 0.12},
-    ),
-    Spec("expert_overhead", 30e-6, 0.4, {"stack": 0.3, "dtype": 0.2, "class": 0.2, "model": 0.15}),
-    Spec("step_overhead", 0.8e-3, 0.4, {"stack": 0.4, "release": 0.2, "source": 0.2}),
-    Spec("sequence_overhead", 8e-6, 0.5, {"stack": 0.5}),
-    Spec("link_share", 0.5, 0.25, {"link": 0.3, "stack": 0.15, "chip": 0.1}, 0.01, 0.95),
-    Spec("link_wait", 0.8, 0.25, {"link": 0.2, "stack": 0.15}),
-)  # fmt: skip
+    Spec("expert_half_rows", 100.0, 0.5, {"dtype": 0.3}),
+    Spec("attention", 0.4, 0.25, {"engine": 0.2, "class": 0.3}, 0.01, 0.95),
+    Spec("layer_overhead", 55e-6, 0.3, {"stack": 0.3, "release": 0.2, "class": 0.15, "chip": 0.1, "source": 0.12}),
+    Spec("eager_layer", 250e-6, 0.5, {"stack": 0.3, "class": 0.4, "source": 0.2}),
+    Spec("expert_overhead", 40e-6, 0.4, {"engine": 0.3, "release": 0.2, "dtype": 0.2, "class": 0.2, "source": 0.15}),
+    Spec("step_overhead", 0.6e-3, 0.4, {"stack": 0.4, "source": 0.2}),
+    Spec("sequence_overhead", 20e-6, 0.5, {"stack": 0.5}),
+    Spec("link_share", 0.5, 0.25, {"link": 0.3, "stack": 0.2}, 0.01, 0.95),
+    Spec("link_wait", 0.8, 0.25, {"link": 0.2}),
+    Spec("bubble", 0.04, 0.4, {"stack": 0.2}),
+)
 MANNERS: tuple[Spec, ...] = (
     Spec("request_overhead", 35e-3, 0.4, {"stack": 0.3, "load": 0.3, "source": 0.4}),
-    Spec("together", 0.15, 0.4, {"engine": 0.3, "source": 0.2}, 0.0, 1.0),
-    Spec("queue", 0.5, 0.4, {"engine": 0.3, "source": 0.2}, 0.0, 3.0),
-    Spec("interference", 1.0, 0.15, {"stack": 0.15, "load": 0.1, "source": 0.1}, 0.1, 3.0),
+    Spec("together", 0.1, 0.4, {"engine": 0.3, "source": 0.2}, 0.0, 1.0),
+    Spec("queue", 0.2, 0.4, {"engine": 0.3}, 0.0, 3.0),
+    Spec("steps", 1.0, 0.4, {"engine": 0.3, "layout": 1.5}),
+    Spec("interference", 0.9, 0.15, {"engine": 0.15, "load": 0.1}, 0.1, 3.0),
+    Spec("ride", 0.5, 0.4, {"engine": 0.5}, 0.01, 1.0),
+    Spec("handling", 0.7e-3, 0.5, {"engine": 0.3}),
     Spec("drain", 0.5, 0.4, {"engine": 0.2}, 0.0, 4.0),
-    Spec("promise", 0.9, 0.1, {"stack": 0.1, "source": 0.05}, 0.1, 1.0),
-    Spec("tail", 2.0, 0.3, {}, 1.0, 20.0),
-)  # fmt: skip
+    Spec("promise", 0.9, 0.1, {"stack": 0.1}, 0.1, 1.0),
+    Spec("tail", 1.5, 0.3, {}, 1.0, 20.0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,11 +341,22 @@ class Serving:
 
     def roofline(self, cases: Cases) -> np.ndarray:
         """Full datasheet rates, no overhead, no queueing but for places."""
-        ones = np.ones(len(cases.rows))
-        free = {"half_rows": 0.0, "layer_overhead": 0.0, "expert_overhead": 0.0, "step_overhead": 0.0,
-                "sequence_overhead": 0.0, "link_wait": 0.0, "request_overhead": 0.0, "together": 0.0, "queue": 0.0,
-                "drain": 0.0}  # fmt: skip
-        return self.predict(cases, {spec.name: free.get(spec.name, 1.0) * ones for spec in self.specs(cases.block)})
+        table: Table = cases.data
+        at = roof(len(table.numbers["devices"]))
+        return _answers(table, felt(table, at), np.ones(len(cases.rows)))
+
+
+#: Coefficients that vanish where nothing but the datasheet counts; the others are then 1.
+ABSENT = (
+    "half_rows", "expert_half_rows", "layer_overhead", "eager_layer", "expert_overhead", "step_overhead",
+    "sequence_overhead", "link_wait", "request_overhead", "together", "queue", "steps", "ride", "handling", "drain",
+    "bubble",
+)  # fmt: skip
+
+
+def roof(count: int) -> dict[str, np.ndarray]:
+    """Coefficients of the datasheet alone, for so many situations."""
+    return {spec.name: np.full(count, 0.0 if spec.name in ABSENT else 1.0) for spec in (*STEPS, *MANNERS)}
 
 
 METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms", "output_tok_s", "total_tok_s", "req_s")
@@ -366,8 +365,20 @@ _NUMBERS = (
 )  # fmt: skip
 
 
-def prepared(block: str, rows: Sequence[Row], configs: Path | None, metrics: Sequence[str]) -> Prepared:
-    """Rows with their situations as columns."""
+def prepared(
+    block: str,
+    rows: Sequence[Row],
+    configs: Path | None,
+    metrics: Sequence[str],
+    further: Callable[[Situation, Row], Any] | None = None,
+    inputs: Sequence[str] = (),
+) -> Prepared:
+    """Rows with their situations as columns.
+
+    ``further`` adds what else a domain needs of a situation, from the columns ``inputs`` besides; the data of the
+    cases are then the table and the list of it.
+    """
+    added: list[Any] = []
     known: dict[tuple[str, ...], int | str] = {}
     situations: list[Situation] = []
     keys: list[dict[str, str]] = []
@@ -378,13 +389,15 @@ def prepared(block: str, rows: Sequence[Row], configs: Path | None, metrics: Seq
         if row.get("metric", "") not in metrics:
             unsupported[place] = f"no rule for {row.get('metric', '')!r}"
             continue
-        key = tuple(row.get(column, "") for column in INPUTS)
+        key = tuple(row.get(column, "") for column in (*INPUTS, *inputs))
         if key not in known:
             try:
                 found = read(row, configs)
+                extra = further(found, row) if further else None
             except RequestError as error:
                 known[key] = str(error)
             else:
+                added.append(extra)
                 known[key] = len(situations)
                 situations.append(found)
                 first.append(len(held))
@@ -399,9 +412,10 @@ def prepared(block: str, rows: Sequence[Row], configs: Path | None, metrics: Seq
     places, at_rows = (np.array(column) for column in zip(*held, strict=True))
     kept = tuple(rows[place] for place in places)
     columns = {level: tuple(keys[at][level] for at in at_rows) for level in keys[0]}
+    table = _table(situations, at_rows, np.array(first), kept)
     cases = Cases(
         block, kept, places, columns, tuple(regime(situations[at]) for at in at_rows),
-        _table(situations, at_rows, np.array(first), kept), np.array([situations[at].assumed for at in at_rows]),
+        (table, added) if further else table, np.array([situations[at].assumed for at in at_rows]),
     )  # fmt: skip
     return Prepared((cases,), unsupported)
 
@@ -437,15 +451,17 @@ def _table(situations: Sequence[Situation], place: np.ndarray, first: np.ndarray
 
 def felt(table: Table, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What every situation's users feel, from coefficients with a value per situation."""
-    t = {name: passes.seconds(at) for name, passes in table.steps.items()}
     n = table.numbers
+    t = {name: passes.seconds(at) * (1.0 + at["bubble"] * (n["pp"] - 1.0)) for name, passes in table.steps.items()}
     added = np.maximum(t["joint"] - t["decode"], 0.0) * n["chunks"] / n["beside"] / n["pp"] * at["interference"]
     batch = table.steps["packed"].sequences
     steps = Steps(
         t["decode"], t["alone"] * n["chunks"], added,
-        t["packed"] * n["chunks"] / batch / n["pp"], t["joint"] * n["chunks"],
+        t["packed"] * n["chunks"] / batch / n["pp"], t["joint"] * n["chunks"], batch / n["chunks"],
     )  # fmt: skip
-    manners = Manners(at["request_overhead"], at["together"], at["queue"], at["drain"])
+    manners = Manners(
+        at["request_overhead"], at["together"], at["queue"], at["steps"], at["drain"], at["ride"], at["handling"]
+    )
     names = [field.name for field in fields(Felt)]
     found = {name: np.zeros(len(t["decode"])) for name in names}
     for load, index in table.loads.items():
