@@ -56,6 +56,10 @@ class Coefficient:
         return min(max(value, self.low), self.high)
 
 
+#: How much further each way an interval reaches where no engine or framework of the kind was measured.
+UNLIKE = 1.4
+
+
 @dataclass(frozen=True, slots=True)
 class Band:
     """Ratios between which 80 % of measured over predicted fell when sources and devices were left out."""
@@ -70,7 +74,7 @@ class Block:
     """The coefficients of one family, fitted together.
 
     seen    level → groups among the measurements
-    bands   "regime/support" → interval; an empty part stands for all
+    bands   "metric regime/support" → interval; an empty part stands for all
     rows    measurements fitted; ``devices`` and ``sources`` (source → rows) they came from
     data    hash of the measurements
     scale   metric → median of measured over datasheet roofline (the baseline "constant efficiency")
@@ -90,11 +94,16 @@ class Block:
         """Every coefficient of a case with these group keys."""
         return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
 
-    def band(self, regime: str, support: str) -> Band:
-        """The interval of a regime with this support; without one, that of the nearest wider group."""
-        for key in (f"{regime}/{support}", f"/{support}", f"{regime}/", "/"):
+    def band(self, metric: str, regime: str, support: str) -> Band:
+        """The interval of a metric in a regime with this support; without one, that of the next wider group.
+
+        A case that nothing among the measurements resembles gets a wider one.
+        """
+        for key in (f"{metric} {regime}/{support}", f"{metric} {regime}/", f"{metric}/", "/"):
             if key in self.bands:
-                return self.bands[key]
+                found = self.bands[key]
+                wider = UNLIKE if support == "none" and not key.endswith("none") else 1.0
+                return Band(found.low / wider, found.high * wider, found.rows)
         return Band(0.5, 2.0)
 
 

@@ -2,7 +2,7 @@
 
 An interval is what 80 % of the withheld measurements fell into, by regime and by how well a row is supported
 by the measurements that were left (split conformal prediction: Vovk 2005; Lei et al. 2018). A group with few
-measurements takes the interval of the wider group around it.
+measurements leans on the wider group around it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.pooling import Found, Layout, fit, layout
 
 SUPPORTS = ("cell", "device", "stack", "none")
-#: Fewest withheld measurements an interval of its own may rest on.
-FEW = 24
+#: Groups (source × device × model) at which an interval leans half on the wider group around it.
+LEAN = 20
 #: Narrowest interval: what rounding in print leaves open.
 LEAST = 1.002
 COVERED = 0.80
@@ -152,29 +152,65 @@ def metric(row: Row) -> str:
     return row.get("metric", "")
 
 
+def chain(metric: str, regime: str, support: str) -> tuple[str, ...]:
+    """Names of the groups a row belongs to, widest first."""
+    return "/", f"{metric}/", f"{metric} {regime}/", f"{metric} {regime}/{support}"
+
+
 def bands(cases: Cases, withheld: Sequence[Withheld]) -> dict[str, Band]:
-    """Intervals by "metric regime/support", with an empty part standing for all of it."""
-    gathered: dict[str, list[float]] = {}
+    """Intervals by "metric regime/support", with an empty part standing for all of it.
+
+    Each group's quantiles lean on those of the wider group around it, with the weight of ``LEAN`` source × device ×
+    model groups: measurements of one group are near-duplicates, and few groups say little about the next one.
+    """
+    names = groups(cases)
+    gathered: dict[str, list[tuple[float, str]]] = {}
+    parents: dict[str, str] = {"/": ""}
     for part in withheld:
         for row, ratio, kind in zip(part.rows, part.ratio, part.support, strict=True):
             if not np.isfinite(ratio):
                 continue
-            name, regime = metric(cases.rows[row]), cases.regimes[row]
-            for key in (f"{name} {regime}/{kind}", f"{name} {regime}/", f"{name}/{kind}", f"{name}/", f"/{kind}", "/"):
-                gathered.setdefault(key, []).append(float(ratio))
+            keys = chain(metric(cases.rows[row]), cases.regimes[row], str(kind))
+            for parent, key in zip(("", *keys), keys, strict=False):
+                gathered.setdefault(key, []).append((float(ratio), names[row]))
+                parents[key] = parent
+    logs: dict[str, tuple[float, float]] = {}
     found = {}
-    for key, ratios in sorted(gathered.items()):
-        if len(ratios) >= FEW or key == "/":
-            found[key] = interval(np.array(ratios))
+    for key in sorted(gathered, key=lambda key: len(_above(key, parents))):
+        ratios, cells = zip(*gathered[key], strict=True)
+        low, high = quantiles(np.array(ratios), cells)
+        if parents[key] in logs:
+            share = len(set(cells)) / (len(set(cells)) + LEAN)
+            above = logs[parents[key]]
+            low, high = share * low + (1 - share) * above[0], share * high + (1 - share) * above[1]
+        logs[key] = low, high
+        found[key] = interval(low, high, len(ratios))
+    return dict(sorted(found.items()))
+
+
+def _above(key: str, parents: Mapping[str, str]) -> list[str]:
+    found = []
+    while parents.get(key):
+        key = parents[key]
+        found.append(key)
     return found
 
 
-def interval(ratios: np.ndarray) -> Band:
-    """The middle 80 % of log ratios, a little wider for few of them (n + 1 in the rank)."""
-    n = len(ratios)
-    tail = max((1 - COVERED) / 2 - 1 / (n + 1) / 2, 0.0)
-    low, high = np.exp(np.quantile(ratios, [tail, 1 - tail]))
-    return Band(float(f"{min(low, 1 / LEAST):.4g}"), float(f"{max(high, LEAST):.4g}"), n)
+def quantiles(ratios: np.ndarray, cells: Sequence[str]) -> tuple[float, float]:
+    """The middle 80 % of log ratios, a group of n counting like √n; a little wider for few groups."""
+    size = Counter(cells)
+    weight = np.array([size[cell] ** -0.5 for cell in cells])
+    order = np.argsort(ratios, kind="stable")
+    rank = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
+    tail = max((1 - COVERED) / 2 - 0.5 / (len(size) + 1), 0.004)
+    low, high = np.interp([tail, 1 - tail], rank, ratios[order])
+    return float(low), float(high)
+
+
+def interval(low: float, high: float, rows: int) -> Band:
+    """The band of two log ratios, never narrower than what rounding in print leaves open."""
+    down, up = np.exp(min(low, -np.log(LEAST))), np.exp(max(high, np.log(LEAST)))
+    return Band(float(f"{down:.4g}"), float(f"{up:.4g}"), rows)
 
 
 def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = "") -> Block:
@@ -257,5 +293,5 @@ def crossed(cases: Cases, part: Withheld) -> list[Band]:
         made = Block("", {}, bands=bands(cases, [others])) if rest.any() else Block("", {})
         for i in np.flatnonzero(~rest):
             row = part.rows[i]
-            found[i] = made.band(f"{metric(cases.rows[row])} {cases.regimes[row]}", str(part.support[i]))
+            found[i] = made.band(metric(cases.rows[row]), cases.regimes[row], str(part.support[i]))
     return [band or Band(0.5, 2.0) for band in found]

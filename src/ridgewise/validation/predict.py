@@ -54,8 +54,8 @@ def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.nd
     for i, key in enumerate(keys):
         support = _support(block, key)
         supports.append(support)
-        name = f"{judge.metric(cases.rows[i])} {cases.regimes[i]}"
-        bands.append(block.band(name, support) if block else Band(0.33, 3.0))
+        metric = judge.metric(cases.rows[i])
+        bands.append(block.band(metric, cases.regimes[i], support) if block else Band(0.33, 3.0))
     return found, supports, bands
 
 
