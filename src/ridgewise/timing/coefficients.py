@@ -78,6 +78,8 @@ class Block:
     rows    measurements fitted; ``devices`` and ``sources`` (source → rows) they came from
     data    hash of the measurements
     scale   metric → median of measured over datasheet roofline (the baseline "constant efficiency")
+    errors  "withheld metric regime" → rows, median error, mean of the groups' medians, share inside the interval,
+            its width, and the median errors of the two baselines
     """
 
     name: str
@@ -88,6 +90,7 @@ class Block:
     sources: Mapping[str, int] = field(default_factory=dict)
     data: str = ""
     scale: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     note: str = ""
 
     def at(self, keys: Mapping[str, str]) -> dict[str, float]:
@@ -133,6 +136,7 @@ def read_block(name: str, sheet: Mapping[str, Any]) -> Block:
         dict(sheet.get("sources", {})),
         str(sheet.get("data", "")),
         dict(sheet.get("scale", {})),
+        {key: tuple(numbers) for key, numbers in sheet.get("errors", {}).items()},
         str(sheet.get("note", "")),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ridgewise.errors import RequestError
@@ -13,6 +13,7 @@ from ridgewise.timing.coefficients import Block
 from ridgewise.validation import judge
 from ridgewise.validation.domain import Cases
 from ridgewise.validation.domains import DOMAINS
+from ridgewise.validation.predict import BASELINES, withheld
 
 #: Most digits of a kept number: further ones are below the doubt of any of them, and differ between machines.
 DIGITS = 5
@@ -74,7 +75,22 @@ def _fitted(job: judge.Fitting, cases: Cases, said: Callable[[str], None], cross
     said(f"{cases.block}: {int((job.weight > 0).sum())} measurements, {len(job.plan.names)} unknowns")
     found = job.solve()
     parts = tuple(judge.cross_validate(job, found)) if cross else ()
-    return Fitted(job, judge.block(job, found, parts), parts)
+    made = replace(judge.block(job, found, parts), errors=errors(job, parts))
+    return Fitted(job, made, parts)
+
+
+def errors(job: judge.Fitting, parts: Sequence[judge.Withheld]) -> dict[str, tuple[float, ...]]:
+    """Errors of withheld rows, as a block keeps them."""
+    found = {}
+    for scheme, regimes in withheld(job, parts).items():
+        for regime in regimes:
+            s = regime.score
+            if s is not None:
+                base = [regime.baselines.get(name, float("nan")) for name in BASELINES]
+                numbers = (s.ape_median, s.macro, s.coverage, s.width, *base)
+                key = " ".join(filter(None, (scheme, regime.metric, regime.regime)))
+                found[key] = (float(regime.n_predicted), *(float(f"{x:.3g}") for x in numbers))
+    return found
 
 
 def written(block: Block) -> str:
@@ -96,6 +112,8 @@ def written(block: Block) -> str:
         "[bands]",
         *(f"{_key(k)} = [{_number(b.low)}, {_number(b.high)}, {b.rows}]" for k, b in sorted(block.bands.items())),
     ]
+    lines += ["", "[errors]"]
+    lines += [f"{_key(k)} = [{', '.join(map(_number, numbers))}]" for k, numbers in sorted(block.errors.items())]
     for name, coefficient in sorted(block.coefficients.items()):
         lines += ["", f"[coefficients.{_key(name)}]", f"value = {_number(coefficient.value)}"]
         lines.append(f"doubt = {_number(coefficient.doubt)}")
@@ -128,5 +146,7 @@ def _text(text: str) -> str:
 
 
 def _number(value: float) -> str:
+    if not math.isfinite(value):
+        return "nan" if math.isnan(value) else "inf"
     short = float(f"{value:.{DIGITS}g}")
     return str(int(short)) if short == int(short) and abs(short) < 1e15 else repr(short)

@@ -232,7 +232,7 @@ def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = 
             scale[name] = float(f"{np.exp(np.median(roof[mine])):.4g}")
     return Block(
         cases.block, coefficients, seen, bands(cases, withheld), int(used.sum()), dict(sorted(sources.items())),
-        digest([row for row, u in zip(cases.rows, used, strict=True) if u]), scale, note,
+        digest([row for row, u in zip(cases.rows, used, strict=True) if u]), scale, note=note,
     )  # fmt: skip
 
 
