@@ -16,12 +16,15 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
     from ridgewise.report.document import PlanDocument, schema
+    from ridgewise.report.validation import RunDocument, ValidationDocument
 
     return {
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
         "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
+        "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
+        "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
     }
 
 

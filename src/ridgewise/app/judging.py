@@ -5,9 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ridgewise.app.home import write_whole
 from ridgewise.errors import RequestError
+
+if TYPE_CHECKING:
+    from ridgewise.report.validation import ValidationDocument
 
 
 def _said(line: str) -> None:
@@ -25,7 +29,9 @@ def validate(
     if configs is not None and not configs.is_dir():
         raise RequestError("is no folder of configurations", str(configs))
     if run is not None:
-        raise RequestError("runs are not simulated yet", "--run")
+        if files:
+            raise RequestError("is judged by itself, without files", "--run")
+        return _run(run, configs, json=json)
     if not files and rows_to is not None:
         raise RequestError("rows are written for files of measurements: name one", "--rows", ("validate FILE --rows",))
     found = _files(files, configs, rows_to) if files else _withheld(kinds)
@@ -36,7 +42,23 @@ def validate(
     return 0
 
 
-def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None):  # type: ignore[no-untyped-def]
+def _run(folder: Path, configs: Path | None, *, json: bool) -> int:
+    from ridgewise.report.document import as_json
+    from ridgewise.report.validation import RunDocument, run_table
+    from ridgewise.validation.run import predicted, read_run, simulate
+
+    run = read_run(folder)
+    found = RunDocument(
+        1, "validate", folder.resolve().name, len(run.requests), run.measured, predicted(simulate(run, configs))
+    )
+    if json:
+        print(as_json(found))
+    else:
+        run_table(found)
+    return 0
+
+
+def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None) -> ValidationDocument:
     from ridgewise.evidence import read_table
     from ridgewise.report.validation import ValidationDocument, regime_document, rows_text, totals
     from ridgewise.timing.coefficients import load_blocks
@@ -54,7 +76,7 @@ def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None):  
     return ValidationDocument(1, "validate", totals(len(found), regimes), tuple(regimes))
 
 
-def _withheld(kinds: Sequence[str]):  # type: ignore[no-untyped-def]
+def _withheld(kinds: Sequence[str]) -> ValidationDocument:
     from ridgewise.evidence.shipped import shipped
     from ridgewise.report.validation import ValidationDocument, regime_document, totals
     from ridgewise.validation.calibrate import fit_all, gathered

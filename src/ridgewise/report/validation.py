@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ridgewise.units import digits
+from ridgewise.units import digits, duration
 from ridgewise.validation.predict import BASELINES, Prediction, Regime
 
 #: Columns of text where the output is no terminal.
@@ -67,6 +67,35 @@ class ValidationDocument:
     command: str
     totals: Totals
     regimes: tuple[RegimeDocument, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """The answer of ``validate --run``: latency → statistic → seconds, as measured and as simulated."""
+
+    schema_version: int
+    command: str
+    run: str
+    requests: int
+    measured: Mapping[str, Mapping[str, float]]
+    predicted: Mapping[str, Mapping[str, float]]
+
+
+def run_table(found: RunDocument) -> None:
+    """Measured beside predicted, with the error of each statistic."""
+    drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
+    for place, title in enumerate(("latency", "", "measured", "predicted", "error")):
+        drawn.add_column(title, justify="left" if place < 2 else "right")
+    for latency, statistics in found.predicted.items():
+        for statistic, value in statistics.items():
+            real = found.measured.get(latency, {}).get(statistic)
+            error = "" if not real else f"{100 * (value / real - 1):+.0f} %"
+            drawn.add_row(
+                latency.removesuffix("_s"), statistic, "" if real is None else duration(real), duration(value), error
+            )
+    console = Console(highlight=False)
+    console.print(Text(f"{found.run}: {found.requests:,} requests, simulated from arrivals and lengths", style="bold"))
+    console.print(drawn)
 
 
 def regime_document(found: Regime, kind: str, withheld: str = "", one_source: bool = False) -> RegimeDocument:

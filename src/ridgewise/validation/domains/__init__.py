@@ -5,6 +5,7 @@ from __future__ import annotations
 from ridgewise.errors import RequestError
 from ridgewise.validation.domain import Domain
 from ridgewise.validation.domains.energy import ENERGY
+from ridgewise.validation.domains.local import LOCAL
 from ridgewise.validation.domains.matmul import MATMUL
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
 from ridgewise.validation.domains.serving import SERVING
@@ -12,6 +13,7 @@ from ridgewise.validation.domains.training import TRAINING
 from ridgewise.validation.domains.training_memory import TRAINING_MEMORY
 
 DOMAINS: dict[str, Domain] = {
+    "local": LOCAL,
     "local-memory": LOCAL_MEMORY,
     "vllm-memory": VLLM_MEMORY,
     "serving": SERVING,

@@ -23,6 +23,7 @@ from ridgewise.serving.local import (
     Run,
     answer_step,
     backend,
+    beside,
     keys,
     native_unit,
     pipelined,
@@ -37,6 +38,10 @@ from ridgewise.validation.models import architecture
 from ridgewise.validation.pooling import Spec
 
 GIB = 2.0**30
+import os
+
+DELTA = float(os.environ.get("DELTA", "0"))
+GAMMA = float(os.environ.get("GAMMA", "0"))
 METRICS = ("prefill_tok_s", "decode_tok_s", "output_tok_s")
 #: Most tokens a column may state: more is a slip of the pen.
 MOST = 1e8
@@ -52,6 +57,7 @@ class Columns:
 
     of        row of each step; ``times`` how often it happens
     tokens    tokens the row counts
+    layers    layers of the model
     devices   devices a prompt's micro-batches pass in turn (1: all at once), and ``parts`` of them
     request   1 where the time holds a request's fixed cost
     kind      0 prefill, 1 decode: what a step is part of, for the pipeline
@@ -65,6 +71,7 @@ class Columns:
     tokens: np.ndarray
     devices: np.ndarray
     parts: np.ndarray
+    layers: np.ndarray
     request: np.ndarray
     roof: np.ndarray
     apart: Passes | None = None
@@ -83,6 +90,11 @@ class Asked:
     request: bool
     guessed: bool
     regime: str
+
+    @property
+    def largest(self) -> float:
+        """Tokens of the largest pass."""
+        return max(float(part.step.tokens) for part in (*self.prompt, *((self.answer,) if self.answer else ())))
 
 
 def _count(row: Row, column: str, otherwise: float) -> float:
@@ -146,7 +158,8 @@ def understood(row: Row, configs: Path | None = None) -> Asked:
         answer = answer_step(static or depth, 0.0 if static else output, batch)
         answer = replace(answer, times=output)
         tokens = output * batch
-    request = metric == "output_tok_s" or (metric == "prefill_tok_s" and row.get("derived", "") == "1")
+    bench = run.engine in GGML and row.get("derived", "") != "1"
+    request = metric == "output_tok_s" or (metric == "prefill_tok_s" and not bench)
     kind = "moe" if arch.moe else "dense"
     place = "hybrid" if run.split == "experts" else run.unit
     regime = f"{place} {kind}" if place in ("gpu", "cpu") else place
@@ -232,17 +245,19 @@ class Local:
         data: Columns = cases.data
         count = len(cases.rows)
         wide = {name: np.broadcast_to(column, (count,)) for name, column in coefficients.items()}
-        each = data.times * data.steps.seconds({name: column[data.of] for name, column in wide.items()})
+        stepwise = {name: column[data.of] for name, column in wide.items()}
+        stepwise["half_rows"] = stepwise["half_rows"] * (np.asarray(data.steps.rates.peak) / 1e14) ** GAMMA / (np.asarray(data.steps.rates.bandwidth) / 1e12) ** DELTA
+        each = data.times * data.steps.seconds(stepwise)
         if data.apart is not None:
-            beside = {name: column[data.apart_of] for name, column in wide.items()}
-            beside |= {"weight_read": beside["host_read"], "compute": beside["host_compute"]}
-            beside |= {"half_rows": beside["host_half_rows"], "expert_read": np.ones(len(data.apart_of))}
-            beside |= {"expert_compute": np.ones(len(data.apart_of))}
-            extra = data.apart_times * data.apart.seconds(beside)
+            host = {name: column[data.apart_of] for name, column in wide.items()}
+            host |= {"weight_read": host["host_read"], "compute": host["host_compute"]}
+            host |= {"half_rows": host["host_half_rows"], "expert_read": np.ones(len(data.apart_of))}
+            host |= {"expert_compute": np.ones(len(data.apart_of))}
+            extra = data.apart_times * data.apart.seconds(host)
         prompt: np.ndarray = np.bincount(data.of, each * data.prompt, count)
         answer: np.ndarray = np.bincount(data.of, each * (1 - data.prompt), count)
         if "pipeline" in wide:
-            prompt = np.asarray(pipelined(prompt, data.parts, data.devices, wide["pipeline"]))
+            prompt = np.asarray(pipelined(prompt, data.parts, data.devices, data.layers, wide["pipeline"]))
         total = prompt + answer + data.request * wide.get("request_overhead", np.zeros(count))
         if data.apart is not None:
             total = total + np.bincount(data.apart_of, extra, count)
@@ -260,8 +275,9 @@ LOCAL = Local()
 #: Coefficients under which nothing is lost: the datasheet.
 IDEAL: Mapping[str, float] = {
     "weight_read": 1.0, "expert_read": 1.0, "cache_read": 1.0, "compute": 1.0, "expert_compute": 1.0, "half_rows": 0.0,
-    "attention": 1.0, "layer_overhead": 0.0, "expert_overhead": 0.0, "step_overhead": 0.0, "sequence_overhead": 0.0,
-    "request_overhead": 0.0, "link_share": 1.0, "pipeline": 1.0, "host_read": 1.0, "host_compute": 1.0,
+    "few_rows": 0.0, "expert_few_rows": 1.0, "attention": 1.0, "pointwise": np.inf, "layer_overhead": 0.0,
+    "expert_overhead": 0.0, "step_overhead": 0.0, "sequence_overhead": 0.0,
+    "request_overhead": 0.0, "link_share": 1.0, "link_wait": 1.0, "pipeline": 1.0, "host_read": 1.0, "host_compute": 1.0,
     "host_half_rows": 0.0,
 }  # fmt: skip
 
@@ -269,25 +285,27 @@ IDEAL: Mapping[str, float] = {
 def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
     places, rows, asked = zip(*held, strict=True)
     passes: list[Pass] = []
-    beside: list[Pass] = []
+    apart_passes: list[Pass] = []
     of: list[int] = []
     times: list[float] = []
     prompt: list[float] = []
     guesses: list[bool] = []
     for i, one in enumerate(asked):
-        given, guessed = rates(one.run)
-        guesses.append(one.guessed or guessed)
+        guesses.append(one.guessed or rates(one.run)[1])
         for part, reading in [*((p, True) for p in one.prompt), *((p, False) for p in (one.answer,) if p)]:
-            passes.append(Pass(one.run.arch, part.step, one.run.plan, given))
+            given, _ = rates(one.run, float(part.step.tokens))
+            passes.append(Pass(one.run.arch, part.step, one.run.plan, given, beside(one.run, part.step)))
             if block == "local-hybrid":
-                beside.append(Pass(one.run.arch, part.step, one.run.plan, _experts_rates(one.run, given, reading)))
+                apart_passes.append(
+                    Pass(one.run.arch, part.step, one.run.plan, _experts_rates(one.run, given, reading))
+                )
             of.append(i)
             times.append(float(part.times))
             prompt.append(float(reading))
     steps, index, often = side_by_side(passes), np.array(of), np.array(times)
     apart = None
-    if beside:
-        every = side_by_side(beside)
+    if apart_passes:
+        every = side_by_side(apart_passes)
         work = {name: part for name, part in every.work.items() if name == "experts"}
         zero = np.zeros(len(of))
         apart = replace(every, work=work, layers=zero, expert_layers=zero, sequences=np.ones(len(of)))
@@ -296,10 +314,13 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
     data = Columns(
         steps, index, often, np.array(prompt), np.array([one.tokens for one in asked]),
         np.array([float(one.run.count) if one.run.split == "layer" else 1.0 for one in asked]), np.maximum(parts, 1.0),
+        np.array([float(one.run.arch.layers) for one in asked]),
         np.array([float(one.request) for one in asked]), np.zeros(len(asked)), apart,
         index if apart is not None else np.zeros(0, dtype=int), often if apart is not None else np.zeros(0),
     )  # fmt: skip
-    columns = [keys(one.run) | {"source": row.get("source_key", "")} for row, one in zip(rows, asked, strict=True)]
+    columns = [
+        keys(one.run, one.largest) | {"source": row.get("source_key", "")} for row, one in zip(rows, asked, strict=True)
+    ]
     groups = {level: tuple(column[level] for column in columns) for level in columns[0]}
     cases = Cases(
         block, tuple(rows), np.array(places), groups, tuple(one.regime for one in asked), data, np.array(guesses)
@@ -309,24 +330,52 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
 
 
 def _gpu() -> tuple[Spec, ...]:
+    """llama.cpp and its kin on GPUs."""
     return (
-        Spec("weight_read", 0.75, 0.3,
-             {"stack": 0.15, "driven": 0.15, "device": 0.08, "kernel": 0.15, "source": 0.05}, high=1.0),
-        Spec("expert_read", 0.8, 0.3, {"stack": 0.2, "chip": 0.15, "kernel": 0.1}, high=1.0),
+        Spec("weight_read", 0.8, 0.3,
+             {"stack": 0.12, "driven": 0.15, "device": 0.08, "kernel": 0.12, "source": 0.05}, high=1.0),
+        Spec("expert_read", 0.8, 0.3, {"stack": 0.2, "chip": 0.15}, high=1.0),
         Spec("cache_read", 0.55, 0.4, {"flash": 0.3, "driven": 0.2}, high=1.0),
         Spec("compute", 0.45, 0.5,
-             {"stack": 0.4, "driven": 0.3, "path": 0.3, "device": 0.15, "kernel": 0.2, "release": 0.3,
-              "source": 0.1}, high=1.0),
-        Spec("expert_compute", 0.4, 0.5, {"stack": 0.4, "chip": 0.2, "source": 0.1}, high=1.2),
-        Spec("half_rows", 80.0, 0.7, {"path": 0.5, "driven": 0.4}),
-        Spec("attention", 0.25, 0.6, {"flash": 0.5, "driven": 0.3, "device": 0.15}, high=1.0),
+             {"product": 0.4, "silicon": 0.5, "device": 0.15, "kernel": 0.2, "release": 0.2, "source": 0.1}, high=1.0),
+        Spec("expert_compute", 0.6, 0.5, {"stack": 0.4, "chip": 0.2}, high=1.2),
+        Spec("half_rows", 60.0, 0.7, {"product": 0.5, "silicon": 0.4}),
+        Spec("few_rows", 0.25, 0.5, {"product": 0.4, "silicon": 0.4, "kernel": 0.2}, high=2.0),
+        Spec("expert_few_rows", 0.8, 0.5, {"stack": 1.0}, high=1.5),
+        Spec("expert_half_rows", 16.0, 0.7, {"stack": 0.5}),
+        Spec("attention", 0.2, 0.6, {"flash": 0.6, "driven": 0.3}, high=1.0),
+        Spec("pointwise", 0.8, 0.5, {"stack": 0.3}, high=3.0),
         Spec("layer_overhead", 60e-6, 0.5, {"stack": 0.4, "release": 0.3, "chip": 0.2, "source": 0.1}),
-        Spec("expert_overhead", 40e-6, 0.5, {"stack": 0.4, "source": 0.1}),
-        Spec("step_overhead", 0.5e-3, 0.5, {"engine": 0.5, "split": 0.5}),
-        Spec("sequence_overhead", 50e-6, 0.7, {"engine": 0.3}),
-        Spec("request_overhead", 30e-3, 0.7, {"engine": 0.5}),
-        Spec("pipeline", 0.7, 0.3, {"engine": 0.3}, high=1.0),
+        Spec("expert_overhead", 30e-6, 0.5, {"stack": 0.4}),
+        Spec("step_overhead", 0.3e-3, 0.5, {"split": 0.5}),
+        Spec("sequence_overhead", 50e-6, 0.7),
+        Spec("request_overhead", 20e-3, 0.7),
+        Spec("pipeline", 0.7, 0.3, {"kernel": 0.2}, high=1.0),
         Spec("link_share", 0.75, 0.0),
+    )  # fmt: skip
+
+
+def _gpu_other() -> tuple[Spec, ...]:
+    """Every other engine on GPUs."""
+    return (
+        Spec("weight_read", 0.8, 0.2, {"stack": 0.15, "chip": 0.1, "kernel": 0.15, "source": 0.05}, high=1.0),
+        Spec("expert_read", 0.75, 0.3, {"stack": 0.2}, high=1.0),
+        Spec("cache_read", 0.6, 0.3, {"stack": 0.3}, high=1.0),
+        Spec("compute", 0.45, 0.4, {"stack": 0.3, "chip": 0.2, "kernel": 0.2, "source": 0.1}, high=1.0),
+        Spec("expert_compute", 0.5, 0.5, {"stack": 0.4}, high=1.2),
+        Spec("half_rows", 60.0, 0.7, {"stack": 0.4}),
+        Spec("few_rows", 0.3, 0.4, {"stack": 0.3}, high=2.0),
+        Spec("expert_few_rows", 0.8, 0.4, high=1.5),
+        Spec("attention", 0.3, 0.5, {"stack": 0.3}, high=1.0),
+        Spec("pointwise", 1.5, 0.5, {"stack": 0.3}, high=6.0),
+        Spec("layer_overhead", 60e-6, 0.4, {"stack": 0.4, "chip": 0.2, "source": 0.1}),
+        Spec("expert_overhead", 30e-6, 0.5, {"stack": 0.4}),
+        Spec("step_overhead", 0.3e-3, 0.5, {"engine": 0.4}),
+        Spec("sequence_overhead", 50e-6, 0.7),
+        Spec("request_overhead", 15e-3, 0.7, {"engine": 0.7}),
+        Spec("pipeline", 0.3, 0.5, high=1.0),
+        Spec("link_share", 0.75, 0.0),
+        Spec("link_wait", 1.0, 0.5, {"engine": 0.4}),
     )  # fmt: skip
 
 
@@ -340,6 +389,7 @@ def _cpu() -> tuple[Spec, ...]:
              {"engine": 0.3, "chip": 0.3, "device": 0.2, "format": 0.4, "release": 0.2, "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.6, 0.4, {"engine": 0.4}, high=1.2),
         Spec("half_rows", 2.0, 0.7, {"engine": 0.4, "format": 0.4}),
+        Spec("few_rows", 0.3, 0.5, {"engine": 0.3, "format": 0.4, "chip": 0.3}, high=4.0),
         Spec("attention", 0.2, 0.6, {"engine": 0.4, "flash": 0.3}, high=1.0),
         Spec("layer_overhead", 50e-6, 0.6, {"engine": 0.3, "memory": 0.5}),
         Spec("expert_overhead", 50e-6, 0.6, {"engine": 0.3}),
@@ -382,5 +432,5 @@ def _hybrid() -> tuple[Spec, ...]:
 
 
 SPECS: Mapping[str, tuple[Spec, ...]] = {
-    "local-gpu": _gpu(), "local-cpu": _cpu(), "local-npu": _npu(), "local-hybrid": _hybrid(),
+    "local-gpu": _gpu(), "local-gpu-other": _gpu_other(), "local-cpu": _cpu(), "local-npu": _npu(), "local-hybrid": _hybrid(),
 }  # fmt: skip
