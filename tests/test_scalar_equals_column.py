@@ -40,7 +40,6 @@ from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_secon
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
-from ridgewise.training.estimate import load_training_calibration
 from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
@@ -143,10 +142,12 @@ def roofed(arch: Architecture, row: Row) -> Any:
 
 
 def trained(arch: Architecture, row: Row) -> Any:
-    eff = load_training_calibration()["NVIDIA/gpu-datacenter/Hopper"]
+    rates = physics.supply(device("H100 SXM"))
+    assert rates is not None
     grid = {name: row[name] for name in ("tp", "pp", "shards", "micro")}
+    found = physics.TrainingCoefficients()
     return [
-        training_seconds(arch, device("H100 SXM"), eff, method, again, row["new"], row["batch"], grid, 8)
+        training_seconds(arch, rates, 8, found, method, again, row["new"], row["batch"], grid)
         for method in ("full", "lora", "qlora")
         for again in ("none", "full")
     ]
@@ -247,6 +248,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "training.estimate.step_seconds": trained,
     "training.step.demand": lambda arch, row: physics.demand(arch, row["new"]),
     "training.step.saturation": lambda arch, row: physics.saturation(row["new"], row["rank"]),
+    "training.step.distinct": lambda arch, row: physics.distinct(row["tp"], row["rank"]),
     "training.step.step_time": stepped,
     "training.step.coefficients": lambda arch, row: physics.coefficients({"half_rows": row["rank"]}),
     "serving.estimate.step_time": lambda arch, row: step_time(setup(arch, row), mixed(row)),

@@ -65,8 +65,7 @@ def test_a_guess_is_wider_than_a_measured_class(fit: Fitted) -> None:
 @pytest.mark.parametrize(("key", "eff"), TRAINING, ids=[key for key, _ in TRAINING])
 def test_training_coefficients_are_physical_and_name_their_evidence(key: str, eff: TrainingEfficiency) -> None:
     assert 0 < eff.compute < 0.8  # no published run reaches four fifths of the peak
-    assert 0 < eff.moe <= 1 and 0 <= eff.scaling < 1 and eff.half_hidden > 0
-    assert eff.micro_step > 0 and eff.network > 0 and eff.spread > 1
+    assert eff.spread > 1
     assert set(eff.methods) <= {"full", "lora", "qlora"} and eff.methods
     for name in eff.devices:
         assert name in load_devices()

@@ -2,15 +2,14 @@
 
 Work: the backward pass costs twice the forward (weights and inputs); frozen weights need no weight
 gradient, so LoRA costs once (``4N`` per token in all); full recomputation repeats the forward.
-Time: products at the share of the peak rate that public runs reach (``catalog/calibration/training.toml``),
-tensor-parallel all-reduces on the node's links, sharded states gathered over the network behind the
-compute, and the pipeline's idle share ``(p−1)/m`` (GPipe, arXiv 1811.06965).
+Time: :mod:`ridgewise.training.step`, with the coefficients of the calibrated block "training" where it is shipped,
+else their priors; classes of device that no measurement covers are slowed by ``catalog/calibration/training.toml``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Annotated, Any
@@ -20,12 +19,15 @@ import numpy as np
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint
-from ridgewise.memory.training import Method, Recompute, Stage, states
+from ridgewise.memory.training import NAMES as MEMORY_NAMES
+from ridgewise.memory.training import MemoryCoefficients, Method, Recompute, Stage, adapter_parameters
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
-from ridgewise.timing.roofline import UNNAMED_LINK
-from ridgewise.units import Count, Flop, Num, Seconds, Tokens
+from ridgewise.timing.coefficients import load_blocks
+from ridgewise.training import step as physics
+from ridgewise.training.step import Layout, StepTime, Supply, TrainingCoefficients
+from ridgewise.units import Count, Flop, Num, Tokens
 from ridgewise.work import Plan, forward
 from ridgewise.work import training as training_step
 
@@ -37,12 +39,11 @@ RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "full": 1.0}
 STAGES: tuple[Stage, ...] = (1, 3)
 
 
-#: Share of a node's link that tensor-parallel all-reduces reach.
-LINK_SHARE = 0.75
-#: Cards in slots share the network cards of an ordinary server: about 100 Gbit/s each [B/s].
-SLOT_NETWORK = 12.5e9
-#: QLoRA unpacks its weights once per pass: measured 2.5 times the time at 256 tokens, 1.05 at 8,192.
-QLORA_UNPACK = 384.0
+#: Programs whose measurements stand for a run of each method.
+PROGRAMS: Mapping[Method, str] = {"full": "megatron-lm", "lora": "torchtune", "qlora": "hf-trainer"}
+#: Share of the peak to which measured classes come: what ``TrainingEfficiency.compute`` is held against.
+MEASURED_SHARE = 0.5
+BLOCK = "training"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +51,11 @@ class TrainingEfficiency:
     """What public training runs get out of a device class (``catalog/calibration/training.toml``).
 
     compute      share of the peak reached by large dense models inside one node
-    half_hidden  hidden size at which a model reaches half of that share
-    moe          factor on ``compute`` for mixture-of-experts models
-    scaling      share lost per doubling of nodes
-    micro_step   least seconds of one micro-step (launches, optimiser, data loading)
-    network      bytes per second and device between nodes
     spread       ratio of the 80 % interval on sources and devices left out
     methods      what can be done there at all: full, lora, qlora
     """
 
     compute: Annotated[float, "ratio"]
-    half_hidden: Annotated[float, "1"]
-    moe: Annotated[float, "ratio"]
-    scaling: Annotated[float, "ratio"]
-    micro_step: Annotated[float, "s"]
-    network: Annotated[float, "B/s"]
     spread: Annotated[float, "ratio"]
     methods: tuple[str, ...] = ("full", "lora", "qlora")
     rows: int = 0
@@ -152,50 +143,70 @@ def _grid(count: int, per_node: int, sequences: float) -> dict[str, np.ndarray]:
     return dict(zip(("tp", "pp", "shards", "micro"), columns, strict=True))
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Coefficients of a run and how well measurements support them.
+
+    low, high   ratios of measured over predicted speed between which 80 % fell
+    """
+
+    coefficients: TrainingCoefficients
+    low: Annotated[float, "ratio"]
+    high: Annotated[float, "ratio"]
+    tier: str
+
+
+def pace(arch: Architecture, device: Device, eff: TrainingEfficiency, method: Method) -> Pace:
+    """The coefficients of training ``arch`` on a device; no source of measurements enters its keys."""
+    program = PROGRAMS[method]
+    names = physics.keys(device, program, "16 bit", method, moe=arch.moe)
+    slower = 1.0 if eff.rows else max(MEASURED_SHARE / eff.compute, 1.0)
+    block = load_blocks().get(BLOCK)
+    if block is None:
+        coefficients = TrainingCoefficients(pace=slower)
+        return Pace(coefficients, 1.0 / eff.spread, eff.spread, _tier(device, eff))
+    found = physics.coefficients(block.at(names))
+    seen = block.seen.get("device", frozenset())
+    support = "none"
+    if program in block.seen.get("stack", frozenset()):
+        support = "device" if f"{device.id}|{program}" in seen else "stack"
+    kind = "pretrain" if method == "full" else method
+    band = block.band("tokens_s_per_gpu", f"{'moe' if arch.moe else 'dense'} {kind}", support)
+    known = any(pair.startswith(f"{device.id}|") for pair in seen)
+    wider = 1.0 if known else max(slower, 1.0)
+    coefficients = replace(found, pace=found.pace * wider)
+    tier = "interpolated" if known else "transferred" if eff.rows else "datasheet"
+    peak = device.figures.get("peak_bf16") or device.figures.get("peak_fp16")
+    return Pace(
+        coefficients, band.low / wider, band.high * wider, "assumed" if peak is None or peak.kind == "assumed" else tier
+    )
+
+
 def step_seconds(
     arch: Architecture,
-    device: Device,
-    eff: TrainingEfficiency,
+    rates: Supply,
+    domain: int,
+    coefficients: TrainingCoefficients,
     method: Method,
     recompute: Recompute,
     length: Tokens,
     sequences: Count,
     grid: Mapping[str, Num],
-    per_node: int,
     stage: Stage = 3,
     rank: float = 16.0,
-) -> tuple[Seconds, Num, Num]:
-    """Seconds of one optimiser step, with the compute and communication parts of it.
-
-    ZeRO-3 gathers the weights for every forward and backward pass of a micro-step, ZeRO-1 once per step after
-    the update; both reduce the gradients once. 80 % of the compute hides them.
-    """
-    peak = device.peak("bf16")
-    assert peak is not None, "candidates without a peak are dropped before"
+) -> StepTime:
+    """Seconds of one optimiser step of every layout in ``grid``: tp, pp, shards, micro."""
     tp, pp, shards, micro = grid["tp"], grid["pp"], grid["shards"], grid["micro"]
-    count = tp * pp * shards
-    micro_steps = np.maximum(sequences / (shards * micro), 1.0)
-    forward_flops = flops_per_token(arch, length, "full") / 3.0
-    passes = PASSES[method] + RECOMPUTED[recompute]
-    share: Num = eff.compute * arch.hidden / (arch.hidden + eff.half_hidden) * (eff.moe if arch.moe else 1.0)
-    nodes = np.maximum(count / per_node, 1.0)
-    share = share * (1.0 - eff.scaling) ** np.log2(nodes)
-    tokens = micro * length
-    unpacking: Num = 1.0 + QLORA_UNPACK / tokens if method == "qlora" else 1.0
-    compute = unpacking * np.maximum(tokens * forward_flops * passes / (peak[0] * share * tp * pp), eff.micro_step)
-    link = device.number("link_bandwidth") or UNNAMED_LINK
-    messages = 4.0 * arch.layers / pp * 2 * (tp - 1) / tp * tokens * arch.hidden * 2.0
-    tensor = messages / (LINK_SHARE * link)
-    outside = min(eff.network, SLOT_NETWORK) if device.slotted else eff.network
-    reach = np.where(count > per_node, outside, link)
-    whole = states(arch, method, rank)
-    held = tp * pp / ((shards - 1) / shards + 1e-12)
-    passes_over_weights = 2.0 * micro_steps if stage == 3 else np.where(method == "full", 1.0, 0.0)
-    gather = (passes_over_weights * whole["weights"] + whole["gradients"]) / held / reach
-    per_micro = compute + tensor
-    bubble = 1.0 + (pp - 1) / np.maximum(micro_steps, 1.0) * (pp > 1)
-    exposed = np.maximum(gather - 0.8 * per_micro * micro_steps, 0.05 * gather)
-    return micro_steps * per_micro * bubble + exposed, micro_steps * compute, micro_steps * tensor + exposed
+    one = 1.0 + 0.0 * np.asarray(tp)
+    trained = None if method == "full" else adapter_parameters(arch, rank)
+    even = np.where((np.asarray(pp) > 1) & (arch.layers % np.asarray(pp) == 0), 0.0, 1.0)
+    plain = one if physics.lineage(PROGRAMS[method]) == "eager" else 0.0 * one
+    layout = Layout(
+        tp * pp * shards, domain * one, tp, pp, one, one, shards, one, micro,
+        np.maximum(sequences / (shards * micro), 1.0), length, float(stage) * one, PASSES[method] * one,
+        RECOMPUTED[recompute] * one, one, one if method == "qlora" else 0.0 * one, even, plain,
+    )  # fmt: skip
+    return physics.step_time(physics.demand(arch, length, trained), layout, rates, coefficients)
 
 
 def search(
@@ -215,25 +226,32 @@ def search(
     if found is None or unsupported(device, method):
         return None
     key, eff = found
-    per_node = int(device.number("max_per_node") or 8)
+    rates = physics.supply(device)
+    assert rates is not None, "candidates without a peak are dropped before"
+    known = pace(arch, device, eff, method)
+    domain = physics.fast_domain(device)
     sequences = max(sequences, 1.0)
-    grid = _grid(count, per_node, sequences)
+    grid = _grid(count, int(device.number("max_per_node") or 8), sequences)
+
+    def timed(layouts: Mapping[str, Num], recompute: Recompute, stage: Stage) -> StepTime:
+        return step_seconds(
+            arch, rates, domain, known.coefficients, method, recompute, length, sequences, layouts, stage, rank
+        )
+
     tried = []
     for stage, recompute in product(STAGES, RECOMPUTES):
         tp, pp, shards, micro = (grid[name] for name in ("tp", "pp", "shards", "micro"))
-        foot = training_memory(arch, method, length, micro, usable, shards, tp, pp, recompute, rank, stage)
-        seconds, _, _ = step_seconds(
-            arch, device, eff, method, recompute, length, sequences, grid, per_node, stage, rank
+        foot = training_memory(
+            arch, method, length, micro, usable, shards, tp, pp, recompute, rank, stage, memory_coefficients(method)
         )
-        tried.append((stage, recompute, foot, np.asarray(seconds), np.broadcast_to(foot.total, tp.shape)))
+        each = np.asarray(timed(grid, recompute, stage).total)
+        tried.append((stage, recompute, foot, each, np.broadcast_to(foot.total, tp.shape)))
     stage, recompute, foot, row = _choose(tried, usable)
     least = min(float(total.min()) for *_, total in tried)
     fits_any = least <= usable
     one = {name: float(column[row]) for name, column in grid.items()}
-    seconds, compute, communication = (
-        float(x)
-        for x in step_seconds(arch, device, eff, method, recompute, length, sequences, one, per_node, stage, rank)
-    )
+    step = timed(one, recompute, stage)
+    seconds, compute, communication = float(step.total), float(step.compute), float(step.messages)
     batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
     run = tokens / batch_tokens * seconds
     rate = batch_tokens / seconds
@@ -242,8 +260,8 @@ def search(
     mfu = flops_per_token(arch, length, "full") * PASSES[method] / 3.0 * rate / (count * peak[0])
     return TrainingEstimate(
         seconds=run,
-        low=run / eff.spread,
-        high=run * eff.spread,
+        low=run / known.high,
+        high=run / known.low,
         tokens_per_second=rate,
         mfu=float(mfu),
         fits=fits_any,
@@ -259,8 +277,18 @@ def search(
         stage=stage,
         bound="compute" if compute >= communication else "links",
         key=key,
-        tier=_tier(device, eff),
+        tier=known.tier,
     )
+
+
+def memory_coefficients(method: Method) -> MemoryCoefficients:
+    """What programs hold beside the arithmetic: of the calibrated block "training-memory", else the priors."""
+    block = load_blocks().get(f"{BLOCK}-memory")
+    if block is None:
+        return MemoryCoefficients()
+    program = PROGRAMS[method]
+    names = {"framework": program, "lineage": physics.lineage(program), "format": "nf4" if method == "qlora" else ""}
+    return MemoryCoefficients(**{name: value for name, value in block.at(names).items() if name in MEMORY_NAMES})
 
 
 Tried = tuple[Stage, Recompute, Footprint, np.ndarray, np.ndarray]

@@ -1,11 +1,12 @@
 """Seconds of one optimiser step, operator by operator, for one layout or for columns of them.
 
 Matrix products run at a share of the peak that falls for narrow matrices and few tokens; attention runs in 16
-bits whatever the precision; norms and activations move bytes; launches set a floor under every layer. Tensor,
-sequence, expert and data parallelism move messages over the node's links or the network, a part of them behind
-the computation; a token is sent once to every device and every node that holds one of its experts, and a group
-with several members in a node uses all their network cards (Megatron-LM, arXiv 2104.04473; sequence parallelism, arXiv 2205.05198; ZeRO, arXiv 1910.02054).
-A pipeline of p stages with v chunks each idles (p − 1)/(v·m) of m micro-steps.
+bits whatever the precision; norms, activations and the loss move bytes; launches set a floor under every layer.
+Tensor, sequence, expert and data parallelism move messages over the node's links or the network, a part of them
+behind the computation; a token is sent once to every device and node that holds one of its experts, and a group
+with several members in a node uses all their network cards (Megatron-LM, arXiv 2104.04473; sequence parallelism,
+arXiv 2205.05198; ZeRO, arXiv 1910.02054). A pipeline of p stages with v chunks each idles (p − 1)/(v·m) of m
+micro-steps.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Demand:
     layers, expert_layers   how many, and how many of them route
     hidden        width of the residual stream; ``expert_width`` that of one expert
     heads         query heads; ``kv_width`` values of keys and values per token and layer
+    vocab         logits per token
     active        routed experts per token, of ``experts_each`` in a layer
     parameters    all; ``expert_parameters`` those of routed experts; ``trained`` those with gradients
     """
@@ -66,6 +68,7 @@ class Demand:
     expert_width: Count
     heads: Count
     kv_width: Count
+    vocab: Count
     active: Count
     experts_each: Count
     parameters: Count
@@ -131,6 +134,7 @@ class TrainingCoefficients:
     scores         bytes moved per attention score where attention is not fused
     eager          times the traffic and the launches of programs that compile nothing
     traffic        bytes that norms, activations and residuals move per token, layer and hidden unit
+    logits         bytes that the loss moves per logit: values, wider copies, softmax, gradients
     expert_compute share of ``compute`` that grouped products of experts reach
     layer_floor    least seconds of a layer's three passes: launches
     expert_floor   further seconds of a layer that routes: permutation, synchronisation
@@ -152,6 +156,7 @@ class TrainingCoefficients:
     scores: Annotated[Num, "B"] = 16.0
     traffic: Annotated[Num, "B"] = 250.0
     eager: Annotated[Num, "ratio"] = 1.6
+    logits: Annotated[Num, "B"] = 20.0
     expert_compute: Annotated[Num, "ratio"] = 0.4
     layer_floor: Annotated[Num, "s"] = 1.0e-3
     expert_floor: Annotated[Num, "s"] = 3.0e-3
@@ -203,6 +208,7 @@ def demand(arch: Architecture, length: Tokens, trained: Count | None = None) -> 
         float(width) or float(arch.hidden),
         float(max((g.mixer.heads for g in attending), default=0)),
         float(max((g.mixer.kv_heads * (g.mixer.qk_dim + g.mixer.v_dim) for g in attending), default=0)),
+        float(arch.vocab if arch.head or arch.tied else 0),
         float(max((g.feed.active for g in routed), default=1)),
         float(max((g.feed.experts for g in routed), default=1)),
         float(arch.parameters_total),
@@ -222,7 +228,7 @@ def supply(device: Device, precision: str = "bf16") -> Supply | None:
 
     def reached(rate: float) -> float:
         allowed = watts / (rate / 1e12) / USUAL_WATTS if watts else 1.0
-        return rate * min(REACHABLE * allowed**THROTTLING, 1.0)
+        return rate * float(min(REACHABLE * allowed**THROTTLING, 1.0))
 
     link = device.number("link_bandwidth") or UNNAMED_LINK
     network = NETWORKS.get(device.architecture, NETWORK)
@@ -301,6 +307,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     plain = 1.0 + (c.eager - 1.0) * plan.eager
     moved = plain * c.traffic * need.hidden * need.layers * again / 3.0
     moved = moved + c.scores * need.heads * plan.length * need.layers * (1.0 - plan.fused) * again / 3.0
+    moved = moved + c.logits * need.vocab * ends
     computing = tokens / held * (products + scores + moved / rates.bandwidth)
     launching = (need.layers * c.layer_floor + need.expert_layers * c.expert_floor) / plan.pp * again / 3.0
     launching = plain * launching + c.micro_floor
