@@ -29,12 +29,17 @@ KNOWN: Mapping[str, tuple[float, float, float, float]] = {
     "google/vit-base-patch16-224": (105e9, 4e8, 86e6, 64.0),
     "stabilityai/stable-diffusion-2-base": (2.4e12, 8e9, 865e6, 32.0),
     "nvidia/gnmt-v2": (1.2e9, 2e6, 160e6, 128.0),
-    "transfo-xl": (0.6e9, 2e6, 192e6, 16.0),
+    "transfo-xl": (0.35e9, 3e6, 192e6, 16.0),
+    "transfo-xl large": (1.6e9, 1e7, 257e6, 8.0),
     "google-bert/bert-base-uncased": (0.56e9, 1.5e6, 110e6, 32.0),
     "google-bert/bert-large-uncased": (1.95e9, 4e6, 336e6, 16.0),
 }
 #: Models whose work above is per token of a sequence: a row tells the length.
 PER_TOKEN = ("google-bert/",)
+#: Tokens of a sequence where speed is in tokens and the batch in sequences.
+LENGTHS: Mapping[str, float] = {"transfo-xl": 192.0, "transfo-xl large": 384.0, "nvidia/gnmt-v2": 50.0}
+#: Programs whose kernels were fused for the model by hand: competition entries.
+TUNED = ("mlperf",)
 #: Values moved per parameter-sized FLOP where nothing else is known.
 VALUES_PER_FLOP = 2e-3
 
@@ -46,6 +51,7 @@ class Run:
     work: float
     values: float
     width: float
+    plain: float
     batch: float
     parameters: float
     peak: float
@@ -68,6 +74,7 @@ class Data:
     work: np.ndarray
     values: np.ndarray
     width: np.ndarray
+    plain: np.ndarray
     batch: np.ndarray
     parameters: np.ndarray
     peak: np.ndarray
@@ -88,9 +95,16 @@ def anchored(row: Row) -> bool:
     return row.get("family", "") in ("encoder", "vision", "diffusion", "other")
 
 
+def anchor(row: Row) -> str:
+    """The name of a row's model, with its size where one name stands for two."""
+    model = row.get("model_id", "")
+    large = f"{model} large"
+    return large if large in KNOWN and "large" in row.get("model_label", "").casefold() else model
+
+
 def _known(row: Row) -> tuple[float, float, float, float, bool]:
     """FLOPs and values per sample, parameters, samples per device, and whether all that is a guess."""
-    model = row.get("model_id", "")
+    model = anchor(row)
     length = number(row, "seq_len") or 512.0
     if model in KNOWN:
         work, values, parameters, batch = KNOWN[model]
@@ -117,11 +131,9 @@ def read(row: Row, device: Device, dtype: str) -> Run:
     n = number(row, "n_devices") or 1.0
     batch = number(row, "global_batch_seqs")
     each = max(batch / n, 1e-3) if batch else number(row, "micro_batch") or usual
-    lengths = 1.0
     if metric == "tokens_s_per_gpu":
-        factor, lengths = each, 1.0
-    else:
-        factor = 1.0 if metric == "iter_time_s" else each * n
+        each *= number(row, "seq_len") or LENGTHS.get(anchor(row), 1.0)
+    factor = {"tokens_s_per_gpu": each, "iter_time_s": 1.0, "samples_s": each * n}[metric]
     model = "|".join((row.get("model_id", ""), row.get("variant", ""), row.get("model_label", "").casefold()))
     framework = row.get("framework", "").casefold()
     keys = {
@@ -131,7 +143,7 @@ def read(row: Row, device: Device, dtype: str) -> Run:
         "class": device.kind,
         "precision": dtype,
         "chip precision": f"{device.architecture} {dtype}",
-        "model": row.get("model_id", ""),
+        "model": anchor(row),
         "recipe": f"{model}|{framework}",
         "recipe precision": f"{model}|{framework}|{dtype}",
         "framework": framework,
@@ -140,7 +152,8 @@ def read(row: Row, device: Device, dtype: str) -> Run:
         "cell": "|".join((device.id, framework, row.get("model_id", ""))),
     }
     return Run(
-        work * lengths, values * lengths, 4.0 if dtype in ("tf32", "fp32") else 2.0, each, parameters,
+        work, values, 4.0 if dtype in ("tf32", "fp32") else 2.0,
+        0.0 if any(word in framework for word in TUNED) else 1.0, each, parameters,
         float(rates.peak), float(rates.bandwidth), float(rates.link), float(rates.network), n,
         float(physics.fast_domain(device)), factor, 1.0 if metric == "iter_time_s" else -1.0, keys,
         row.get("family", "") or "other", guessed,
@@ -165,7 +178,7 @@ def predict(rows: Cases, c: Mapping[str, np.ndarray]) -> np.ndarray:
     """Logarithms of the predicted values."""
     d: Data = rows.data
     computing = c["work"] * d.work / (d.peak * c["share"])
-    moving = c["values"] * d.values * d.width / (d.bandwidth * c["read"])
+    moving = (1.0 + (c["unfused"] - 1.0) * d.plain) * c["values"] * d.values * d.width / (d.bandwidth * c["read"])
     floor = c["floor"]
     each = d.batch * (computing + moving)
     busy = (each**4 + floor**4) ** 0.25 + c["fixed"]
@@ -185,6 +198,7 @@ SPECS = (
     Spec("work", 1.0, 0.0, {"model": 0.4, "recipe": 0.3}),
     Spec("share", 0.5, 0.3, {"architecture": 0.15, "precision": 0.2, "chip precision": 0.15}, 0.0, 1.0),
     Spec("values", 1.0, 0.0, {"model": 0.8, "recipe": 0.4}),
+    Spec("unfused", 2.0, 0.3),
     Spec("read", 0.7, 0.2, {"architecture": 0.1}, 0.0, 1.0),
     Spec("floor", 0.02, 0.7, {"recipe": 0.5}),
     Spec("fixed", 2e-3, 0.7, {"recipe": 0.5}),
