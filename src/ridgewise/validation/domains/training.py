@@ -39,7 +39,7 @@ class Data:
 
     need, plan, rates   what the step formula takes
     sign, factor        value = factor · (seconds of a step) ^ sign
-    flops               6·N model FLOPs of a step per device, for the baseline
+    ideal               seconds of a step of 6·N FLOPs per token at the datasheet's peak, the baseline
     """
 
     need: Demand
@@ -47,7 +47,7 @@ class Data:
     rates: Supply
     sign: np.ndarray
     factor: np.ndarray
-    flops: np.ndarray
+    ideal: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Run:
     rates: Supply
     sign: float
     factor: float
-    flops: float
+    ideal: float
     keys: Mapping[str, str]
     regime: str
     assumed: bool
@@ -239,15 +239,14 @@ def read(row: Row, configs: Path | None) -> Run:
     kind = method(row)
     dtype, group, _ = precision(row)
     rates = physics.supply(device, dtype)
-    if rates is None:
+    sheet = device.peak(dtype)
+    if rates is None or sheet is None:
         raise RequestError(f"no peak or bandwidth of {device.id} is known", "device_id")
     plan, batch = layout(row, arch, device, kind)
     node = positive(row, "devices_per_node") or float(physics.NODE)
     rates = replace(rates, network=max(min(network(row, float(rates.network), node), 4 * float(rates.link)), 1e8))
     trained = None if kind == "full" else float(adapter_parameters(arch, 16.0))
     need = physics.demand(arch, plan.length, trained)
-    if not arch.causal:
-        need = replace(need, attention=need.attention)
     tokens = batch * float(plan.length)
     n = float(plan.devices)
     per_token = convention(row.get("flops_convention_id", ""), need)
@@ -258,8 +257,8 @@ def read(row: Row, configs: Path | None) -> Run:
         "iter_time_s": 1.0,
         "samples_s": batch,
         "tflops_per_gpu": per_token * tokens / n / 1e12,
-        "mfu": 100 * per_token * tokens / n / float(rates.peak),
-        "hfu": 100 * per_token * tokens / n / float(rates.peak),
+        "mfu": 100 * per_token * tokens / n / sheet[0],
+        "hfu": 100 * per_token * tokens / n / sheet[0],
     }[metric]
     framework = row.get("framework", "").casefold()
     found = physics.keys(device, framework, group, kind, moe=arch.moe, release=release(row))
@@ -269,9 +268,9 @@ def read(row: Row, configs: Path | None) -> Run:
         "cell": "|".join((device.id, framework, row.get("model_id", ""))),
     }
     regime = f"{'moe' if arch.moe else 'dense'} {row.get('method', '') or 'pretrain'}"
-    flops = (4.0 if kind != "full" else 6.0) * arch.parameters_active * tokens / n
+    ideal = (4.0 if kind != "full" else 6.0) * arch.parameters_active * tokens / n / sheet[0]
     return Run(
-        device, need, plan, rates, 1.0 if metric == "iter_time_s" else -1.0, factor, flops, {**found, **own},
+        device, need, plan, rates, 1.0 if metric == "iter_time_s" else -1.0, factor, ideal, {**found, **own},
         regime, guessed,
     )  # fmt: skip
 
@@ -309,7 +308,7 @@ class Training:
             physics.offers([run.rates for run in found]),
             np.array([run.sign for run in found]),
             np.array([run.factor for run in found]),
-            np.array([run.flops for run in found]),
+            np.array([run.ideal for run in found]),
         )
         return Cases(
             "training",
@@ -336,8 +335,7 @@ class Training:
         if cases.block == "training-classic":
             return classic.roofline(cases)
         data: Data = cases.data
-        seconds = data.flops / data.rates.peak
-        return np.asarray(np.log(data.factor) + data.sign * np.log(seconds))
+        return np.asarray(np.log(data.factor) + data.sign * np.log(data.ideal))
 
 
 _PRIOR = physics.TrainingCoefficients()
