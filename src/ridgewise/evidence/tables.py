@@ -51,6 +51,7 @@ _SERVING = {
     "output_tok_s": "tok/s",
     "total_tok_s": "tok/s",
     "req_s": "req/s",
+    "prefill_tok_s": "tok/s",
 }
 _TRAINING = {
     "tokens_s_per_gpu": "tokens/s/device",

@@ -1,0 +1,161 @@
+"""The user's own measurements: one SQLite file, rows by the hash of what they say.
+
+Importing a file twice changes nothing. A file is one transaction: a process killed half-way leaves the store as it
+was. Several processes may read while one writes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ridgewise.errors import RequestError
+from ridgewise.evidence.columns import COLUMNS
+from ridgewise.evidence.completion import content_hash
+from ridgewise.evidence.tables import KINDS, Row, Table
+
+#: Marks the file as ours ("Ridg"), and the version of its layout.
+APPLICATION, VERSION = 0x52696467, 1
+#: Longest wait for another process that writes [s].
+WAIT = 30.0
+LAYOUT = """
+CREATE TABLE measurement (
+    hash TEXT PRIMARY KEY,
+    kind TEXT NOT NULL,
+    cells TEXT NOT NULL,
+    origin TEXT NOT NULL
+)
+"""
+
+
+class Store:
+    """Measurements in one file. Reading a file that is not there gives nothing, and makes none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, kind: str, rows: Sequence[Row], origin: str) -> tuple[int, int]:
+        """Keep rows of one kind, all or none; how many were new and how many known."""
+        return self.add_all({kind: rows}, origin)
+
+    def add_all(self, rows: Mapping[str, Sequence[Row]], origin: str) -> tuple[int, int]:
+        """Keep the rows of one file, all or none; how many were new and how many known."""
+        new = total = 0
+        with self._opened(write=True) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for kind, held in rows.items():
+                if kind not in KINDS:
+                    raise RequestError(f"unknown kind {kind!r}", "kind", tuple(KINDS))
+                for row in held:
+                    total += 1
+                    cells = json.dumps({name: cell for name, cell in row.items() if cell}, ensure_ascii=False)
+                    done = connection.execute(
+                        "INSERT OR IGNORE INTO measurement VALUES (?, ?, ?, ?)",
+                        (content_hash(kind, row), kind, cells, origin),
+                    )
+                    new += done.rowcount
+            connection.execute("COMMIT")
+        return new, total - new
+
+    def rows(self, kind: str | None = None) -> list[Table]:
+        """Tables of all kinds that are there, or of one, rows in the order in which they were added."""
+        found: dict[str, list[Row]] = {}
+        for name, cells, _ in self._read(kind):
+            row = self._cells(cells)
+            found.setdefault(name, []).append({column: row.get(column, "") for column in (*COLUMNS[name], *row)})
+        return [Table(KINDS[name], tuple(found[name]), str(self.path)) for name in KINDS if name in found]
+
+    def origins(self) -> dict[str, str]:
+        """The file that each row came from first, by row id."""
+        return {self._cells(cells).get("row_id", ""): origin for _, cells, origin in self._read(None)}
+
+    def dump(self, kind: str) -> str:
+        """The rows of one kind as a table in its schema."""
+        tables = self.rows(kind)
+        return table_text_of(tables[0]) if tables else ",".join(COLUMNS[kind]) + "\n"
+
+    def _read(self, kind: str | None) -> list[tuple[str, str, str]]:
+        if kind is not None and kind not in KINDS:
+            raise RequestError(f"unknown kind {kind!r}", "--kind", tuple(KINDS))
+        if not self.path.exists():
+            return []
+        with self._opened(write=False) as connection:
+            query = "SELECT kind, cells, origin FROM measurement WHERE ? IS NULL OR kind = ? ORDER BY rowid"
+            rows = connection.execute(query, (kind, kind)).fetchall()
+        for row in rows:
+            if len(row) != 3 or row[0] not in KINDS or not all(isinstance(cell, str) for cell in row):
+                raise RequestError("holds a row of no known kind: the store is damaged", str(self.path))
+        return rows
+
+    def _cells(self, text: str) -> dict[str, str]:
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or not all(isinstance(cell, str) for cell in row.values()):
+            raise RequestError("holds a row that cannot be read: the store is damaged", str(self.path))
+        return row
+
+    @contextmanager
+    def _opened(self, *, write: bool) -> Iterator[sqlite3.Connection]:
+        """A connection to a store of ours; every fault of the database is a RequestError that names the file."""
+        if self.path.exists() and not self.path.is_file():
+            raise RequestError("is not a regular file", str(self.path))
+        connection = None
+        try:
+            if write:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+            self._prepare(connection, write=write)
+            yield connection
+        except sqlite3.Error as error:
+            raise RequestError(_said(error), str(self.path)) from None
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else None
+            raise RequestError(f"cannot be opened: {reason or error}", str(self.path)) from None
+        finally:
+            if connection is not None:
+                connection.close()
+
+    def _prepare(self, connection: sqlite3.Connection, *, write: bool) -> None:
+        """Make the layout in a new file; refuse a file of another program or version."""
+        mark = connection.execute("PRAGMA application_id").fetchone()[0]
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if mark == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("BEGIN IMMEDIATE")
+            if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                connection.execute(LAYOUT)
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
+        elif mark != APPLICATION:
+            raise RequestError("is a database of another program, not a store of measurements", str(self.path))
+        elif version != VERSION:
+            raise RequestError(f"is a store of version {version}; this program reads {VERSION}", str(self.path))
+        if not write:
+            connection.execute("PRAGMA query_only = ON")
+
+
+def table_text_of(table: Table) -> str:
+    """A table as CSV in the schema of its kind; columns of its own stand last."""
+    columns = list(dict.fromkeys([*COLUMNS[table.kind.name], *(column for row in table for column in row)]))
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table.rows)
+    return out.getvalue()
+
+
+def _said(error: sqlite3.Error) -> str:
+    text = str(error)
+    if "locked" in text or "busy" in text:
+        return "is being written by another process: try again"
+    if "readonly" in text or "unable to open" in text or "disk" in text:
+        return f"cannot be opened: {text}"
+    return f"is not a store of measurements, or is damaged: {text}"
