@@ -19,6 +19,8 @@ models_app = typer.Typer(help="Models of the catalogue, or your own: list, show,
 hardware_app = typer.Typer(help="Hardware of the catalogue, or your own: list, show, add.", no_args_is_help=True)
 app.add_typer(models_app, name="models")
 app.add_typer(hardware_app, name="hardware")
+measurements_app = typer.Typer(help="Your own measurements: list, show, dump.", no_args_is_help=True)
+app.add_typer(measurements_app, name="measurements")
 
 Model = Annotated[str, typer.Argument(help="catalogue name or alias, or path: config.json, folder, GGUF, safetensors")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
@@ -66,7 +68,10 @@ def plan(
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="prompt tokens of a request", rich_help_panel=LOAD)] = None,
     output: Annotated[str | None, typer.Option(help="output tokens of a request", rich_help_panel=LOAD)] = None,
-    context: Annotated[str | None, typer.Option(help="longest context memory must hold", rich_help_panel=LOAD)] = None,
+    context: Annotated[
+        str | None,
+        typer.Option(help="longest context memory must hold: 8k is 8,000, 8Ki is 8,192", rich_help_panel=LOAD),
+    ] = None,
     concurrency: Annotated[
         str | None, typer.Option(help="requests in flight, instead of --active and --think", rich_help_panel=LOAD)
     ] = None,
@@ -214,6 +219,68 @@ def calibrate(
     from ridgewise.app import judging
 
     return judging.calibrate(extra, out, kind or [], check, json=json)
+
+
+StorePath = Annotated[Path | None, typer.Option("--store", help="file of the store, instead of your data folder's")]
+
+
+@app.command("import")
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="what tools printed, or tables in one of the schemas")],
+    form: Annotated[str | None, typer.Option("--format", help="name of the format, where it is not recognised")] = None,
+    device: Annotated[str | None, typer.Option(help="device name or alias")] = None,
+    model: Annotated[str | None, typer.Option(help="catalogue name or alias, or path of its configuration")] = None,
+    engine: Annotated[str | None, typer.Option(help="inference engine, or training framework")] = None,
+    precision: Annotated[str | None, typer.Option(help="weight format: q4_k_m, fp8, bf16 …")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--set", help="column=value of the schema (repeat)")] = None,
+    source: Annotated[str, typer.Option(help="key that rows carry as their source")] = "user",
+    store: StorePath = None,
+    json: Json = False,
+) -> int:
+    """Add measurements to your store: benchmark results, training and start-up logs, power logs."""
+    from ridgewise.app import measuring
+
+    flags = {"device": device, "model": model, "engine": engine, "precision": precision}
+    return measuring.import_files(files, form, flags, columns or [], source, store, json=json)
+
+
+@measurements_app.command("list")
+def measurements_list(
+    store: StorePath = None,
+    kind: Annotated[str | None, typer.Option(help="only this kind of measurement")] = None,
+    device: Annotated[str | None, typer.Option(help="only this device")] = None,
+    json: Json = False,
+) -> int:
+    """What your store holds."""
+    from ridgewise.app import measuring
+
+    return measuring.list_measurements(store, kind, device, json=json)
+
+
+@measurements_app.command("show")
+def measurements_show(
+    row: Annotated[str, typer.Argument(help="id of a row, or its beginning")],
+    store: StorePath = None,
+    json: Json = False,
+) -> int:
+    """One row in full."""
+    from ridgewise.app import measuring
+
+    return measuring.show_measurement(row, store, json=json)
+
+
+@measurements_app.command("dump")
+def measurements_dump(
+    store: StorePath = None,
+    kind: Annotated[str | None, typer.Option(help="only this kind of measurement")] = None,
+    device: Annotated[str | None, typer.Option(help="only this device")] = None,
+    out: Annotated[Path | None, typer.Option(help="write the table here instead of to the screen")] = None,
+    json: Json = False,
+) -> int:
+    """Rows of one kind as a table that validate reads."""
+    from ridgewise.app import measuring
+
+    return measuring.dump_measurements(store, kind, device, out, json=json)
 
 
 @models_app.command("list")
