@@ -36,6 +36,7 @@ from ridgewise.serving.estimate import (
     step_time,
 )
 from ridgewise.serving.limits import capacity, memory_policy
+from ridgewise.serving.local import pipelined
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
@@ -223,6 +224,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "timing.roofline.compute_share": lambda arch, row: compute_share(row["rows"], EFFICIENCY),
     "timing.roofline.compute_rate": lambda arch, row: compute_rate(row["rows"], rates(row), EFFICIENCY),
     "timing.roofline.overhead_seconds": lambda arch, row: overhead_seconds(row["new"], row["rank"], EFFICIENCY),
+    "serving.local.pipelined": lambda arch, row: pipelined(1.0, row["new"], row["pp"], 32.0, 0.7),
     "timing.roofline.allreduce_seconds": lambda arch, row: allreduce_seconds(
         row["message"], row["tp"], rates(row), EFFICIENCY
     ),

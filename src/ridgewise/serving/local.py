@@ -2,7 +2,8 @@
 
 The same here for a plan, an explanation and a measured row. What a back end multiplies in is physics: llama.cpp's
 quantised products run on INT8 units (MMQ, DP4A) with a scale per 32 values on the vector units, its 16-bit ones
-accumulate in 16 bits, which GeForce cards do at twice the listed rate; Metal and Vulkan unpack to 16 bits.
+accumulate in 16 bits, which GeForce cards do at twice the listed rate; Metal and Vulkan, and ROCm on RDNA 3
+(``ggml_cuda_should_use_mmq``), unpack to 16 bits.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from ridgewise.serving.rates import MATRIX_TO_VECTOR, UNKNOWN_RIDGE
 from ridgewise.timing import Rates
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
 from ridgewise.units import Num, Seconds
-from ridgewise.work import Plan, Step, decode, prefill
+from ridgewise.work import Plan, Step, Work, decode, prefill
 
 #: Engines that share llama.cpp's kernels: GGUF files, quantised activations, micro-batches, a split by layers.
 GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
@@ -33,8 +34,17 @@ MATRIX_CPU = ("autoawq", "ktransformers", "openvino-genai", "vllm", "ipex-llm", 
 BLOCK_SCALE = 8.0
 #: INT8 over FP32 rate of a processor's vector units: four products per 32-bit lane.
 VECTOR_INT8 = 4.0
-#: Bandwidth [B/s] taken where a sheet states none, by kind of device: LPDDR4X of 32 bits, else two channels of DDR5.
-UNKNOWN_BANDWIDTH = {"npu": 17e9, "sbc": 17e9, "cpu": 80e9}
+#: FP32 FLOP per cycle of a core whose vector units no sheet describes: two 256-bit multiply-adds.
+CYCLE = 32.0
+#: Bandwidth one thread draws [B/s].
+THREAD_BANDWIDTH = 30e9
+#: Bandwidth [B/s] taken where a sheet states none, by kind of device: 32 bits of LPDDR4, 32 of LPDDR5,
+#: two channels of DDR5.
+UNKNOWN_BANDWIDTH = {"npu": 12e9, "sbc": 25e9, "cpu": 80e9}
+#: Tokens up to which llama.cpp keeps to integer products where it would unpack larger ones.
+FEW_TOKENS = 64
+#: Token mixers with scores.
+ATTENTION = ("full", "sliding", "chunked", "mla")
 #: First month of llama.cpp builds with CUDA graphs, flash attention and integer products on matrix units.
 KERNELS_2024 = 202406
 
@@ -48,6 +58,7 @@ class Run:
     split      "none", "layer" (in turn), "tensor" (together) or "experts" (experts in the RAM of ``host``)
     flash      attention without storing the scores
     ubatch     tokens of a prompt that pass the weights together
+    threads    threads of a processor at work; None: one per core
     released   year and month (202406) of the engine's release; None: now
     host       processor that holds the experts
     """
@@ -63,6 +74,7 @@ class Run:
     flash: bool = True
     kv_bits: Annotated[float, "bits"] = 16.0
     ubatch: Annotated[float, "tokens"] = 512.0
+    threads: int | None = None
     released: int | None = None
     host: Device | None = None
 
@@ -71,7 +83,9 @@ class Run:
         """The calibration block whose coefficients apply."""
         if self.split == "experts":
             return "local-hybrid"
-        return f"local-{self.unit}" if self.unit in ("cpu", "npu") else "local-gpu"
+        if self.unit in ("cpu", "npu"):
+            return f"local-{self.unit}"
+        return "local-gpu" if self.engine in GGML else "local-gpu-other"
 
     @property
     def plan(self) -> Plan:
@@ -121,10 +135,12 @@ def bandwidth(device: Device, unit: str) -> tuple[float, bool]:
     return (found, False) if found else (UNKNOWN_BANDWIDTH.get(device.kind, 80e9), True)
 
 
-def rates(run: Run) -> tuple[Rates, bool]:
-    """What one device offers a run, and whether a figure was guessed."""
+def rates(run: Run, tokens: float = 512.0) -> tuple[Rates, bool]:
+    """What one device offers a pass of so many tokens, and whether a figure was guessed."""
     moved, guessed = bandwidth(run.device, run.unit)
-    peak, wide, vector = peaks(run)
+    if run.unit == "cpu" and run.threads:
+        moved = min(moved, run.threads * THREAD_BANDWIDTH)
+    peak, wide, vector = peaks(run, tokens)
     if peak is None:
         wide = moved * UNKNOWN_RIDGE / (10.0 if run.unit == "cpu" else 1.0)
         peak, guessed = wide, True
@@ -134,7 +150,32 @@ def rates(run: Run) -> tuple[Rates, bool]:
     return Rates(peak, moved, vector or wide / MATRIX_TO_VECTOR, link, latency, wide), guessed
 
 
-def peaks(run: Run) -> tuple[float | None, float | None, float | None]:
+def quantised(fmt: Format) -> bool:
+    """Whether most weights have less than 16 bits."""
+    return fmt.bits("down") < 16 or fmt.bits("down", expert=True) < 16
+
+
+def product(run: Run, tokens: float) -> str:
+    """How weights are multiplied: "integer" (8 bits, a scale per block), "unpacked" to 16 bits first, or "half"
+    as they are stored. llama.cpp chooses by device and number of tokens (``ggml_cuda_should_use_mmq``)."""
+    if not quantised(run.format):
+        return "half"
+    arch, tensors = run.device.architecture, bool(figure(run.device, run.unit, "peak_fp16"))
+    if run.unit == "cpu":
+        return "integer"
+    if run.engine.startswith("openvino"):
+        return "integer" if figure(run.device, run.unit, "peak_int8") else "unpacked"
+    if run.engine not in GGML or not figure(run.device, run.unit, "peak_int8"):
+        return "unpacked"
+    many = tokens > FEW_TOKENS
+    if run.backend == "cuda":
+        return "unpacked" if run.early and tensors and many else "integer"
+    if run.backend.startswith(("rocm", "hip")):
+        return "unpacked" if "RDNA3" in arch and many else "integer"
+    return "unpacked"
+
+
+def peaks(run: Run, tokens: float) -> tuple[float | None, float | None, float | None]:
     """Peaks [FLOP/s] of weight products, of attention, and of the vector units in a run; None: the sheet has none."""
     single, half, whole = (figure(run.device, run.unit, f"peak_{kind}") for kind in ("fp32", "fp16", "int8"))
     half = half or figure(run.device, run.unit, "peak_bf16")
@@ -142,38 +183,39 @@ def peaks(run: Run) -> tuple[float | None, float | None, float | None]:
         return _cpu_peaks(run, single, half, whole)
     if run.unit == "npu":
         return whole or half, half or (whole / 2 if whole else None), (whole or half or 0.0) / MATRIX_TO_VECTOR or None
-    quantised = run.format.bits("down") < 16 or run.format.bits("down", expert=True) < 16
     base = half or single
     if base is None:
         return whole, whole, None
     single = single or base / MATRIX_TO_VECTOR
-    accumulating = base
-    if run.device.vendor == "NVIDIA" and run.device.kind == "gpu-consumer" and half and half > single:
-        accumulating = 2 * base
-    ggml = run.engine in GGML
-    if ggml and run.backend in ("cuda", "rocm", "rocm-hipblaslt", "rocm-rocwmma"):
-        if quantised and whole and not (run.early and half):
-            return 1 / (1 / whole + 1 / (BLOCK_SCALE * single)), base, single
-        return accumulating if run.backend == "cuda" else base, base, single
-    if run.engine.startswith("openvino") and quantised and whole:
-        return whole, base, single
+    kind, ggml = product(run, tokens), run.engine in GGML
+    if kind == "integer" and whole:
+        slow = run.device.vendor == "AMD" and "CDNA" not in run.device.architecture
+        dots = min(whole, VECTOR_INT8 * single) if slow else whole
+        return (1 / (1 / dots + 1 / (BLOCK_SCALE * single)) if ggml else whole), base, single
+    halved = half is not None and half > single and (run.device.kind == "gpu-consumer" or half < 2.5 * single)
+    geforce = run.device.vendor == "NVIDIA" and halved
+    if ggml and run.backend == "cuda" and geforce:
+        return 2 * base, base, single
     return base, base, single
 
 
 def _cpu_peaks(
     run: Run, single: float | None, half: float | None, whole: float | None
 ) -> tuple[float | None, float | None, float | None]:
-    if run.engine in MATRIX_CPU and half and single and half > 4 * single:
-        return half, half, single
-    quantised = run.format.bits("down") < 16 or run.format.bits("down", expert=True) < 16
-    if single is None:
-        single = whole / VECTOR_INT8 if whole else None
+    cores, clock = figure(run.device, run.unit, "cores"), figure(run.device, run.unit, "boost_clock")
+    if single is None and cores and clock:
+        single = cores * clock * CYCLE
+    if single is None and whole:
+        single = whole / VECTOR_INT8
     if single is None:
         return None, None, None
+    fast = (cores or 1) / (2 if run.device.kind == "unified" else 1)  # the efficient half of a chip's cores adds little
+    busy = min((run.threads or fast) / fast, 1.0)
+    if run.engine in MATRIX_CPU and half and half > 4 * single:
+        return busy * half, busy * half, busy * VECTOR_INT8 * single
     wide = min(half, 2 * single) if half else single
-    if quantised:
-        return min(whole, VECTOR_INT8 * single) if whole else single, wide, single
-    return wide, wide, single
+    peak = min(whole or VECTOR_INT8 * single, VECTOR_INT8 * single) if quantised(run.format) else wide
+    return busy * peak, busy * wide, busy * peak
 
 
 def memory_class(device: Device) -> str:
@@ -201,8 +243,9 @@ def number_class(fmt: Format) -> str:
     return f"q{name[1]}{kind}" if name[1:2].isdigit() else name
 
 
-def keys(run: Run) -> dict[str, str]:
-    """Level → group of a run: what its calibrated coefficients are looked up by."""
+def keys(run: Run, tokens: float = 512.0) -> dict[str, str]:
+    """Level → group of passes of so many tokens: what their calibrated coefficients are looked up by."""
+    how = product(run, tokens)
     stack = f"{run.engine}|{run.backend}"
     family = "cuda" if run.backend == "cuda" else run.backend.partition("-")[0]
     chip = f"{run.device.architecture or run.device.id}|{memory_class(run.device)}"
@@ -219,7 +262,8 @@ def keys(run: Run) -> dict[str, str]:
         "device": device,
         "format": f"{ggml}|{kind}",
         "kernel": f"{ggml}|{family}|{kind}",
-        "path": f"{stack}|{'16' if kind == '16' else 'quantised'}",
+        "product": f"{stack}|{how}",
+        "silicon": f"{stack}|{chip}|{how}",
         "class": model_class(run.arch),
         "flash": f"{stack}|{attention}",
         "release": f"{run.engine}|{'early' if run.early else 'now'}",
@@ -227,6 +271,42 @@ def keys(run: Run) -> dict[str, str]:
         "model": run.arch.name,
         "cell": f"{device}|{stack}|{run.arch.name}",
     }
+
+
+#: Bytes per value of what element-wise kernels read and write in one layer, in 32 bits: two norms, two residual
+#: sums, conversions for the products (per hidden value); rotation (per query value); activation (per inner value).
+HIDDEN_BYTES, QUERY_BYTES, INNER_BYTES = 24.0, 4.0, 8.0
+#: Bytes per score without flash attention: written, read, its softmax written and read.
+SCORE_BYTES = 8.0
+#: Bytes per weight that is first unpacked to memory in 16 bits, then read.
+UNPACKED_BYTES = 4.0
+
+
+def beside(run: Run, step: Step) -> dict[str, Work]:
+    """What an engine does beside the model's products: kernels of their own, so their time adds.
+
+    Element-wise kernels carry activations through memory; attention without flash attention carries the scores of
+    every head; products that want 16 bits have quantised weights unpacked to memory first.
+    """
+    inner = queries = 0.0
+    for group in run.arch.kinds:
+        always = sum(n for role, n in group.feed.weights.items() if role.endswith("up"))
+        inner += group.count * (always + group.feed.active * group.feed.expert.get("up", 0)) / run.arch.hidden
+        queries += group.count * group.mixer.heads * max(group.mixer.qk_dim, group.mixer.v_dim)
+    each = HIDDEN_BYTES * run.arch.layers * run.arch.hidden + QUERY_BYTES * queries + INNER_BYTES * inner
+    found = {"pointwise": Work(activations=step.tokens * each / run.plan.tp)}
+    if not run.flash:
+        scores: Num = 0.0
+        for group in run.arch.kinds:
+            for piece in step.slices if group.mixer.kind in ATTENTION else ():
+                seen = piece.span(group.mixer.window) / np.maximum(piece.sequences, 1)
+                scores = scores + group.count * group.mixer.heads * piece.tokens * seen
+        found["scores"] = Work(activations=SCORE_BYTES * scores / run.plan.tp)
+    ggml = run.engine in GGML and run.unit == "gpu" and run.backend.startswith(("cuda", "rocm", "hip"))
+    if ggml and product(run, float(step.tokens)) == "unpacked":
+        weights = run.arch.parameters_total - run.arch.embedding
+        found["unpacking"] = Work(activations=UNPACKED_BYTES * weights / run.plan.tp)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +339,13 @@ def answer_step(depth: float, output: float, sequences: float = 1.0) -> Part:
     return Part(decode(depth + output / 2, sequences), max(output, 1.0))
 
 
-def pipelined(seconds: Seconds, parts: Num, devices: Num, share: Num) -> Seconds:
+#: Layers per device up to which a device's launch queue (1,024 kernels in CUDA) holds the next micro-batches too.
+QUEUED_LAYERS = 8.0
+
+
+def pipelined(seconds: Seconds, parts: Num, devices: Num, layers: Num, share: Num) -> Seconds:
     """Seconds of ``parts`` micro-batches through devices in turn, against one after the other: at best the
-    pipeline's ``(m + g − 1)/(m·g)`` of it, of whose gain a ``share`` (exponent) is reached."""
+    pipeline's ``(m + g − 1)/(m·g)`` of it. Of that gain a ``share`` (exponent) is reached, and less the more
+    layers a device holds, because the host waits once its launch queue is full."""
     gain = parts * devices / (parts + devices - 1)
-    return seconds / gain**share
+    return seconds / gain ** (share * np.minimum(1.0, QUEUED_LAYERS * devices / layers))

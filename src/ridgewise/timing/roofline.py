@@ -8,14 +8,13 @@ which explain most of what a single "bandwidth efficiency" gets wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ridgewise.timing.efficiency import Efficiency
 from ridgewise.units import BytesPerSecond, Count, FlopPerSecond, Num, Seconds
 from ridgewise.work import Work
-
 
 #: The link where the sheet names none: PCIe 3.0 x16 [B/s].
 UNNAMED_LINK = 16e9
@@ -79,6 +78,8 @@ def compute_share(rows: Num, eff: Efficiency, *, experts: bool = False) -> Num:
 
 def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = False) -> FlopPerSecond:
     """The better of the matrix units, which want many rows, and the vector units, which do not care."""
+    filled = np.asarray(eff.fill) > 0
+    eff = replace(eff, half_rows=eff.half_rows * np.where(filled, rates.peak / np.where(filled, eff.fill, 1.0), 1.0))
     few = eff.few_rows * np.where(np.asarray(rows) > 1, eff.expert_few_rows, 1.0) if experts else eff.few_rows
     return np.maximum(rates.peak * compute_share(rows, eff, experts=experts), few * rates.vector)
 
@@ -124,16 +125,10 @@ def step_seconds(
     message: Num = 0.0,
     group: Count = 1.0,
     sequences: Count = 1.0,
-    prompts: Num = 0.0,
 ) -> Seconds:
-    """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer.
-
-    ``prompts``: 1 where the step reads prompts, whose kernels are launched one by one: no layer is then faster
-    than its launches.
-    """
-    found = (
+    """Seconds of one step: operators, per-layer and per-step overhead, two all-reduces per layer."""
+    return (
         total_seconds(terms(work, rates, eff))
         + overhead_seconds(layers, expert_layers, eff, sequences)
         + 2 * layers * allreduce_seconds(message, group, rates, eff)
     )
-    return np.maximum(found, prompts * layers * eff.eager_layer)

@@ -43,13 +43,12 @@ class Passes:
     message: np.ndarray
     group: np.ndarray
     sequences: np.ndarray
-    prompts: np.ndarray
 
     def seconds(self, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
         """Seconds of each step by :func:`ridgewise.timing.step_seconds`."""
         found = step_seconds(
             self.work, self.rates, efficiency(coefficients), self.layers, self.expert_layers,
-            self.message, self.group, self.sequences, self.prompts,
+            self.message, self.group, self.sequences,
         )  # fmt: skip
         return np.asarray(found, dtype=float)
 
@@ -68,5 +67,4 @@ def side_by_side(passes: Sequence[Pass]) -> Passes:
         column([p.step.tokens * p.arch.hidden * 2.0 for p in passes]),
         column([p.plan.tp for p in passes]),
         column([p.step.sequences for p in passes]),
-        column([any(piece.phase == "prefill" for piece in p.step.slices) for p in passes]),
     )

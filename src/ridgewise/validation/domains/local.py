@@ -38,10 +38,6 @@ from ridgewise.validation.models import architecture
 from ridgewise.validation.pooling import Spec
 
 GIB = 2.0**30
-import os
-
-DELTA = float(os.environ.get("DELTA", "0"))
-GAMMA = float(os.environ.get("GAMMA", "0"))
 METRICS = ("prefill_tok_s", "decode_tok_s", "output_tok_s")
 #: Most tokens a column may state: more is a slip of the pen.
 MOST = 1e8
@@ -111,6 +107,12 @@ def released(row: Row) -> int | None:
     """Year and month of the engine's release, from the date of the row: its first year, January where no month is."""
     found = re.match(r"(20\d\d)(?:[-/](\d\d))?", row.get("date", ""))
     return int(found[1]) * 100 + int(found[2] or 1) if found else None
+
+
+def threads(row: Row) -> int | None:
+    """Threads as the notes of a row state them."""
+    found = re.search(r"\bt(?:hreads)?=(\d{1,4})\b", row.get("notes", ""))
+    return max(int(found[1]), 1) if found else None
 
 
 def _device(row: Row, column: str) -> Device | None:
@@ -203,7 +205,7 @@ def _run(row: Row, arch: Architecture, main: Device) -> tuple[Run, bool]:
     ubatch = _count(row, "ubatch", 0.0) or defaults.MICRO_BATCHES.get(engine, 8192.0)
     run = Run(
         arch, fmt, main, engine, driver, unit, count, split, flash, cache_bits(row.get("kv_dtype", "")),
-        ubatch, released_in, host,
+        ubatch, threads(row), released_in, host,
     )  # fmt: skip
     return run, guessed
 
@@ -245,9 +247,7 @@ class Local:
         data: Columns = cases.data
         count = len(cases.rows)
         wide = {name: np.broadcast_to(column, (count,)) for name, column in coefficients.items()}
-        stepwise = {name: column[data.of] for name, column in wide.items()}
-        stepwise["half_rows"] = stepwise["half_rows"] * (np.asarray(data.steps.rates.peak) / 1e14) ** GAMMA / (np.asarray(data.steps.rates.bandwidth) / 1e12) ** DELTA
-        each = data.times * data.steps.seconds(stepwise)
+        each = data.times * data.steps.seconds({name: column[data.of] for name, column in wide.items()})
         if data.apart is not None:
             host = {name: column[data.apart_of] for name, column in wide.items()}
             host |= {"weight_read": host["host_read"], "compute": host["host_compute"]}
@@ -277,8 +277,8 @@ IDEAL: Mapping[str, float] = {
     "weight_read": 1.0, "expert_read": 1.0, "cache_read": 1.0, "compute": 1.0, "expert_compute": 1.0, "half_rows": 0.0,
     "few_rows": 0.0, "expert_few_rows": 1.0, "attention": 1.0, "pointwise": np.inf, "layer_overhead": 0.0,
     "expert_overhead": 0.0, "step_overhead": 0.0, "sequence_overhead": 0.0,
-    "request_overhead": 0.0, "link_share": 1.0, "link_wait": 1.0, "pipeline": 1.0, "host_read": 1.0, "host_compute": 1.0,
-    "host_half_rows": 0.0,
+    "request_overhead": 0.0, "link_share": 1.0, "link_wait": 1.0, "pipeline": 1.0, "host_read": 1.0,
+    "host_compute": 1.0, "host_half_rows": 0.0,
 }  # fmt: skip
 
 
@@ -340,6 +340,7 @@ def _gpu() -> tuple[Spec, ...]:
              {"product": 0.4, "silicon": 0.5, "device": 0.15, "kernel": 0.2, "release": 0.2, "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.6, 0.5, {"stack": 0.4, "chip": 0.2}, high=1.2),
         Spec("half_rows", 60.0, 0.7, {"product": 0.5, "silicon": 0.4}),
+        Spec("fill", 1e14, 0.0),
         Spec("few_rows", 0.25, 0.5, {"product": 0.4, "silicon": 0.4, "kernel": 0.2}, high=2.0),
         Spec("expert_few_rows", 0.8, 0.5, {"stack": 1.0}, high=1.5),
         Spec("expert_half_rows", 16.0, 0.7, {"stack": 0.5}),
@@ -364,6 +365,7 @@ def _gpu_other() -> tuple[Spec, ...]:
         Spec("compute", 0.45, 0.4, {"stack": 0.3, "chip": 0.2, "kernel": 0.2, "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.5, 0.5, {"stack": 0.4}, high=1.2),
         Spec("half_rows", 60.0, 0.7, {"stack": 0.4}),
+        Spec("fill", 1e14, 0.0),
         Spec("few_rows", 0.3, 0.4, {"stack": 0.3}, high=2.0),
         Spec("expert_few_rows", 0.8, 0.4, high=1.5),
         Spec("attention", 0.3, 0.5, {"stack": 0.3}, high=1.0),
@@ -381,20 +383,21 @@ def _gpu_other() -> tuple[Spec, ...]:
 
 def _cpu() -> tuple[Spec, ...]:
     return (
-        Spec("weight_read", 0.7, 0.3,
-             {"engine": 0.1, "device": 0.2, "chip": 0.15, "format": 0.15, "source": 0.05}, high=1.0),
+        Spec("weight_read", 0.6, 0.3,
+             {"engine": 0.15, "device": 0.15, "chip": 0.2, "format": 0.15, "source": 0.05}, high=1.0),
         Spec("expert_read", 0.8, 0.3, {"engine": 0.15}, high=1.0),
-        Spec("cache_read", 0.4, 0.5, {"engine": 0.4, "flash": 0.3}, high=1.0),
-        Spec("compute", 0.4, 0.5,
-             {"engine": 0.3, "chip": 0.3, "device": 0.2, "format": 0.4, "release": 0.2, "source": 0.1}, high=1.0),
+        Spec("cache_read", 0.4, 0.5, {"engine": 0.4, "flash": 0.5}, high=1.0),
+        Spec("compute", 0.2, 0.5,
+             {"engine": 0.7, "chip": 0.3, "device": 0.2, "format": 0.4, "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.6, 0.4, {"engine": 0.4}, high=1.2),
         Spec("half_rows", 2.0, 0.7, {"engine": 0.4, "format": 0.4}),
-        Spec("few_rows", 0.3, 0.5, {"engine": 0.3, "format": 0.4, "chip": 0.3}, high=4.0),
-        Spec("attention", 0.2, 0.6, {"engine": 0.4, "flash": 0.3}, high=1.0),
+        Spec("few_rows", 0.15, 0.5, {"engine": 0.4, "format": 0.5, "chip": 0.3}, high=1.0),
+        Spec("attention", 0.2, 0.6, {"engine": 0.6, "flash": 0.5}, high=1.0),
+        Spec("pointwise", 0.5, 0.5, high=3.0),
         Spec("layer_overhead", 50e-6, 0.6, {"engine": 0.3, "memory": 0.5}),
         Spec("expert_overhead", 50e-6, 0.6, {"engine": 0.3}),
         Spec("step_overhead", 0.3e-3, 0.5),
-        Spec("request_overhead", 50e-3, 0.5),
+        Spec("request_overhead", 20e-3, 0.5),
     )  # fmt: skip
 
 
@@ -432,5 +435,6 @@ def _hybrid() -> tuple[Spec, ...]:
 
 
 SPECS: Mapping[str, tuple[Spec, ...]] = {
-    "local-gpu": _gpu(), "local-gpu-other": _gpu_other(), "local-cpu": _cpu(), "local-npu": _npu(), "local-hybrid": _hybrid(),
+    "local-gpu": _gpu(), "local-gpu-other": _gpu_other(), "local-cpu": _cpu(), "local-npu": _npu(),
+    "local-hybrid": _hybrid(),
 }  # fmt: skip
