@@ -34,12 +34,12 @@ PRODUCT: Row = {"device_id": "nvidia-h100-sxm", "precision": "bf16", "value": "7
 def predicted(domain: Domain, row: Row) -> float:
     """The prediction of one row with priors alone."""
     (cases,) = domain.prepare([row], domain.kinds[0]).cases
-    return values(domain, cases)[0]
+    return float(values(domain, cases)[0])
 
 
 def values(domain: Domain, cases: Cases) -> np.ndarray:
     coefficients = {spec.name: np.full(len(cases.rows), spec.prior) for spec in domain.specs(cases.block)}
-    return np.exp(domain.predict(cases, coefficients))
+    return np.asarray(np.exp(domain.predict(cases, coefficients)))
 
 
 # --- the step by hand ---

@@ -38,6 +38,8 @@ RECIPES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
 )
 #: The same by part, for the recipe most programs follow.
 STATE_BYTES = dict(zip(("weights", "gradients", "optimiser"), RECIPES["mixed"], strict=True))
+#: Bytes a routed copy of a token keeps per hidden unit: 16-bit input and output of its expert.
+ROUTED_BYTES = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class Bulk:
     largest     parameters of the largest layer
     layers, hidden, heads, vocab  sizes
     expansion   how much wider than the textbook block the active block is
+    copies      routed copies of a token per layer, each of which keeps its input and its output
     """
 
     frozen: Bytes
@@ -94,6 +97,7 @@ class Bulk:
     heads: Count
     vocab: Count
     expansion: Annotated[Num, "ratio"]
+    copies: Count
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +158,21 @@ def qlora_weight_bytes(arch: Architecture) -> float:
 
 def bulk(
     arch: Architecture, method: Method, rank: Count = 16.0, recipe: str = "mixed", packing: str = "nf4",
-    unfrozen: Count = 0.0,
+    unfrozen: Count = 0.0, wide: bool = False,
 ) -> Bulk:  # fmt: skip
-    """What of a model decides memory; ``unfrozen`` parameters are trained beside the adapters."""
+    """What of a model decides memory; ``unfrozen`` parameters are trained beside the adapters; ``wide``: the tables
+    beside packed weights are kept in FP32, as PEFT prepares models."""
     weight, gradient, optimiser = RECIPES[recipe]
     elements = float(arch.parameters_total)
     experts = float(sum(g.count * g.feed.experts * g.feed.expert_parameters for g in arch.kinds))
     full = method == "full"
     base = 0.0 if full else elements * 2.0 if method == "lora" else model_bytes(arch, weight_format(packing))
     tables = 2.0 * (arch.embedding + arch.head)
+    if wide and method == "qlora":
+        base += tables
     return Bulk(
         base,
-        max(base - tables, 0.0) if method == "qlora" else 0.0,
+        max(base - tables * (2.0 if wide else 1.0), 0.0) if method == "qlora" else 0.0,
         elements if full else adapter_parameters(arch, rank) + unfrozen,
         experts if full else 0.0,
         experts / elements,
@@ -178,6 +185,7 @@ def bulk(
         float(max(group.mixer.heads for group in arch.kinds)),
         float(arch.vocab),
         _expansion(arch),
+        sum(group.count * group.feed.active for group in arch.kinds) / max(arch.layers, 1),
     )
 
 
@@ -203,6 +211,7 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
     scores = c.scores * need.heads * plan.length * (1.0 - plan.fused)
     shared = plan.sequence / plan.tp + 1.0 - plan.sequence
     whole = c.kept * need.hidden * need.expansion * (24.0 / plan.tp + 10.0 * shared) / 34.0 + scores / plan.tp
+    whole = whole + need.copies * ROUTED_BYTES * need.hidden / plan.tp
     inputs = c.boundary * need.hidden * shared
     in_flight = need.layers * (1.0 + np.where(plan.chunks > 1, (plan.pp - 1.0) / (plan.pp * plan.chunks), 0.0))
     layers = in_flight * (whole * (1.0 - plan.repeated) + inputs * plan.repeated) + whole * plan.repeated

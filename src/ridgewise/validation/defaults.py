@@ -19,6 +19,8 @@ MICRO_ACTIVATION = 3.4e7
 PURE_16_BIT = ("torchtune", "swift", "unsloth", "mlx")
 #: Programs that keep an FP32 copy of the gradients beside the optimiser's moments.
 DEEPSPEED = ("deepspeed", "hf-trainer", "colossal")
+#: Programs that feed samples as long as they are, unless told to pack or pad them.
+UNPACKED = ("swift", "factory", "trl")
 #: Programs that compute the loss in chunks of the vocabulary or the sequence unless told otherwise.
 CHUNKED_LOSS = ("torchtune", "unsloth")
 

@@ -19,8 +19,12 @@ from ridgewise.validation.domains.training import layout, method, precision, the
 from ridgewise.validation.pooling import Spec
 
 GIB = 2.0**30
-#: Share of the logits alive at once where the loss is computed in chunks.
-CHUNKED = 0.25
+#: Share of the logits alive at once where the loss is computed in chunks (eight in torchtune).
+CHUNKED = 0.125
+#: Share of the kept activations' bytes where linear layers keep their inputs in 8 bits.
+NARROW = 0.7
+#: Room that samples of varying length take in the allocator over samples of one length: gaps of freed blocks.
+VARYING = 1.5
 #: What a meter sees of the allocator's slack and of what lies outside the allocator.
 METERS: Mapping[str, tuple[float, float]] = {
     "allocated": (0.0, 0.0),
@@ -34,13 +38,14 @@ METERS: Mapping[str, tuple[float, float]] = {
 @dataclass(frozen=True, slots=True)
 class Data:
     """Columns: what the formula takes, what the device holds [B], which runs may page optimiser states out, and what
-    of logits, slack and context counts: loss in chunks, meters that see less."""
+    of logits, activations, slack and context counts: loss in chunks, 8 bits, meters that see less."""
 
     need: Bulk
     plan: Sharding
     memory: np.ndarray
     pages: np.ndarray
     loss: np.ndarray
+    kept: np.ndarray
     slack: np.ndarray
     context: np.ndarray
     textbook: np.ndarray
@@ -84,6 +89,8 @@ class Run:
     memory: float
     pages: bool
     chunked: bool
+    narrow: bool
+    varying: bool
     textbook: float
     keys: Mapping[str, str]
     regime: str
@@ -136,8 +143,10 @@ def read(row: Row, configs: Path | None) -> Run:
     }
     held = float(plan.tp * plan.pp)
     each = 16.0 if kind == "full" else 2.0 if kind == "lora" else 0.6
+    narrow = precision(row)[0] in ("fp8", "fp4")
+    varying = keys["meter"] in ("reserved", "smi") and any(word in framework for word in defaults.UNPACKED)
     return Run(
-        need, shards, device.memory or 80 * GIB, small, chunked, each * arch.parameters_total / held,
+        need, shards, device.memory or 80 * GIB, small, chunked, narrow, varying, each * arch.parameters_total / held,
         keys, f"{'moe' if arch.moe else 'dense'} {row.get('method', '') or 'pretrain'}", guessed,
     )  # fmt: skip
 
@@ -168,7 +177,9 @@ class TrainingMemory:
             Sharding(*stacked(Sharding, [run.plan for run in found])),
             np.array([run.memory for run in found]),
             np.array([run.pages for run in found]),
-            np.where([run.chunked for run in found], CHUNKED, 1.0),
+            np.where([run.chunked for run in found], CHUNKED, 1.0)
+            * np.where([run.varying for run in found], VARYING, 1.0),
+            np.where([run.narrow for run in found], NARROW, 1.0),
             np.array([METERS[run.keys["meter"]][0] for run in found]),
             np.array([METERS[run.keys["meter"]][1] for run in found]),
             np.array([run.textbook for run in found]),
@@ -190,7 +201,9 @@ class TrainingMemory:
     def predict(self, cases: Cases, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
         data: Data = cases.data
         found = {name: coefficients[name] for name in NAMES if name in coefficients}
-        for name, share in (("logits", data.loss), ("slack", data.slack), ("context", data.context)):
+        for name, share in zip(
+            ("logits", "kept", "slack", "context"), (data.loss, data.kept, data.slack, data.context), strict=True
+        ):
             if name in found:
                 found[name] = share * found[name]
         held = parts(data.need, data.plan, MemoryCoefficients(**found))
@@ -207,14 +220,14 @@ class TrainingMemory:
 
 
 SPECS = (
-    Spec("state", 1.05, 0.1, {"framework": 0.1}, 0.8),
-    Spec("packed", 1.2, 0.2, {"framework": 0.15, "format": 0.15}, 0.8),
-    Spec("kept", 34.0, 0.25, {"framework": 0.15}),
-    Spec("boundary", 2.0, 0.2, {"framework": 0.2}),
-    Spec("scores", 5.0, 0.3),
-    Spec("logits", 16.0, 0.4, {"lineage": 0.3, "framework": 0.3}),
-    Spec("slack", 0.1, 0.5, {"framework": 0.4}),
-    Spec("context", 2.5 * GIB, 0.4, {"framework": 0.3}),
+    Spec("state", 1.0, 0.03, {"framework": 0.15}, 0.7),
+    Spec("packed", 1.1, 0.08, {"framework": 0.2, "format": 0.15}, 0.8),
+    Spec("kept", 30.0, 0.1, {"framework": 0.2}),
+    Spec("boundary", 2.0, 0.1, {"framework": 0.2}),
+    Spec("scores", 5.0, 0.15),
+    Spec("logits", 16.0, 0.15, {"framework": 0.4}),
+    Spec("slack", 0.12, 0.2, {"framework": 0.5}),
+    Spec("context", 2.5 * GIB, 0.15, {"framework": 0.3}),
 )
 
 TRAINING_MEMORY = TrainingMemory()
