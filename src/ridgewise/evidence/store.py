@@ -82,7 +82,7 @@ class Store:
     def _read(self, kind: str | None) -> list[tuple[str, str, str]]:
         if kind is not None and kind not in KINDS:
             raise RequestError(f"unknown kind {kind!r}", "--kind", tuple(KINDS))
-        if not self.path.exists():
+        if not self.path.exists() or (self.path.is_file() and not self.path.stat().st_size):
             return []
         with self._opened(write=False) as connection:
             query = "SELECT kind, cells, origin FROM measurement WHERE ? IS NULL OR kind = ? ORDER BY rowid"

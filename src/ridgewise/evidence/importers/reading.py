@@ -132,7 +132,7 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return plain(value) if math.isfinite(value) else ""
-    return str(value).strip()[:300]
+    return "".join(c if c.isprintable() else " " for c in str(value)[:300]).strip()
 
 
 def plain(value: float) -> str:

@@ -18,6 +18,7 @@ from ridgewise.evidence.importers.reading import (
     parsed,
     positive,
     stated,
+    text_of,
 )
 
 #: Printed lines: what stands before the colon → column or metric.
@@ -108,7 +109,7 @@ def _printed(text: str, place: str) -> list[Found]:
     for name, column in CELLS.items():
         value = lines.get(name, "")
         if value and value != "None":
-            cells[column] = value
+            cells[column] = text_of(value)
     numbers = {name: positive(cells.get(name), f"{place}, {name}") for name in ("tp", "pp", "num_requests")}
     cells |= _common(lines.get("Dtype", ""), lines.get("Quantization", ""), numbers["tp"], numbers["pp"])
     cells |= stated(kv_dtype=_kept(lines.get("KV Cache Dtype", "")))
