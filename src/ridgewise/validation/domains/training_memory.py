@@ -220,7 +220,7 @@ class TrainingMemory:
 
 
 SPECS = (
-    Spec("state", 1.0, 0.03, {"framework": 0.15}, 0.7),
+    Spec("state", 1.0, 0.03, {"framework": 0.15}, 0.9),
     Spec("packed", 1.1, 0.08, {"framework": 0.2, "format": 0.15}, 0.8),
     Spec("kept", 30.0, 0.1, {"framework": 0.2}),
     Spec("boundary", 2.0, 0.1, {"framework": 0.2}),
