@@ -44,7 +44,7 @@ from ridgewise.training import step as physics
 from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
-from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards
+from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
 from ridgewise.workloads import Service
 
 ROWS = 24
@@ -264,6 +264,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
                                                           row["usable"], True),
     "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
+    "work.forward.pointwise": lambda arch, row: pointwise(arch, mixed(row), plan(row)),
     "work.plan.Plan.attn_tp": lambda arch, row: Plan(BF16, row["tp"], attn_dp=row["pp"]).attn_tp,
     "serving.estimate.footprint": lambda arch, row: held_against(
         footprint(setup(arch, row), row["sequences"], row["cached"])

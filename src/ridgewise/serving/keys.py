@@ -31,7 +31,9 @@ def backend(engine: str, device: Device) -> str:
 def model_class(arch: Architecture) -> str:
     """What kind of work a model is: mixture or dense, with the kind of attention that sets it apart."""
     kinds = {group.mixer.kind for group in arch.kinds}
-    attention = "mla" if "mla" in kinds else "hybrid" if kinds & {"linear", "ssm", "conv"} else ""
+    sparse = any(group.mixer.selected for group in arch.kinds)
+    recurrent = kinds & {"linear", "ssm", "conv"}
+    attention = "sparse" if sparse else "mla" if "mla" in kinds else "hybrid" if recurrent else ""
     return "-".join(filter(None, ("moe" if arch.moe else "dense", attention)))
 
 

@@ -22,6 +22,8 @@ from ridgewise.work.plan import Plan
 
 #: vLLM with windowed layers capped at their window.
 HYBRID_VLLM = replace(POLICIES["vllm"], held=POLICIES["tensorrt-llm"].held)
+#: Share of the memory below which what is left for the cache is too little to run, and what is then taken.
+SPARE, TAKEN = 0.03, 0.95
 LARGE_DEVICE = 70 * 2.0**30
 
 
@@ -82,12 +84,12 @@ def capacity(
 ) -> Count:
     """Sequences of ``context`` tokens whose cache one replica holds: what is left over bytes per sequence.
 
-    A model that is said to run does: where the engine's rule leaves less than a tenth, it was told to take more.
+    A model that is said to run does: where the engine's rule leaves next to nothing, it was told to take more.
     """
     empty = inference(arch, plan, 0.0, context, rules, usable, discrete)
     one = inference(arch, plan, 1.0, context, rules, usable, discrete)
     each = np.maximum(one.total - empty.total, 1.0)
-    left = np.maximum(empty.left, np.where(empty.left < 0.1 * usable, 0.95 * usable - empty.parts["weights"], 0.0))
+    left = np.maximum(empty.left, np.where(empty.left < SPARE * usable, TAKEN * usable - empty.parts["weights"], 0.0))
     return np.maximum(left / each, 1.0)
 
 

@@ -48,7 +48,6 @@ class Manners:
     drain       further answers' worth of decode steps at the end of a burst with answers of unequal length
     ride        how much of a decode step each step of a burst's prefill carries: 1 all running sequences go on,
                 0 they stand still
-    handling    seconds the front end needs per request: parsing, tokenising, scheduling
     """
 
     request: Seconds = 0.03
@@ -57,7 +56,6 @@ class Manners:
     steps: Annotated[Num, "ratio"] = 1.0
     drain: Annotated[Num, "ratio"] = 0.5
     ride: Annotated[Num, "ratio"] = 0.5
-    handling: Seconds = 0.7e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +110,15 @@ def burst(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens, uneven
     ``uneven``: 1 where answers differ in length; the longest then run on when the others are done.
     """
     carried = m.ride * s.decode / 2
-    read = s.packed + carried / s.group + m.handling
+    read = s.packed + carried / s.group
     late = np.maximum(n - b, 0.0)
-    each = (o * s.decode + b * s.added) / b + m.handling
+    each = (o * s.decode + b * s.added) / b
     ttft = m.request + (b + 1.0) / 2 * read + late / n * late / 2 * each
     others = (b - 1.0) * s.packed * (0.5 * (n - late) + late) / n / np.maximum(o - 1.0, 1.0)
     full = s.packed * s.group
     tpot = s.decode + others / (1.0 + m.ride * others / full)
     waves = np.maximum(n / b, 1.0) + m.drain * uneven
-    span = m.request + n * (s.packed + m.handling) + waves * o * s.decode
+    span = m.request + n * s.added + waves * o * s.decode
     e2e = ttft + (o - 1.0) * tpot
     return _felt(ttft, tpot, e2e, n * o / span, i, o)
 

@@ -18,6 +18,9 @@ from ridgewise.units import Bytes, Count, Flop, Num, Tokens
 from ridgewise.work.plan import Plan
 from ridgewise.work.step import Slice, Step
 
+#: Real routing is skewed: T tokens touch as many experts as T**0.78 evenly routed ones. From decode steps of 1 to 32
+#: sequences of gpt-oss-120b and Qwen3-30B-A3B on one bandwidth-bound device (llama.cpp's own benchmarks).
+ROUTING = 0.78
 #: Bytes of one activation value between operators (16 bits in every engine modelled).
 ACTIVATION_BYTES = 2.0
 
@@ -90,6 +93,19 @@ def forward(arch: Architecture, step: Step, plan: Plan) -> dict[str, Work]:
     return work
 
 
+def pointwise(arch: Architecture, step: Step, plan: Plan) -> Work:
+    """Traffic of what stands between the products: norms, residuals, rotations and quantisation read and write
+    the hidden state about four times a layer, on every device of the group; a mixture of experts gathers and
+    scatters it once per active expert, and passes the inner width of each through its activation."""
+    hidden = step.tokens / plan.attn_dp * arch.hidden * ACTIVATION_BYTES
+    moved: Num = 0.0
+    for group in arch.kinds:
+        inner = max(group.feed.expert.values(), default=0) / arch.hidden
+        routed = group.feed.active * (4.0 + 3.0 * inner / arch.hidden / plan.tp)
+        moved = moved + group.count * hidden * (8.0 + routed)
+    return Work(activations=moved)
+
+
 def _projections(group: LayerGroup, step: Step, plan: Plan) -> Work:
     """Weights of the token mixer times the new tokens."""
     elements = sum(group.mixer.weights.values())
@@ -115,7 +131,7 @@ def _feed(group: LayerGroup, step: Step, plan: Plan) -> Work:
 def _experts(group: LayerGroup, step: Step, plan: Plan) -> Work:
     """Routed experts: FLOPs by active ones, bytes by the distinct ones the step touches."""
     feed = group.feed
-    touched = distinct_experts(feed.experts, feed.active, step.tokens)
+    touched = distinct_experts(feed.experts, feed.active, np.maximum(step.tokens, 1.0) ** ROUTING)
     return Work(
         2 * feed.active * sum(feed.expert.values()) * step.tokens / plan.tp,
         touched * expert_bytes(group, plan.format) / plan.tp,

@@ -15,7 +15,7 @@ from ridgewise.evidence.tables import number
 from ridgewise.serving.keys import POWER_BLOCK
 from ridgewise.validation.columns import Passes
 from ridgewise.validation.domain import Cases, Prepared
-from ridgewise.validation.domains.serving import MANNERS, STEPS, Situation, Table, felt, prepared, roof
+from ridgewise.validation.domains.serving import MANNERS, STEPS, Situation, Table, felt, per_situation, prepared, roof
 from ridgewise.validation.pooling import Spec
 
 METRICS = ("watts", "joules_per_token")
@@ -92,7 +92,7 @@ class Energy:
     def predict(self, cases: Cases, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
         power: Power = cases.data
         table = power.table
-        at = {name: column[table.first] for name, column in coefficients.items()}
+        at = per_situation(table, coefficients)
         found = felt(table, at)
         watts = self._watts(power, at, found)
         values = np.where(table.metric == "watts", watts[table.place], (watts / _rate(found))[table.place])

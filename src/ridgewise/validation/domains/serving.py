@@ -36,6 +36,7 @@ from ridgewise.validation.domain import Cases, Prepared
 from ridgewise.validation.models import architecture
 from ridgewise.validation.pooling import Spec
 from ridgewise.work import Plan, Step, decode, prefill
+from ridgewise.work.forward import pointwise
 
 LOADS = ("closed_loop", "static_batch", "burst", "offline", "open_loop")
 #: Columns that tell one situation from another; rows that differ in metric and statistic alone share one.
@@ -47,6 +48,10 @@ INPUTS = (
 )  # fmt: skip
 #: Share of the requests below which a cap on those in flight makes a burst a closed loop.
 HELD_BACK = 0.7
+#: Year of the newest releases measured, and years beyond which older ones differ no further.
+NOW, OLDEST = 2026, 3
+#: Costs that engines work off year by year.
+GROWN = ("layer_overhead", "expert_overhead", "step_overhead", "sequence_overhead")
 #: How far towards the far tail a statistic lies; the mean and the median count as the middle.
 TAIL = {"p99": 1.0, "p95": 0.7, "p90": 0.5, "max": 1.3}
 #: Names of formats by what sources print.
@@ -221,6 +226,9 @@ def _layout(row: Row, arch: Architecture, fmt: Format, devices: float, usable: f
     whole = max(devices / stages, 1.0)
     if row.get("attn_dp", "").casefold() in ("yes", "true", "1"):
         return whole, stages, min(dp or whole, whole)
+    spread = _attends_apart(row, arch, whole)
+    if spread and (tp or whole) >= whole and (dp or 1.0) <= 1:
+        return whole, stages, whole
     if tp is None:
         if dp is None and pp is None and row.get("load", "") in ("offline", "open_loop"):
             return float(smallest_group(arch, fmt, int(devices), usable)), 1.0, 1.0
@@ -228,6 +236,12 @@ def _layout(row: Row, arch: Architecture, fmt: Format, devices: float, usable: f
     if tp < whole and (ep or 1.0) >= whole and (dp or 1.0) <= 1:
         return whole, stages, 1.0
     return min(tp, whole), stages, 1.0
+
+
+def _attends_apart(row: Row, arch: Architecture, group: float) -> bool:
+    """TensorRT-LLM's throughput recipes run mixtures of experts with attention data parallelism."""
+    recipe = row.get("load", "") == "offline" and _engine(row.get("engine", "")) == "tensorrt-llm"
+    return recipe and arch.moe and group > 1 and not row.get("attn_dp") and not row.get("ep")
 
 
 def _inflight(row: Row, load: str) -> float:
@@ -255,7 +269,9 @@ def _balanced(s: Situation) -> Situation:
 
 def _pass(s: Situation, name: str) -> Pass:
     """One of the steps a load is made of."""
-    return Pass(s.arch, step_of(s, name), s.plan, service_rates(s.device, s.fmt, float(s.plan.tp)))
+    step = step_of(s, name)
+    beside = {"pointwise": pointwise(s.arch, step, s.plan)}
+    return Pass(s.arch, step, s.plan, service_rates(s.device, s.fmt, float(s.plan.tp)), beside)
 
 
 def step_of(s: Situation, name: str) -> Step:
@@ -282,38 +298,32 @@ def regime(s: Situation) -> str:
 
 #: Coefficients of time: name, prior, doubt, levels, low, high.
 STEPS: tuple[Spec, ...] = (
-    Spec("weight_read", 0.72, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15, "source": 0.1}, 0.02, 0.95),
-    Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "model": 0.12, "source": 0.1}, 0.02, 1.6),
-    Spec("cache_read", 0.6, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1}, 0.02, 0.95),
-    Spec("compute", 0.55, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "source": 0.1}, 0.01, 0.95),
-    Spec(
-        "expert_compute",
-        0.4,
-        0.3,
-        {"kernel": 0.2, "silicon": 0.15, "release": 0.15, "model": 0.12, "source": 0.15},
-        0.01,
-        1.0,
-    ),
-    Spec("half_rows", 48.0, 0.4, {"dtype": 0.2}),
-    Spec("expert_half_rows", 100.0, 0.5, {"dtype": 0.3}),
+    Spec("weight_read", 0.75, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15}, 0.02, 0.95),
+    Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "model": 0.12}, 0.02, 1.6),
+    Spec("cache_read", 0.65, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1}, 0.02, 0.95),
+    Spec("compute", 0.55, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "release": 0.1}, 0.01, 0.95),
+    Spec("expert_compute", 0.6, 0.3, {"kernel": 0.2, "silicon": 0.15, "release": 0.15, "model": 0.12}, 0.01, 1.0),
+    Spec("pointwise", 0.6, 0.3, {"engine": 0.2, "chip": 0.1}, 0.05, 1.0),
+    Spec("half_rows", 60.0, 0.4, {"dtype": 0.2}),
+    Spec("expert_half_rows", 60.0, 0.5, {"dtype": 0.3}),
     Spec("attention", 0.4, 0.25, {"engine": 0.2, "class": 0.3}, 0.01, 0.95),
     Spec("layer_overhead", 55e-6, 0.3, {"stack": 0.3, "release": 0.2, "class": 0.15, "chip": 0.1, "source": 0.12}),
-    Spec("eager_layer", 250e-6, 0.5, {"stack": 0.3, "class": 0.4, "source": 0.2}),
-    Spec("expert_overhead", 40e-6, 0.4, {"engine": 0.3, "release": 0.2, "dtype": 0.2, "class": 0.2, "source": 0.15}),
-    Spec("step_overhead", 0.6e-3, 0.4, {"stack": 0.4, "source": 0.2}),
-    Spec("sequence_overhead", 20e-6, 0.5, {"stack": 0.5}),
+    Spec("expert_overhead", 50e-6, 0.4, {"engine": 0.3, "release": 0.2, "dtype": 0.2, "class": 0.2}),
+    Spec("step_overhead", 0.5e-3, 0.4, {"stack": 0.4}),
+    Spec("sequence_overhead", 20e-6, 0.5, {"stack": 0.5, "release": 0.3, "source": 0.3}),
+    Spec("ageing", 0.2, 0.3),
     Spec("link_share", 0.5, 0.25, {"link": 0.3, "stack": 0.2}, 0.01, 0.95),
     Spec("link_wait", 0.8, 0.25, {"link": 0.2}),
     Spec("bubble", 0.04, 0.4, {"stack": 0.2}),
+    Spec("slowness", 1.0, 0.0, {"source": 0.2}),
 )
 MANNERS: tuple[Spec, ...] = (
-    Spec("request_overhead", 35e-3, 0.4, {"stack": 0.3, "load": 0.3, "source": 0.4}),
-    Spec("together", 0.1, 0.4, {"engine": 0.3, "source": 0.2}, 0.0, 1.0),
-    Spec("queue", 0.2, 0.4, {"engine": 0.3}, 0.0, 3.0),
+    Spec("request_overhead", 30e-3, 0.4, {"stack": 0.3, "load": 0.3, "source": 0.4}),
+    Spec("together", 0.1, 0.2, {"engine": 0.3, "source": 0.4}, 0.0, 1.0),
+    Spec("queue", 0.15, 0.3, {"engine": 0.3}, 0.0, 3.0),
     Spec("steps", 1.0, 0.4, {"engine": 0.3, "layout": 1.5}),
     Spec("interference", 0.9, 0.15, {"engine": 0.15, "load": 0.1}, 0.1, 3.0),
     Spec("ride", 0.5, 0.4, {"engine": 0.5}, 0.01, 1.0),
-    Spec("handling", 0.7e-3, 0.5, {"engine": 0.3}),
     Spec("drain", 0.5, 0.4, {"engine": 0.2}, 0.0, 4.0),
     Spec("promise", 0.9, 0.1, {"stack": 0.1}, 0.1, 1.0),
     Spec("tail", 1.5, 0.3, {}, 1.0, 20.0),
@@ -336,8 +346,7 @@ class Serving:
 
     def predict(self, cases: Cases, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
         table: Table = cases.data
-        at = {name: column[table.first] for name, column in coefficients.items()}
-        return _answers(table, felt(table, at), coefficients["tail"])
+        return _answers(table, felt(table, per_situation(table, coefficients)), coefficients["tail"])
 
     def roofline(self, cases: Cases) -> np.ndarray:
         """Full datasheet rates, no overhead, no queueing but for places."""
@@ -348,9 +357,9 @@ class Serving:
 
 #: Coefficients that vanish where nothing but the datasheet counts; the others are then 1.
 ABSENT = (
-    "half_rows", "expert_half_rows", "layer_overhead", "eager_layer", "expert_overhead", "step_overhead",
-    "sequence_overhead", "link_wait", "request_overhead", "together", "queue", "steps", "ride", "handling", "drain",
-    "bubble",
+    "half_rows", "expert_half_rows", "layer_overhead", "expert_overhead", "step_overhead",
+    "sequence_overhead", "link_wait", "request_overhead", "together", "queue", "steps", "ride", "drain",
+    "bubble", "ageing",
 )  # fmt: skip
 
 
@@ -434,6 +443,7 @@ def _table(situations: Sequence[Situation], place: np.ndarray, first: np.ndarray
 
     numbers = {name: column(getattr(s, name) for s in situations) for name in _NUMBERS}
     numbers["pp"] = column(float(s.plan.pp) for s in situations)
+    numbers["age"] = column(np.clip(NOW - (s.year or NOW), 0, OLDEST) for s in situations)
     numbers["promised"] = column(s.promised for s in situations)
     loads = np.array([s.load for s in situations])
     stats = [row.get("stat", "") for row in rows]
@@ -449,19 +459,27 @@ def _table(situations: Sequence[Situation], place: np.ndarray, first: np.ndarray
     )
 
 
+def per_situation(table: Table, coefficients: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Coefficients with a value per situation instead of one per row."""
+    return {name: np.broadcast_to(column, table.place.shape)[table.first] for name, column in coefficients.items()}
+
+
 def felt(table: Table, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """What every situation's users feel, from coefficients with a value per situation."""
     n = table.numbers
-    t = {name: passes.seconds(at) * (1.0 + at["bubble"] * (n["pp"] - 1.0)) for name, passes in table.steps.items()}
+    older = np.exp(at["ageing"] * n["age"])
+    at = {**at, **{name: at[name] * older for name in GROWN}}
+    t = {
+        name: passes.seconds(at) * at["slowness"] * (1.0 + at["bubble"] * (n["pp"] - 1.0))
+        for name, passes in table.steps.items()
+    }
     added = np.maximum(t["joint"] - t["decode"], 0.0) * n["chunks"] / n["beside"] / n["pp"] * at["interference"]
     batch = table.steps["packed"].sequences
     steps = Steps(
         t["decode"], t["alone"] * n["chunks"], added,
         t["packed"] * n["chunks"] / batch / n["pp"], t["joint"] * n["chunks"], batch / n["chunks"],
     )  # fmt: skip
-    manners = Manners(
-        at["request_overhead"], at["together"], at["queue"], at["steps"], at["drain"], at["ride"], at["handling"]
-    )
+    manners = Manners(at["request_overhead"], at["together"], at["queue"], at["steps"], at["drain"], at["ride"])
     names = [field.name for field in fields(Felt)]
     found = {name: np.zeros(len(t["decode"])) for name in names}
     for load, index in table.loads.items():
