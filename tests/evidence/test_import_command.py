@@ -85,7 +85,7 @@ def test_a_benchmark_is_imported_once(run: Command) -> None:
         (["nvidia-smi.csv"], "model_id", "add --model"),
         (["vllm-startup.log"], "device_id", "add --device"),
         (["ollama-verbose.txt", "--device", "RTX 4091"], "--device", "unknown device"),
-        (["ollama-verbose.txt", "--device", "RTX 4090", "--precision", "nonsense"], "--precision", "unknown weight format"),
+        (["ollama-verbose.txt", "--device", "RTX 4090", "--precision", "nonsense"], "--precision", "unknown weight"),
         (["llama-bench.json", "--set", "depth=3"], "--set", "no column 'depth'"),
         (["llama-bench.json", "--set", "value=3"], "--set", "no column 'value'"),
         (["llama-bench.json", "--set", "batch=many"], "--set, batch", "not a number"),
@@ -125,6 +125,8 @@ def test_what_cannot_be_scored_is_context_and_says_why(run: Command) -> None:
     lengths = ["--set", "batch=8", "--set", "input_tokens=32", "--set", "output_tokens=128"]
     scored = run("import", sample("vllm-bench-latency.json"), *flags, "--model", "Qwen3-8B", *lengths, "--json")
     assert scored.document["files"][0]["score"] == 2
+    assert scored.document["files"][0]["replaced"] == 2  # the same measurement, better described
+    assert len(rows(run, "serving")) == 2
 
 
 def test_a_model_of_nobody_is_kept_as_context(run: Command) -> None:

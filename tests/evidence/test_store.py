@@ -18,7 +18,7 @@ from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
 from ridgewise.evidence.columns import COLUMNS
 from ridgewise.evidence.completion import content_hash
-from ridgewise.evidence.store import Store
+from ridgewise.evidence.store import Added, Store
 from ridgewise.evidence.tables import parse_table
 
 
@@ -41,6 +41,14 @@ def test_adding_twice_changes_nothing(store: Store) -> None:
 
 def test_the_same_row_in_one_file_counts_once(store: Store) -> None:
     assert store.add("local", rows(1) * 3, "a") == (1, 2)
+
+
+def test_the_same_content_again_replaces_what_it_gave(store: Store) -> None:
+    store.add("local", rows(1), "other")
+    assert store.add_file({"local": rows(2)}, "a", content="c1") == Added(1, 1, 0)
+    assert store.add_file({"local": rows(2, start=1)}, "a", content="c1") == Added(1, 1, 0)
+    assert store.add_file({"local": rows(1, start=7)}, "a", content="c1") == Added(1, 0, 2)
+    assert [row["row_id"] for row in store.rows()[0]] == ["r0", "r7"]  # the other file's row stays
 
 
 def test_a_dump_reads_back(store: Store) -> None:
@@ -71,7 +79,7 @@ def test_a_failing_row_takes_its_file_with_it(store: Store) -> None:
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from ridgewise.evidence.store import Store
+    from ridgewise.evidence.store import Added, Store
 
     def rows():
         for i in range(1000):
@@ -113,7 +121,7 @@ def test_others_read_while_one_writes(store: Store) -> None:
 WRITER = """
     import sys
     from pathlib import Path
-    from ridgewise.evidence.store import Store
+    from ridgewise.evidence.store import Added, Store
 
     start = int(sys.argv[2])
     for k in range(5):
@@ -161,7 +169,7 @@ def test_a_store_of_another_version_is_refused(store: Store) -> None:
 def test_a_damaged_row_is_named(store: Store, kind: str, cells: str) -> None:
     store.add("local", rows(1), "a")
     with sqlite3.connect(store.path) as connection:
-        connection.execute("INSERT INTO measurement VALUES ('h', ?, ?, 'x')", (kind, cells))
+        connection.execute("INSERT INTO measurement VALUES ('h', ?, ?, 'x', '')", (kind, cells))
     with pytest.raises(RequestError, match="damaged"):
         store.rows()
 

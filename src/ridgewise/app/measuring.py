@@ -6,6 +6,7 @@ import json as jsonlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ridgewise.app.home import home, own, write_whole
 from ridgewise.errors import RequestError, nearest
 from ridgewise.evidence.completion import FLAGS, column_of, complete, content_hash, set_columns
 from ridgewise.evidence.importers import IMPORTERS, LIMIT, Found, importer_of
-from ridgewise.evidence.store import Store, table_text_of
+from ridgewise.evidence.store import Added, Store, table_text_of
 from ridgewise.evidence.tables import KINDS, Row, Table, kind_of, parse_table, table_text
 from ridgewise.facts.catalog import read_bytes
 
@@ -37,6 +38,7 @@ class Imported:
     """One file as read."""
 
     place: str
+    content: str
     format: str
     rows: dict[str, list[Row]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -57,13 +59,13 @@ def import_files(
     kept = store_at(store)
     documents = []
     for one in read:
-        new, known = kept.add_all(one.rows, Path(one.place).name)
-        documents.append(_document(one, new, known))
+        documents.append(_document(one, kept.add_file(one.rows, Path(one.place).name, one.content)))
     if json:
         _print({"command": "import", "store": str(kept.path), "files": documents})
         return 0
     for one, document in zip(read, documents, strict=True):
-        print(f"{one.place}: {one.format}, {_counted(document['rows'], 'row')}, {document['new']} new")
+        again = f", {document['replaced']} of an earlier import replaced" if document["replaced"] else ""
+        print(f"{one.place}: {one.format}, {_counted(document['rows'], 'row')}, {document['new']} new{again}")
         for reason, count in document["context"].items():
             print(f"  {count} kept as context: {reason}")
         for note in one.notes:
@@ -76,7 +78,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _document(one: Imported, new: int, known: int) -> dict[str, Any]:
+def _document(one: Imported, added: Added) -> dict[str, Any]:
     rows = [row for held in one.rows.values() for row in held]
     reasons = Counter(row["use_reason"] for row in rows if row.get("use") == "context")
     return {
@@ -84,8 +86,9 @@ def _document(one: Imported, new: int, known: int) -> dict[str, Any]:
         "format": one.format,
         "kinds": {kind: len(held) for kind, held in one.rows.items()},
         "rows": len(rows),
-        "new": new,
-        "known": known,
+        "new": added.new,
+        "known": added.known,
+        "replaced": added.replaced,
         "score": sum(row.get("use") == "score" for row in rows),
         "context": dict(reasons),
         "notes": one.notes,
@@ -121,12 +124,16 @@ def _file(path: Path, form: str | None, given: Given) -> Imported:
     found = importer.read(text, place)
     kinds = tuple(dict.fromkeys(one.kind for one in found))
     columns = set_columns(given.columns, kinds)
-    made = Imported(place, importer.name)
+    made = Imported(place, _hash(text), importer.name)
     resolved = _Names(given, made.notes)
     for one in found:
         cells = {**one.cells, **{name: value for name, value in columns.items() if value}}
         made.rows.setdefault(one.kind, []).append(_row(Found(one.kind, cells), place, given, resolved))
     return made
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _text(path: Path) -> str:
@@ -169,7 +176,7 @@ def _table(text: str, place: str, given: Given) -> Imported:
         if kind != "matmul" and not filled.get("row_id"):
             filled["row_id"] = f"{filled['source_key']}-{content_hash(kind, filled)[:12]}"
         rows.append(filled)
-    return Imported(place, OURS, {kind: rows})
+    return Imported(place, _hash(text), OURS, {kind: rows})
 
 
 def _row(found: Found, place: str, given: Given, names: _Names) -> Row:

@@ -1,7 +1,7 @@
 """The user's own measurements: one SQLite file, rows by the hash of what they say.
 
-Importing a file twice changes nothing. A file is one transaction: a process killed half-way leaves the store as it
-was. Several processes may read while one writes.
+Importing a file twice changes nothing; importing it again with other flags replaces what it gave. A file is one
+transaction: a process killed half-way leaves the store as it was. Several processes may read while one writes.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import csv
 import io
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from ridgewise.errors import RequestError
@@ -28,9 +29,19 @@ CREATE TABLE measurement (
     hash TEXT PRIMARY KEY,
     kind TEXT NOT NULL,
     cells TEXT NOT NULL,
-    origin TEXT NOT NULL
+    origin TEXT NOT NULL,
+    content TEXT NOT NULL
 )
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What became of the rows of a file: new, known before, and earlier ones that they replace."""
+
+    new: int
+    known: int
+    replaced: int
 
 
 class Store:
@@ -39,28 +50,40 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, kind: str, rows: Sequence[Row], origin: str) -> tuple[int, int]:
+    def add(self, kind: str, rows: Iterable[Row], origin: str) -> tuple[int, int]:
         """Keep rows of one kind, all or none; how many were new and how many known."""
-        return self.add_all({kind: rows}, origin)
+        added = self.add_file({kind: rows}, origin)
+        return added.new, added.known
 
-    def add_all(self, rows: Mapping[str, Sequence[Row]], origin: str) -> tuple[int, int]:
-        """Keep the rows of one file, all or none; how many were new and how many known."""
-        new = total = 0
+    def add_file(self, rows: Mapping[str, Iterable[Row]], origin: str, content: str = "") -> Added:
+        """Keep the rows of one file, all or none.
+
+        ``content``: the hash of the file. Rows that the same content gave before, and does not give now, go.
+        """
+        new, given = 0, list[str]()
         with self._opened(write=True) as connection:
             connection.execute("BEGIN IMMEDIATE")
             for kind, held in rows.items():
                 if kind not in KINDS:
                     raise RequestError(f"unknown kind {kind!r}", "kind", tuple(KINDS))
                 for row in held:
-                    total += 1
+                    given.append(content_hash(kind, row))
                     cells = json.dumps({name: cell for name, cell in row.items() if cell}, ensure_ascii=False)
                     done = connection.execute(
-                        "INSERT OR IGNORE INTO measurement VALUES (?, ?, ?, ?)",
-                        (content_hash(kind, row), kind, cells, origin),
+                        "INSERT OR IGNORE INTO measurement VALUES (?, ?, ?, ?, ?)",
+                        (given[-1], kind, cells, origin, content),
                     )
                     new += done.rowcount
+            gone = self._replaced(connection, content, set(given)) if content else 0
             connection.execute("COMMIT")
-        return new, total - new
+        return Added(new, len(given) - new, gone)
+
+    @staticmethod
+    def _replaced(connection: sqlite3.Connection, content: str, given: set[str]) -> int:
+        before = connection.execute("SELECT hash FROM measurement WHERE content = ?", (content,)).fetchall()
+        gone = [(key,) for (key,) in before if key not in given]
+        connection.executemany("DELETE FROM measurement WHERE hash = ?", gone)
+        return len(gone)
 
     def rows(self, kind: str | None = None) -> list[Table]:
         """Tables of all kinds that are there, or of one, rows in the order in which they were added."""

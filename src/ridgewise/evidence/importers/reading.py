@@ -15,6 +15,8 @@ from ridgewise.errors import RequestError
 
 #: Most bytes of an imported file, and most figures taken from one.
 LIMIT, FIGURES = 64 << 20, 100_000
+#: No figure is larger, nor its inverse smaller.
+MOST = 1e30
 #: A number as tools print it, thousands separated or not.
 NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -113,9 +115,9 @@ def figure(value: Any, where: str) -> float | None:
         found = float(value)
     except (ValueError, OverflowError):
         raise RequestError(f"{str(value)[:60]!r} is not a number", where) from None
-    if not math.isfinite(found):
+    if not math.isfinite(found) or abs(found) > MOST:
         raise RequestError(f"{str(value)[:60]!r} is not a finite number", where)
-    return found
+    return found if abs(found) > 1 / MOST else 0.0
 
 
 def positive(value: Any, where: str) -> float | None:

@@ -34,6 +34,8 @@ LINES = {
         rf"Available KV cache memory: {NUMBER} ?GiB", rf"the rest of the memory reserved for KV Cache is {NUMBER} ?GiB",
     ),
 }  # fmt: skip
+#: Most of a log that can belong to the start.
+START = 8 << 20
 #: Settings as the engine prints them: a keyword of its configuration, or an argument.
 SETTING = r"['\"]?\b{name}['\"]?\s?[=:]\s?['\"]?([\w./+-]{{1,200}})"
 
@@ -45,7 +47,7 @@ def recognises(text: str, path: str) -> bool:
 
 def read(text: str, place: str) -> list[Found]:
     """One row: weights, activation peak, other memory, graphs and cache [GiB per GPU]."""
-    text = COLOUR.sub("", text)
+    text = COLOUR.sub("", text[:START])
     values: dict[str, str] = {}
     for column, patterns in LINES.items():
         for pattern in patterns:
