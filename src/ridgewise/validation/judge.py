@@ -125,9 +125,8 @@ class Withheld:
 def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
     """Refit without each source, without each device and, where one source is all there is, without each model."""
     cases = job.cases
-    schemes = {"source": _column(cases, "source_key"), "device": np.array(cases.keys["device"])}
-    if len(set(schemes["source"][job.weight > 0])) < 2:
-        schemes = {"model": _column(cases, "model_id"), "device": schemes["device"]}
+    lone = len(set(_names(cases, "source")[job.weight > 0])) < 2
+    schemes = {scheme: _names(cases, scheme) for scheme in ("model" if lone else "source", "device")}
     found = []
     for scheme, names in schemes.items():
         rows, ratios, supports = [], [], []
@@ -144,8 +143,11 @@ def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
     return found
 
 
-def _column(cases: Cases, name: str) -> np.ndarray:
-    return np.array([row.get(name, "") for row in cases.rows])
+def _names(cases: Cases, scheme: str) -> np.ndarray:
+    """What is left out together: the source, model or device of each row."""
+    if scheme == "device":
+        return np.array(cases.keys["device"])
+    return np.array([row.get(f"{scheme}_key" if scheme == "source" else f"{scheme}_id", "") for row in cases.rows])
 
 
 def metric(row: Row) -> str:
@@ -284,8 +286,7 @@ def score(
 def crossed(cases: Cases, part: Withheld) -> list[Band]:
     """For every withheld row the interval made from the withheld rows of other groups: sources (or devices)
     that this row has no share in, so that coverage is judged on what the interval has not seen."""
-    column = {"source": "source_key", "model": "model_id", "device": "device_id"}[part.scheme]
-    names = np.array([cases.rows[i].get(column, "") for i in part.rows])
+    names = _names(cases, part.scheme)[part.rows]
     found: list[Band | None] = [None] * len(part.rows)
     for name in sorted(set(names)):
         rest = names != name
