@@ -23,6 +23,7 @@ EXPECTED = {
     "llama-bench.csv": ("llama-bench", {"local"}),
     "llama-bench.md": ("llama-bench", {"local"}),
     "llama.cpp-load.log": ("llama.cpp-log", {"local", "local-memory"}),
+    "llama.cpp-server.log": ("llama.cpp-log", {"local", "local-memory"}),
     "ollama-verbose.txt": ("ollama", {"local"}),
     "vllm-bench-serve.json": ("vllm-bench", {"serving"}),
     "vllm-bench-latency.json": ("vllm-bench", {"serving"}),
@@ -128,6 +129,22 @@ def test_llama_log() -> None:
     assert rows["compute_buffer_mib"]["value"] == "560"  # the host's 24 MiB are not on the device
     assert rows["kv_buffer_mib"]["context"] == "8192" and rows["kv_buffer_mib"]["placement"] == "gpu"
     assert rows["prefill_tok_s"]["value"] == "2000" and rows["decode_tok_s"]["context_depth"] == "200"
+
+
+def test_llama_log_of_a_later_build() -> None:
+    """Real output: times before every line, sizes in MiB, flash attention decided late."""
+    rows = {one.cells["metric"]: one.cells for one in read("llama.cpp-server.log")}
+    assert rows["model_buffer_mib"]["value"] == "4.79" and rows["compute_buffer_mib"]["value"] == "6.52"
+    assert rows["kv_buffer_mib"]["value"] == "2" == str(1024 * 4 * 2 * (2 * 64) * 2 // 2**20)
+    memory, decode = rows["kv_buffer_mib"], rows["decode_tok_s"]
+    assert (memory["placement"], memory["context"], memory["flash_attention"]) == ("cpu", "1024", "1")
+    assert (decode["value"], decode["gen_tokens"], decode["context_depth"]) == ("81.68", "32", "49")
+    assert (decode["compute_unit"], decode["device_label"], decode["precision"]) == ("cpu", "AMD EPYC", "F16")
+
+
+def test_unlike_cards_are_no_device() -> None:
+    text = "  Device 0: NVIDIA GeForce RTX 3090, c\n  Device 1: NVIDIA GeForce RTX 4090, c\n"
+    assert device_line(text) == ("NVIDIA GeForce RTX 3090 + NVIDIA GeForce RTX 4090", 2)
 
 
 def test_ollama() -> None:

@@ -39,13 +39,17 @@ def from_file_name(path: str) -> tuple[str, str]:
 
 
 def device_line(text: str) -> tuple[str, int]:
-    """(name, count) of the devices a ggml back end lists at start; empty and 0 where it lists none."""
+    """(name, count) of the devices a ggml back end lists at start; empty and 0 where it lists none;
+    unlike ones are joined, which names no device of the catalogue."""
     found = re.findall(r"^\s*Device \d+: ([^,\n]{1,200}),", text, re.M)
     if not found:
         found = re.findall(r"^ggml_vulkan: \d+ = ([^|(\n]{1,200}?) ?(?:\([^()|\n]{0,80}\) ?){0,3}\|", text, re.M)
     if not found:
         found = re.findall(r"using device \w+ \(([^()\n]{1,200})\)", text)
     if not found:
+        found = re.findall(r"  - (?!CPU)\w+ +: (.{1,100}?) \(\d+ MiB, \d+ MiB free\)", text)
+    if not found:
         metal = re.search(r"ggml_metal\w*: (?:GPU name: +|picking default device: )(.{1,200})$", text, re.M)
         found = [metal[1].strip()] if metal else []
-    return (found[0].strip(), len(found)) if found else ("", 0)
+    names = sorted({name.strip() for name in found})
+    return " + ".join(names)[:300], len(found)

@@ -107,8 +107,9 @@ def _entry(entry: Mapping[str, Any], where: str) -> list[Found]:
             kv_dtype="" if keys == values == "f16" else keys if keys == values else f"k:{keys},v:{values}",
             stdev=number("stddev_ts"), ubatch=number("n_ubatch"),
             flash_attention={"true": "1", "1": "1", "on": "1", "false": "0", "0": "0", "off": "0"}.get(flash, ""),
-            context_depth=plain(number("n_depth") or 0.0), offload="" if unlike else "full" if not apart else "partial",
-            notes=f"threads {entry.get('n_threads')}" if on_cpu else "unlike devices" if unlike else "",
+            context_depth=plain(number("n_depth") or 0.0), offload="partial" if apart else "full",
+            notes=f"threads {entry.get('n_threads')}" if on_cpu else "",
+            use_reason="unlike devices" if unlike else "",
         ),
     )]  # fmt: skip
 

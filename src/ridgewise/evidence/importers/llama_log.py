@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from ridgewise.evidence.importers.ggml import device_line, file_type, from_file_name
 from ridgewise.evidence.importers.reading import (
@@ -18,7 +19,7 @@ from ridgewise.evidence.importers.reading import (
 )
 
 BUFFER = re.compile(
-    r"^\w+: +(?P<device>[\w.-]+)(?P<kind> model| KV| RS| compute| output)? buffer size = *(?P<mib>[\d.]+) MiB", re.M
+    r": +(?P<device>[\w.-]+)(?P<kind> model| KV| RS| compute| output)? buffer size = *(?P<mib>[\d.]+) MiB"
 )
 RATE = re.compile(
     r"(?P<what>prompt eval|eval) time = *[\d.]+ ms / +(?P<count>\d+) (?:tokens|runs) *"
@@ -27,15 +28,30 @@ RATE = re.compile(
 HOSTS = ("CPU", "_Host", "BLAS")
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the program says before it loads a model: its cards, its processor, its build."""
+
+    label: str
+    count: int
+    processor: str
+    build: str
+
+
 def recognises(text: str, path: str) -> bool:
     """By a buffer line, or by the lines of times."""
-    return bool(re.search(r"^\w+: .*buffer size = *[\d.]+ MiB", text, re.M)) or "prompt eval time =" in text
+    return BUFFER.search(text) is not None or "prompt eval time =" in text
 
 
 def read(text: str, place: str) -> list[Found]:
     """Model, KV and compute buffers of the last model loaded, and the rates of each request."""
     text = COLOUR.sub("", text)
-    found = [*_memory(text, place), *_rates(text, place)]
+    start = Start(
+        *device_line(text), first(r"  - CPU +: (.{1,100}?) \(\d+ MiB,", text),
+        first(r"\bbuild(?:: | = )(\d+ \(\w+\))", text) or first(r"build_info: (b\d+-\w+)", text),
+    )  # fmt: skip
+    text = text[max(text.rfind("loaded meta data with"), 0) :]
+    found = [*_memory(text, start, place), *_rates(text, start, place)]
     if not found:
         raise nothing("buffer and no rate", place)
     return found
@@ -46,12 +62,14 @@ def _shared(text: str) -> dict[str, str]:
     path = first(r"key-value pairs and \d+ tensors from (\S{1,400}\.gguf)", text)
     stem, named = from_file_name(path) if path else ("", "")
     size = first(r"(?:file size|model size) *= *([\d.]+) GiB", text)
+    small = first(r"(?:file size|model size) *= *([\d.]+) MiB", text)
     quant = file_type(first(r"(?:file type|model ftype) *= *(.{1,80})$", text))
     quant = named if named.startswith("UD-") else quant or named
-    return stated(model_label=stem or name, precision=quant, weight_gib=size, engine="llama.cpp")
+    weight = figure(size, "file size") or (figure(small, "file size") or 0.0) / 1024
+    return stated(model_label=stem or name, precision=quant, weight_gib=weight or None, engine="llama.cpp")
 
 
-def _memory(text: str, place: str) -> list[Found]:
+def _memory(text: str, start: Start, place: str) -> list[Found]:
     held: dict[str, dict[str, float]] = {"model": {}, "kv": {}, "compute": {}}
     for match in BUFFER.finditer(text):
         kind = (match["kind"] or " model").strip().casefold()
@@ -62,7 +80,6 @@ def _memory(text: str, place: str) -> list[Found]:
             sizes[device] = sizes.get(device, 0.0) + size if kind != "compute" else size
     if not any(held.values()):
         return []
-    label, count = device_line(text)
     on_card = [name for name in held["model"] if not any(host in name for host in HOSTS)]
     layers = re.search(r"offloaded (\d+)/(\d+) layers", text)
     part = layers is not None and layers[1] != layers[2]
@@ -72,9 +89,9 @@ def _memory(text: str, place: str) -> list[Found]:
         for kind, sizes in held.items() if sizes
     )  # fmt: skip
     keys, values = first(r"K \((\w+)\):", text), first(r"V \((\w+)\):", text)
-    flash = first(r"flash_attn *= *(\w+)", text)
+    flash = first(r"Flash Attention (enabled|disabled)", text) or first(r"flash_attn *= *(\w+)", text)
     cells = _shared(text) | stated(
-        device_label=label, n_gpus=float(count or len(on_card)), placement=placement, per_device=each,
+        device_label=start.label, n_gpus=float(start.count or len(on_card)), placement=placement, per_device=each,
         context=first(r"\bn_ctx *= *(\d+)", text), batch=first(r"\bn_batch *= *(\d+)", text),
         ubatch=first(r"\bn_ubatch *= *(\d+)", text),
         kv_type=keys if keys == values else f"{keys}/{values}",
@@ -95,17 +112,16 @@ def _memory(text: str, place: str) -> list[Found]:
     ]
 
 
-def _rates(text: str, place: str) -> list[Found]:
-    label, count = device_line(text)
+def _rates(text: str, start: Start, place: str) -> list[Found]:
+    count = start.count
     layers = re.search(r"offloaded (\d+)/(\d+) layers", text)
     none = (layers is not None and layers[1] == "0") or not count
     part = layers is not None and not none and layers[1] != layers[2]
-    build = first(r"^(?:main: )?build(?:: | = )(\d+ \(\w+\))", text)
     cells = _shared(text) | stated(
-        device_label="" if none else label, n_devices=1.0 if none else float(count),
+        device_label=start.processor if none else start.label, n_devices=1.0 if none else float(count),
         compute_unit="hybrid" if part else "cpu" if none else "gpu",
         parallelism="cpu-offload" if part else "single" if none or count == 1 else "layer",
-        batch="1", derived="0", n_runs="1", engine_version=build,
+        batch="1", derived="0", n_runs="1", engine_version=start.build,
     )  # fmt: skip
     found, prompt = [], 0.0
     for match in RATE.finditer(text):
