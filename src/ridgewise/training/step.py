@@ -38,6 +38,8 @@ NETWORK = 50e9
 #: Share of the datasheet's peak that the best products reach where a board may draw ``USUAL_WATTS`` per TFLOP/s, and
 #: how it changes with the watts allowed: clocks fall below the datasheet's (fitted on measured matrix products).
 REACHABLE, THROTTLING, USUAL_WATTS = 0.78, 0.15, 0.7
+#: The reachable peak is itself known to so much: no share of it comes above.
+CEILING = 1.1
 #: Training programs that run a model's plain code.
 EAGER = ("hf", "hugging", "transformers", "swift", "peft", "trl", "axolotl", "factory", "colossal")
 #: Sharpness with which the longer of computing and launching takes over.
@@ -135,6 +137,7 @@ class TrainingCoefficients:
     eager          times the traffic and the launches of programs that compile nothing
     traffic        bytes that norms, activations and residuals move per token, layer and hidden unit
     logits         bytes that the loss moves per logit: values, wider copies, softmax, gradients
+    routing        bytes moved per routed copy of a token, layer and hidden unit: permuting, gathering, combining
     expert_compute share of ``compute`` that grouped products of experts reach
     layer_floor    least seconds of a layer's three passes: launches
     expert_floor   further seconds of a layer that routes: permutation, synchronisation
@@ -157,6 +160,7 @@ class TrainingCoefficients:
     traffic: Annotated[Num, "B"] = 250.0
     eager: Annotated[Num, "ratio"] = 1.6
     logits: Annotated[Num, "B"] = 20.0
+    routing: Annotated[Num, "B"] = 80.0
     expert_compute: Annotated[Num, "ratio"] = 0.4
     layer_floor: Annotated[Num, "s"] = 1.0e-3
     expert_floor: Annotated[Num, "s"] = 3.0e-3
@@ -296,9 +300,10 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     held = plan.tp * plan.pp
     again = plan.passes + plan.repeated
     width = saturation(need.hidden / np.sqrt(plan.tp), c.half_width)
-    share = c.compute * width * saturation(tokens, c.half_rows)
+    most = c.compute / (1.0 + (c.compute / CEILING) ** (2.0 * SHARP)) ** (0.5 / SHARP)
+    share = most * width * saturation(tokens, c.half_rows)
     routed_rows = tokens * plan.ep * need.active / np.maximum(need.experts_each, 1.0)
-    routed_share = c.compute * c.expert_compute * saturation(routed_rows, c.half_rows)
+    routed_share = most * c.expert_compute * saturation(routed_rows, c.half_rows)
     routed_share = routed_share * saturation(np.minimum(need.expert_width, need.hidden), c.half_width)
     products = need.linear / (rates.peak * share) + need.experts / (rates.peak * routed_share)
     ends = np.where(plan.even > 0, 1.0, 1.0 + c.imbalance * (plan.pp - 1.0))
@@ -307,6 +312,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     plain = 1.0 + (c.eager - 1.0) * plan.eager
     moved = plain * c.traffic * need.hidden * need.layers * again / 3.0
     moved = moved + c.scores * need.heads * plan.length * need.layers * (1.0 - plan.fused) * again / 3.0
+    moved = moved + c.routing * need.active * need.hidden * need.expert_layers * again / 3.0
     moved = moved + c.logits * need.vocab * ends
     computing = tokens / held * (products + scores + moved / rates.bandwidth)
     launching = (need.layers * c.layer_floor + need.expert_layers * c.expert_floor) / plan.pp * again / 3.0

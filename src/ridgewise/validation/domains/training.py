@@ -347,7 +347,7 @@ def _spec(name: str, doubt: float, high: float = np.inf, **levels: float) -> Spe
 
 
 SPECS = (
-    _spec("compute", 0.15, 1.1, vendor=0.2, architecture=0.1, precision=0.15, chip_precision=0.1),
+    _spec("compute", 0.15, 3.0, vendor=0.2, architecture=0.1, precision=0.15, chip_precision=0.1),
     _spec("half_width", 0.5),
     _spec("half_rows", 0.7),
     _spec("attention", 0.3, 1.0, architecture=0.2, lineage=0.2),
@@ -355,6 +355,7 @@ SPECS = (
     _spec("eager", 0.3),
     _spec("traffic", 0.4, lineage=0.2),
     _spec("logits", 0.3),
+    _spec("routing", 0.4),
     _spec("expert_compute", 0.4, 1.0, architecture=0.2),
     _spec("layer_floor", 0.3, lineage=0.2),
     _spec("expert_floor", 0.8, release=0.3),
