@@ -30,9 +30,10 @@ def predicted(*rows: dict[str, str]) -> np.ndarray:
 
 
 def test_a_board_by_hand() -> None:
-    """Idle 70 W, limit 700 W: half of the range is 385 W; past the limit it slows down instead."""
-    assert board_draw(70.0, 700.0, 0.5) == pytest.approx(385.0)
-    assert board_draw(70.0, 700.0, 1.7) == pytest.approx(700.0)
+    """Idle 70 W, limit 700 W: half of the range is 385 W, nearly reached; past the limit it slows down instead."""
+    assert board_draw(70.0, 700.0, 0.5) == pytest.approx(70 + 630 * 0.5 / 1.0625**0.25)
+    assert 0.97 * 385 < board_draw(70.0, 700.0, 0.5) < 385
+    assert 0.97 * 700 < board_draw(70.0, 700.0, 1.7) < 700
 
 
 def test_energy_is_power_over_rate() -> None:

@@ -56,8 +56,9 @@ def wall_power(device: Device, count: int, activity: Activity) -> Draw | None:
 
 
 def board_draw(idle: Annotated[Num, "W"], limit: Annotated[Num, "W"], share: Annotated[Num, "ratio"]) -> Num:
-    """Draw of one board [W]: idle, and a share of the range up to its limit, beyond which it slows down instead."""
-    return idle + (limit - idle) * np.minimum(share, 1.0)
+    """Draw of one board [W]: idle, and a share of the range up to its limit. Near the limit the board lowers its
+    clock: the share bends towards 1, as ``s/(1 + s⁴)^¼``."""
+    return idle + (limit - idle) * share / (1 + share**4) ** 0.25
 
 
 def host_draw(device: Device, count: int) -> float:

@@ -53,9 +53,19 @@ def era(year: int | None) -> str:
 
 
 def service_keys(
-    engine: str, device: Device, arch: Architecture, fmt: Format, plan: Plan, year: int | None = None
+    engine: str,
+    device: Device,
+    arch: Architecture,
+    fmt: Format,
+    plan: Plan,
+    year: int | None = None,
+    expert_parallel: bool = False,
 ) -> dict[str, str]:
-    """Level → group of a deployment that serves many users. ``year`` is that of the engine's release; None: now."""
+    """Level → group of a deployment that serves many users. ``year`` is that of the engine's release; None: now.
+
+    ``expert_parallel``: whole experts lie on different devices, so that some wait for the busiest.
+    """
+    apart = arch.moe and float(plan.tp) > 1 and (expert_parallel or float(plan.attn_dp) > 1)
     stack = f"{engine}|{backend(engine, device)}"
     kind = model_class(arch)
     return {
@@ -71,6 +81,7 @@ def service_keys(
         "era": era(year),
         "link": link_kind(device) if float(plan.tp) > 1 else "",
         "layout": "attention-dp" if float(plan.attn_dp) > 1 else "",
+        "experts": "whole" if apart else "",
         "model": arch.name,
         "cell": f"{device.id}|{stack}|{arch.name}",
     }

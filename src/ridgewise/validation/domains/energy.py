@@ -21,12 +21,14 @@ from ridgewise.validation.pooling import Spec
 METRICS = ("watts", "joules_per_token")
 #: Power limit of a board whose limit is said to be lowered without a figure, over its default.
 LOWERED = 0.7
-#: Shares of the range from idle to the limit, and what they grow with.
+#: What a board draws above idle: a share of its range while it serves at all [1], and energy of work, which
+#: hardly differs between generations [pJ per byte moved, pJ per 16-bit FLOP].
 DRAW: tuple[Spec, ...] = (
-    Spec("awake", 0.35, 0.2, {"chip": 0.15, "class": 0.1, "dtype": 0.1}, 0.01, 1.0),
-    Spec("moving", 0.42, 0.2, {"chip": 0.15, "dtype": 0.1}, 0.01, 1.5),
-    Spec("computing", 1.2, 0.2, {"chip": 0.15, "dtype": 0.15}, 0.01, 3.0),
+    Spec("awake", 0.15, 0.4, {"chip": 0.15, "class": 0.1}, 0.01, 1.0),
+    Spec("moving", 180.0, 0.25, {"chip": 0.12, "dtype": 0.1}, 1.0, 1e4),
+    Spec("computing", 1.8, 0.3, {"chip": 0.2, "dtype": 0.15}, 0.01, 100.0),
 )
+PICO = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +62,11 @@ def _boards(s: Situation, row: Row) -> tuple[float, float, float]:
 IDLE_SHARE = 0.12
 
 
-def busy(passes: Passes, seconds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Seconds at full memory bandwidth and at full matrix rate that a step's work stands for."""
-    moved = sum((np.asarray(part.bytes, dtype=float) for part in passes.work.values()), np.zeros(len(seconds)))
-    computed = sum((np.asarray(part.flops, dtype=float) for part in passes.work.values()), np.zeros(len(seconds)))
-    return moved / np.asarray(passes.rates.bandwidth), computed / np.asarray(passes.rates.peak)
+def asked(passes: Passes) -> tuple[np.ndarray, np.ndarray]:
+    """Bytes moved and 16-bit FLOPs computed by a step on one device; products in fewer bits count by their rate."""
+    moved = sum((np.asarray(part.bytes, dtype=float) for part in passes.work.values()), np.zeros(1))
+    computed = sum((np.asarray(part.flops, dtype=float) for part in passes.work.values()), np.zeros(1))
+    return moved, computed * np.asarray(passes.rates.scores) / np.asarray(passes.rates.peak)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,12 @@ class Energy:
     def _watts(self, power: Power, at: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> np.ndarray:
         """Boards at the mean of a request's time: a decode step and its share of prompts."""
         table, numbers = power.table, power.table.numbers
-        moving, computing = busy(table.steps["decode"], found["decode"])
-        also_moving, also_computing = busy(table.steps["packed"], found["decode"])
+        moved, computed = asked(table.steps["decode"])
+        also_moved, also_computed = asked(table.steps["packed"])
         prompts = numbers["running"] / numbers["answer"] * numbers["chunks"] / table.steps["packed"].sequences
-        period = found["tpot"]
-        share = (
-            at["awake"]
-            + at["moving"] * (moving + prompts * also_moving) / period
-            + at["computing"] * (computing + prompts * also_computing) / period
-        )
-        draw = board_draw(power.idle, power.limit, share)
+        work = at["moving"] * (moved + prompts * also_moved) + at["computing"] * (computed + prompts * also_computed)
+        reach = power.limit - power.idle
+        draw = board_draw(power.idle, power.limit, at["awake"] + PICO * work / found["tpot"] / reach)
         return np.asarray(numbers["devices"] * draw + power.host, dtype=float)
 
     def roofline(self, cases: Cases) -> np.ndarray:

@@ -84,6 +84,7 @@ class Situation:
     packed: float
     uneven: float
     promised: bool
+    whole_experts: bool
     assumed: bool
 
 
@@ -143,6 +144,7 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     found = Situation(
         arch, machine, fmt, engine, plan, replicas, devices, load, year, inflight, running, most, rate, prompt, answer,
         chunk, prompt / chunk, beside, packed, float(row.get("lengths", "") not in ("fixed", "")), promised,
+        (_positive(row, "ep") or 1.0) > 1,
         assumed or odd or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed",
     )  # fmt: skip
     return _balanced(found) if load == "open_loop" and not promised else found
@@ -299,10 +301,17 @@ def regime(s: Situation) -> str:
 #: Coefficients of time: name, prior, doubt, levels, low, high.
 STEPS: tuple[Spec, ...] = (
     Spec("weight_read", 0.75, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15}, 0.02, 0.95),
-    Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "model": 0.12}, 0.02, 1.6),
+    Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "experts": 0.2, "model": 0.12}, 0.02, 1.6),
     Spec("cache_read", 0.65, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1}, 0.02, 0.95),
     Spec("compute", 0.55, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "release": 0.1}, 0.01, 0.95),
-    Spec("expert_compute", 0.6, 0.3, {"kernel": 0.2, "silicon": 0.15, "release": 0.15, "model": 0.12}, 0.01, 1.0),
+    Spec(
+        "expert_compute",
+        0.6,
+        0.3,
+        {"kernel": 0.2, "silicon": 0.15, "release": 0.15, "experts": 0.2, "model": 0.12},
+        0.01,
+        1.0,
+    ),
     Spec("pointwise", 0.6, 0.3, {"engine": 0.2, "chip": 0.1}, 0.05, 1.0),
     Spec("half_rows", 60.0, 0.4, {"dtype": 0.2}),
     Spec("expert_half_rows", 60.0, 0.5, {"dtype": 0.3}),
@@ -321,7 +330,7 @@ MANNERS: tuple[Spec, ...] = (
     Spec("request_overhead", 30e-3, 0.4, {"stack": 0.3, "load": 0.3, "source": 0.4}),
     Spec("together", 0.1, 0.2, {"engine": 0.3, "source": 0.4}, 0.0, 1.0),
     Spec("queue", 0.15, 0.3, {"engine": 0.3}, 0.0, 3.0),
-    Spec("steps", 1.0, 0.4, {"engine": 0.3, "layout": 1.5}),
+    Spec("steps", 1.0, 0.4, {"engine": 0.8, "layout": 1.5}),
     Spec("interference", 0.9, 0.15, {"engine": 0.15, "load": 0.1}, 0.1, 3.0),
     Spec("ride", 0.5, 0.4, {"engine": 0.5}, 0.01, 1.0),
     Spec("drain", 0.5, 0.4, {"engine": 0.2}, 0.0, 4.0),
@@ -431,7 +440,7 @@ def prepared(
 
 def _keys(s: Situation, row: Row) -> dict[str, str]:
     return {
-        **service_keys(s.engine, s.device, s.arch, s.fmt, s.plan, s.year),
+        **service_keys(s.engine, s.device, s.arch, s.fmt, s.plan, s.year, s.whole_experts),
         "load": s.load,
         "source": row.get("source_key", ""),
     }
