@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, Literal
 
-import numpy as np
-
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.hardware.machine import Machine
