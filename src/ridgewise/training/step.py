@@ -157,7 +157,7 @@ class TrainingCoefficients:
     half_rows: Annotated[Num, "tokens"] = 300.0
     attention: Annotated[Num, "ratio"] = 0.45
     scores: Annotated[Num, "B"] = 16.0
-    traffic: Annotated[Num, "B"] = 250.0
+    traffic: Annotated[Num, "B"] = 350.0
     eager: Annotated[Num, "ratio"] = 1.6
     logits: Annotated[Num, "B"] = 20.0
     routing: Annotated[Num, "B"] = 80.0

@@ -353,7 +353,7 @@ SPECS = (
     _spec("attention", 0.3, 1.0, architecture=0.2, lineage=0.2),
     _spec("scores", 0.5),
     _spec("eager", 0.3),
-    _spec("traffic", 0.4, lineage=0.2),
+    _spec("traffic", 0.4, lineage=0.1),
     _spec("logits", 0.3),
     _spec("routing", 0.4),
     _spec("expert_compute", 0.4, 1.0, architecture=0.2),
