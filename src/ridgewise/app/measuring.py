@@ -5,10 +5,9 @@ from __future__ import annotations
 import json as jsonlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from ridgewise.app.home import home, own, write_whole
 from ridgewise.errors import RequestError, nearest
@@ -17,6 +16,19 @@ from ridgewise.evidence.importers import IMPORTERS, LIMIT, Found, importer_of
 from ridgewise.evidence.store import Added, Store, table_text_of
 from ridgewise.evidence.tables import KINDS, Row, Table, kind_of, parse_table, table_text
 from ridgewise.facts.catalog import read_bytes
+from ridgewise.report.measurements import (
+    DumpDocument,
+    Group,
+    ImportDocument,
+    ImportedFile,
+    ListDocument,
+    RowDocument,
+    counted,
+    print_imported,
+    print_measurements,
+)
+
+SCHEMA_VERSION = 1
 
 #: The format that Ridgewise writes itself.
 OURS = "table"
@@ -57,42 +69,28 @@ def import_files(
     given = Given({name: value for name, value in flags.items() if value is not None}, _pairs(pairs), _key(source))
     read = [_file(path, form, given) for path in files]
     kept = store_at(store)
-    documents = []
-    for one in read:
-        documents.append(_document(one, kept.add_file(one.rows, Path(one.place).name, one.content)))
+    done = tuple(_document(one, kept.add_file(one.rows, Path(one.place).name, one.content)) for one in read)
+    document = ImportDocument(SCHEMA_VERSION, "import", str(kept.path), done)
     if json:
-        _print({"command": "import", "store": str(kept.path), "files": documents})
-        return 0
-    for one, document in zip(read, documents, strict=True):
-        again = f", {document['replaced']} of an earlier import replaced" if document["replaced"] else ""
-        print(f"{one.place}: {one.format}, {_counted(document['rows'], 'row')}, {document['new']} new{again}")
-        for reason, count in document["context"].items():
-            print(f"  {count} kept as context: {reason}")
-        for note in one.notes:
-            print(f"  {note}")
-    print(f"kept in {kept.path}")
+        _print(document)
+    else:
+        print_imported(document)
     return 0
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def _document(one: Imported, added: Added) -> dict[str, Any]:
+def _document(one: Imported, added: Added) -> ImportedFile:
     rows = [row for held in one.rows.values() for row in held]
-    reasons = Counter(row["use_reason"] for row in rows if row.get("use") == "context")
-    return {
-        "file": one.place,
-        "format": one.format,
-        "kinds": {kind: len(held) for kind, held in one.rows.items()},
-        "rows": len(rows),
-        "new": added.new,
-        "known": added.known,
-        "replaced": added.replaced,
-        "score": sum(row.get("use") == "score" for row in rows),
-        "context": dict(reasons),
-        "notes": one.notes,
-    }
+    return ImportedFile(
+        one.place, one.format, {kind: len(held) for kind, held in one.rows.items()}, len(rows),
+        added.new, added.known, added.replaced, sum(row.get("use") == "score" for row in rows),
+        dict(Counter(_reason(row) for row in rows if row.get("use") == "context")), tuple(one.notes),
+    )  # fmt: skip
+
+
+def _reason(row: Row) -> str:
+    """Why a row is context; which row of the run is scored instead does not matter here."""
+    reason = row.get("use_reason", "")
+    return reason.partition(": ")[0] if reason.startswith("another metric of a scored run: ") else reason
 
 
 def _pairs(texts: Sequence[str]) -> dict[str, str]:
@@ -167,7 +165,7 @@ def _table(text: str, place: str, given: Given) -> Imported:
     for flag, value in given.flags.items():
         column = column_of(flag, kind)
         if column is not None:
-            columns.setdefault(column, value)
+            columns.setdefault(column, _catalogued(flag, value))
     rows: list[Row] = []
     for row in table:
         filled = dict(row)
@@ -177,6 +175,19 @@ def _table(text: str, place: str, given: Given) -> Imported:
             filled["row_id"] = f"{filled['source_key']}-{content_hash(kind, filled)[:12]}"
         rows.append(filled)
     return Imported(place, _hash(text), OURS, {kind: rows})
+
+
+def _catalogued(flag: str, value: str) -> str:
+    """A device or a model by the catalogue's name; a model that is none of its own keeps the user's."""
+    from ridgewise.hardware import device
+    from ridgewise.models.read import find
+
+    if flag == "device":
+        return device(value, "--device", own("hardware")).id
+    try:
+        return find(value, own("models")).id if flag == "model" else value
+    except RequestError:
+        return value
 
 
 def _row(found: Found, place: str, given: Given, names: _Names) -> Row:
@@ -302,25 +313,19 @@ def list_measurements(store: Path | None, kind: str | None, device: str | None, 
         for row in table:
             key = (name, *(row.get(column_of(flag, name) or "", "") for flag in FLAGS))
             groups.setdefault(key, []).append(row)
-    found: list[dict[str, Any]] = [
-        {
-            "kind": key[0],
-            **dict(zip(FLAGS, key[1:], strict=True)),
-            "rows": len(rows),
-            "score": sum(row.get("use") == "score" for row in rows),
-            "metrics": sorted({row["metric"] for row in rows if row.get("metric")}),
-        }
+    found = tuple(
+        Group(
+            key[0], key[1], key[2], key[3], key[4], len(rows), sum(row.get("use") == "score" for row in rows),
+            tuple(sorted({row["metric"] for row in rows if row.get("metric")})),
+        )
         for key, rows in groups.items()
-    ]
+    )  # fmt: skip
     if json:
-        _print({"command": "measurements list", "store": str(kept.path), "measurements": found})
-        return 0
-    if not found:
+        _print(ListDocument(SCHEMA_VERSION, "measurements list", str(kept.path), found))
+    elif found:
+        print_measurements(found)
+    else:
         print(f"no measurements in {kept.path}: add some with ridgewise import FILE")
-        return 0
-    from ridgewise.report.measurements import print_measurements
-
-    print_measurements(found)
     return 0
 
 
@@ -342,7 +347,7 @@ def show_measurement(row_id: str, store: Path | None, *, json: bool) -> int:
     origin = kept.origins().get(name, "")
     held = {column: cell for column, cell in row.items() if cell}
     if json:
-        _print({"command": "measurements show", "kind": kind.name, "origin": origin, "row": held})
+        _print(RowDocument(SCHEMA_VERSION, "measurements show", kind.name, origin, held))
         return 0
     print(f"{name}: {kind.about}, from {origin}")
     width = max(map(len, held))
@@ -364,11 +369,11 @@ def dump_measurements(store: Path | None, kind: str | None, device: str | None, 
     if out is not None:
         write_whole(out, text)
     if json:
-        rows = [{column: cell for column, cell in row.items() if cell} for row in tables[0]]
-        kind = tables[0].kind.name
-        _print({"command": "measurements dump", "kind": kind, "out": str(out) if out else None, "rows": rows})
+        rows = tuple({column: cell for column, cell in row.items() if cell} for row in tables[0])
+        where = str(out) if out is not None else ""
+        _print(DumpDocument(SCHEMA_VERSION, "measurements dump", tables[0].kind.name, where, rows))
     elif out is not None:
-        print(f"{_counted(len(tables[0].rows), 'row')} written to {out}")
+        print(f"{counted(len(tables[0].rows), 'row')} written to {out}")
     else:
         print(text, end="")
     return 0
@@ -395,5 +400,5 @@ def _selected(kept: Store, kind: str | None, device: str | None) -> list[Table]:
     return found
 
 
-def _print(document: Mapping[str, Any]) -> None:
-    print(jsonlib.dumps({"schema_version": 1, **document}, ensure_ascii=False, allow_nan=False))
+def _print(document: ImportDocument | ListDocument | RowDocument | DumpDocument) -> None:
+    print(jsonlib.dumps(asdict(document), ensure_ascii=False, allow_nan=False))

@@ -19,7 +19,8 @@ LIMIT, FIGURES = 64 << 20, 100_000
 MOST = 1e30
 #: A number as tools print it, thousands separated or not.
 NUMBER = r"(-?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?)"
-COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+#: Colours and cursor movements of a terminal.
+COLOUR = re.compile(r"\x1b\[[0-9;?]{0,40}[A-Za-z]")
 
 
 @dataclass(frozen=True, slots=True)
