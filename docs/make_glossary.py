@@ -47,6 +47,7 @@ def core() -> dict[str, tuple[type, ...]]:
     from ridgewise.serving import Setup, Speed
     from ridgewise.timing import Efficiency, Fitted, Rates, Term
     from ridgewise.training.estimate import TrainingEfficiency, TrainingEstimate
+    from ridgewise.training.step import TrainingCoefficients
     from ridgewise.work import Plan, Slice, Step, Work
     from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
@@ -60,7 +61,7 @@ def core() -> dict[str, tuple[type, ...]]:
         "Timing: how long it takes": (Rates, Efficiency, Fitted, Term),
         "Memory": (Footprint,),
         "Serving": (Setup, Speed),
-        "Training": (TrainingEfficiency, TrainingEstimate),
+        "Training": (TrainingEfficiency, TrainingCoefficients, TrainingEstimate),
         "Power and money": (Draw, Cost),
     }
 

@@ -127,18 +127,42 @@ def left_out() -> str:
     )
 
 
+def errors() -> str:
+    """Errors of the shipped calibration on what was left out."""
+    return _errors("blocks")
+
+
+def errors_shipped() -> str:
+    """The same of the fit of the shipped measurements alone."""
+    return _errors("shipped")
+
+
+def _errors(folder: str) -> str:
+    from make_report import HEADERS, error_rows
+
+    from ridgewise.facts.catalog import catalog_path
+    from ridgewise.timing.coefficients import load_blocks
+
+    return table(HEADERS, error_rows(load_blocks(catalog_path("calibration", folder)).values()))
+
+
+def plots() -> str:
+    """Every plot of predicted against measured."""
+    found = sorted((console.ROOT / "docs" / "validation").glob("*.svg"))
+    return "\n".join(f"![{path.stem}](validation/{path.name}){{ width=45% }}" for path in found) + "\n"
+
+
 def training() -> str:
     """The training coefficients by class."""
     from ridgewise.training.estimate import load_training_calibration
 
     return table(
-        ("class", "compute", "half_hidden", "moe", "scaling", "rows", "run ×÷", "evidence"),
+        ("class", "share of the peak", "methods", "rows", "run ×÷", "evidence"),
         (
-            (f"`{key}`", f"{e.compute:g}", f"{e.half_hidden:g}", f"{e.moe:g}", f"{e.scaling:g}", e.rows or "none",
-             f"{e.spread:g}", e.note)
+            (f"`{key}`", f"{e.compute:g}", ", ".join(e.methods), e.rows or "none", f"{e.spread:g}", e.note)
             for key, e in load_training_calibration().items()
         ),
-    )  # fmt: skip
+    )
 
 
 def power() -> str:
@@ -300,6 +324,9 @@ def _figures(option: dict[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {
+    "errors": errors,
+    "errors-shipped": errors_shipped,
+    "plots": plots,
     "timing": timing,
     "left-out": left_out,
     "training": training,

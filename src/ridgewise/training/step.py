@@ -138,7 +138,7 @@ class TrainingCoefficients:
     traffic        bytes that norms, activations and residuals move per token, layer and hidden unit
     logits         bytes that the loss moves per logit: values, wider copies, softmax, gradients
     routing        bytes moved per routed copy of a token, layer and hidden unit: permuting, gathering, combining
-    expert_compute share of ``compute`` that grouped products of experts reach
+    expert_compute  share of ``compute`` that grouped products of experts reach
     layer_floor    least seconds of a layer's three passes: launches
     expert_floor   further seconds of a layer that routes: permutation, synchronisation
     micro_floor    seconds of a micro-step outside its layers: loss, loader, host
