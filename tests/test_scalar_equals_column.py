@@ -12,6 +12,7 @@ import inspect
 import math
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ridgewise.engines import load_engines
 from ridgewise.hardware import device
 from ridgewise.memory import cache_bytes, inference, weight_bytes
 from ridgewise.memory.engines import POLICIES
+from ridgewise.memory.footprint import fullest, layer_cache, layer_weights
 from ridgewise.memory.training import MemoryCoefficients, Sharding, adapter_parameters, bulk, parts, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
@@ -120,8 +122,12 @@ def slices(arch: Architecture, row: Row) -> Iterator[Any]:
 
 def policies(arch: Architecture, row: Row) -> Iterator[Any]:
     for rules in POLICIES.values():
-        yield [rules.held(group.mixer, row["cached"]) for group in arch.kinds]
-        yield rules.buffers(arch, plan(row), row["usable"]), rules.context(plan(row)), rules.usable(row["usable"])
+        yield [rules.held(group.mixer, row["cached"], row["usable"]) for group in arch.kinds]
+        yield (
+            rules.buffers(arch, plan(row), row["usable"]),
+            rules.context(plan(row)),
+            rules.usable(row["usable"], plan(row), 0.5 * row["usable"]),
+        )
 
 
 def counted(arch: Architecture, row: Row) -> Any:
@@ -235,6 +241,17 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "memory.footprint.cache_bytes": lambda arch, row: [
         cache_bytes(arch, plan(row), row["sequences"], row["cached"], rules) for rules in POLICIES.values()
     ],
+    "memory.footprint.fullest": lambda arch, row: [
+        fullest(arch, plan(row), row["sequences"], row["cached"] + 1, rules, row["usable"], True)
+        for rules in POLICIES.values()
+    ],
+    "memory.footprint.layer_cache": lambda arch, row: [
+        layer_cache(arch, group, plan(row), row["cached"] + 1, POLICIES["vllm"], row["usable"]) for group in arch.kinds
+    ],
+    "memory.footprint.layer_weights": lambda arch, row: [
+        layer_weights(arch, group, replace(plan(row), format=weight_format("mxfp4")), POLICIES["vllm"])
+        for group in arch.kinds
+    ],
     "memory.footprint.inference": lambda arch, row: [
         held_against(inference(arch, plan(row), row["sequences"], row["cached"], rules, row["usable"]))
         for rules in POLICIES.values()
@@ -285,6 +302,7 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 
 #: Public names with units that answer one question at a time, and why.
 EXEMPT = {
+    "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "memory.offload.place": "a split counts whole layers of one model on one card",
     "memory.offload.fitting": "a search for the largest split of one card",

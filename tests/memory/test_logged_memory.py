@@ -61,18 +61,31 @@ def test_q4_k_m_files_of_llama_models_are_predicted_within_a_thousandth(shared: 
     assert checked >= 10
 
 
-def test_vllm_leaves_the_cache_that_its_start_up_log_reports(shared: Path) -> None:
-    """Within 3 % of the device for text models; one multimodal model profiles a smaller batch: 5 %."""
+#: Bounds on the parts of a vLLM start-up log: of what is logged, but for other allocations [GiB].
+VLLM_BOUNDS = {"weights": 0.02, "buffers": 0.03, "engine": 0.02}
+
+
+def test_vllm_is_predicted_part_by_part_from_its_start_up_logs(shared: Path) -> None:
+    """Weights within 2 %, the profiled peak within 3 % (20 % for the multimodal model, whose log does not say how many
+    sequences it sampled), other allocations within 0.02 GiB, their sum within 3 %, and the cache that remains within
+    3 %. CUDA graphs are captured beside the share, so the pool does not shrink by them."""
     device = 79.18 * GIB
     names = {"RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic": "meta-llama/Llama-3.3-70B-Instruct"}
     names |= {"mistralai/Mistral-Small-3.2-24B-Instruct-2506": "mistralai/Mistral-Small-3.1-24B-Instruct-2503"}
+    columns = {"weights": "weights_gib_per_gpu", "buffers": "activation_gib", "engine": "non_torch_gib"}
     for row in rows(shared / "truth" / "local" / "vllm_memory.csv"):
         arch = load(names.get(row["model_id"], row["model_id"]))
         plan = Plan(weight_format(row["precision"]), tp=float(row["tensor_parallel"]))
         foot = inference(arch, plan, 0.0, 1.0, policy("vllm"), device)
+        logged = {part: float(row[column]) for part, column in columns.items()}
+        seeing = "multimodal" in row["arch"]
+        for part, value in logged.items():
+            bound = 0.2 if seeing and part == "buffers" else VLLM_BOUNDS[part]
+            within = bound if part == "engine" else bound * value
+            assert float(foot.parts[part]) / GIB == pytest.approx(value, abs=within), (row["model_id"], part)
+        assert float(foot.total) / GIB == pytest.approx(sum(logged.values()), rel=0.03), row["model_id"]
         pool = device * float(row["gpu_memory_utilization"]) - float(foot.total)
-        share = 0.05 if "multimodal" in row["arch"] else 0.03
-        assert pool == pytest.approx(float(row["kv_cache_gib"]) * GIB, abs=share * device), row["model_id"]
+        assert pool / GIB == pytest.approx(float(row["kv_cache_gib"]), rel=0.03), row["model_id"]
 
 
 def test_llama_cpp_leaves_the_input_table_on_the_host() -> None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ridgewise.advise.inference import LADDERS, SERVICE_ENGINES, SINGLE_ENGINES, largest_context
+from ridgewise.advise.inference import LADDERS, SERVICE_ENGINES, SINGLE_ENGINES
+from ridgewise.advise.limits import check_context, check_decoder, check_tensor_parallel, divides
 from ridgewise.engines import Engine, load_engines
 from ridgewise.errors import RequestError
 from ridgewise.facts import Figure
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
+from ridgewise.memory import Footprint
 from ridgewise.memory.engines import policy
 from ridgewise.memory.offload import fitting, place
 from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats, native_format
-from ridgewise.serving import Setup, largest_batch
+from ridgewise.serving import Setup
 from ridgewise.serving.estimate import decode_seconds, fixed_seconds, footprint, step_terms
-from ridgewise.units import count, digits, size
+from ridgewise.units import count, digits, parse, size
 from ridgewise.work import Plan, Step, decode, prefill
 
 Deployment = Setup
@@ -29,12 +31,18 @@ def deploy(
     device: Device,
     engine: Engine | None,
     fmt: Format | None,
-    kv_bits: float,
+    kv_cache: float | str,
     tp: int,
     memory: float | None,
     free: float | None,
+    pp: int = 1,
+    ep: int | None = None,
 ) -> Deployment:
-    """One deployment with the blanks filled: the usual engine of the device, the usual format of both."""
+    """One deployment with the blanks filled: the usual engine of the device, the usual format of both.
+
+    ``kv_cache``: bits per cached value, or the engine's names of its types; ``ep``: devices that share the experts.
+    """
+    check_decoder(arch)
     chosen = engine or _usual_engine(device, fmt)
     backend = chosen.backend(device)
     if backend is None:
@@ -53,13 +61,81 @@ def deploy(
         )
     if offered is None:
         raise RequestError(f"the memory of {device.name} is not in the catalogue", "--memory", ("--memory 64GiB",))
-    tensor = chosen.split == "tensor"
-    wrong = [group.mixer.heads for group in arch.kinds if tensor and group.mixer.heads % tp]
-    if wrong:
-        able = tuple(f"--tp {n}" for n in (1, 2, 4, 8, 16) if all(g.mixer.heads % n == 0 for g in arch.kinds))
-        raise RequestError(f"{wrong[0]} attention heads do not divide by {tp}", "--tp", able)
-    plan = Plan(format_, float(tp) if tensor else 1.0, 1.0 if tensor else float(tp), kv_bits)
-    return Setup(arch, device, chosen, backend, plan, offered)
+    bits = cache_bits(arch, chosen, kv_cache) if isinstance(kv_cache, str) else kv_cache
+    return Setup(arch, device, chosen, backend, _layout(arch, chosen, format_, bits, tp, pp, ep), offered)
+
+
+def _layout(arch: Architecture, engine: Engine, fmt: Format, kv_bits: float, tp: int, pp: int, ep: int | None) -> Plan:
+    """The plan behind ``--tp``, ``--pp`` and ``--ep``; RequestError where it cannot be."""
+    tensor = engine.split == "tensor"
+    stages = pp if tensor else tp * pp
+    if stages > 1 and engine.split == "none":
+        raise RequestError(f"{engine.name} runs on one device", "--tp" if tp > 1 else "--pp", ("--tp 1 --pp 1",))
+    if stages > arch.layers:
+        raise RequestError(f"{arch.layers} layers make no {stages} stages", "--pp", (f"--pp {arch.layers}",))
+    if tensor:
+        check_tensor_parallel(arch, tp)
+    if ep is None or ep == 1:
+        return Plan(fmt, float(tp) if tensor else 1.0, float(stages), kv_bits)
+    if not tensor:
+        raise RequestError(f"{engine.name} does not share out experts", "--ep", ("vllm", "sglang", "tensorrt-llm"))
+    _check_experts(arch, tp, ep)
+    return Plan(fmt, float(ep), float(stages), kv_bits, float(ep // tp))
+
+
+def _check_experts(arch: Architecture, tp: int, ep: int) -> None:
+    experts = {group.feed.experts for group in arch.kinds if group.feed.experts}
+    if not experts:
+        raise RequestError(f"{arch.name} has no experts", "--ep", (f"--tp {ep}",))
+    able = [n for n in range(tp, 1025, tp) if all(count % n == 0 for count in experts)]
+    if ep not in able:
+        near = sorted(able, key=lambda n: (abs(n - ep), n))[:4]
+        raise RequestError(
+            f"{ep} devices: they must be a multiple of --tp and divide the {max(experts)} experts",
+            "--ep",
+            tuple(f"--ep {n}" for n in near),
+        )
+
+
+#: Spellings of a width, whatever the engine calls the type.
+WIDTHS = {"fp16": 16.0, "bf16": 16.0, "f16": 16.0, "auto": 16.0, "fp8": 8.0, "int8": 8.0}
+
+
+def cache_bits(arch: Architecture, engine: Engine, text: str) -> float:
+    """Bits per cached value of a type as the engine names it, of a width it has a type for, or, where keys and values
+    may differ, of two of them: ``q8_0/f16``."""
+    rules = policy(engine.memory)
+    keys, slash, values = text.partition("/")
+    if slash and not rules.apart:
+        raise RequestError(f"{engine.name} caches keys and values in one type", "--kv-bits", tuple(rules.caches)[:6])
+    one = _type_bits(engine, rules.caches, keys)
+    if not slash:
+        return one
+    other = _type_bits(engine, rules.caches, values)
+    total = {"k": 0.0, "v": 0.0}
+    for group in arch.kinds:
+        mixer = group.mixer
+        if mixer.kv_values:
+            separate = 0 if mixer.kind == "mla" else mixer.kv_heads * mixer.v_dim
+            total["k"] += group.count * (mixer.kv_values - separate)
+            total["v"] += group.count * separate
+    both = total["k"] + total["v"]
+    return (one * total["k"] + other * total["v"]) / both if both else one
+
+
+def _type_bits(engine: Engine, types: Mapping[str, float], text: str) -> float:
+    word = text.strip().casefold()
+    if word in types:
+        return float(types[word])
+    try:
+        width = WIDTHS[word] if word in WIDTHS else float(parse(word, "1", "--kv-bits"))
+    except RequestError:
+        width = -1.0
+    exact = [bits for bits in types.values() if bits == width]
+    near = exact or [bits for bits in types.values() if width == math.floor(bits)]
+    if not near:
+        raise RequestError(f"{engine.name} has no cache type {text!r}", "--kv-bits", tuple(types)[:6])
+    return float(min(near))
 
 
 def _usual_engine(device: Device, fmt: Format | None) -> Engine:
@@ -84,87 +160,191 @@ def _usual_format(arch: Architecture, engine: Engine, allowed: tuple[str, ...]) 
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """What is held per device, with how far it may be off and how well its weakest part is supported."""
+
+    value: float
+    low: float
+    high: float
+    tier: str
+
+
+@dataclass(frozen=True, slots=True)
 class FitAnswer:
-    """The waterfall of one device and the ways to make it fit."""
+    """The waterfall of the fullest device and the ways to make it fit.
+
+    memory_basis          how the usable memory is known
+    assumed_parts         parts whose constants have no source
+    batch_limit_requests  sequences that memory holds; ``engine_limit_requests`` run at once by default
+    """
 
     schema_version: int
     command: str
     model: str
     device: str
     devices: int
+    tp: int
+    pp: int
+    ep: int
     engine: str
     format: str
+    kv_bits: float
     policy: str
     context_tokens: float
     sequences: float
     memory_total_bytes: float
+    memory_basis: str
     reserved_bytes: float
     parts_bytes: dict[str, float]
+    assumed_parts: tuple[str, ...]
+    total_bytes: Total
     ram_bytes: float
     left_bytes: float
     fits: bool
     context_limit_tokens: float
     batch_limit_requests: float
+    engine_limit_requests: float
     kv_bytes_per_token: float
     fixes: tuple[str, ...]
     assumptions: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Split:
+    """What llama.cpp leaves in RAM: ``ngl`` layers on the card (None: all), experts in RAM."""
+
+    ngl: int | None = None
+    experts: bool = False
+
+    @property
+    def any(self) -> bool:
+        return self.ngl is not None or self.experts
+
+
+#: Contexts and sequences beyond these are not looked for.
+MOST_CONTEXT, MOST_SEQUENCES = 131072, 2**20
+
+
+def _placed(setup: Deployment, split: Split, sequences: float, context: float) -> tuple[Footprint, float]:
+    """The footprint of the fullest device and what lies in RAM. Groups that attend apart hold whole sequences."""
+    if not split.any:
+        groups = float(setup.plan.attn_dp)
+        return footprint(setup, groups * math.ceil(sequences / groups), context), 0.0
+    wanted = setup.arch.layers + 1 if split.ngl is None else split.ngl
+    rules = policy(setup.engine.memory)
+    found = place(setup.arch, setup.plan, wanted, sequences, context, rules, setup.usable, split.experts)
+    return found.card, float(found.ram)
+
+
+def _holds(setup: Deployment, split: Split, sequences: float, context: float) -> bool:
+    return float(_placed(setup, split, sequences, context)[0].left) >= 0
+
+
+def _most(holds: Callable[[int], bool], most: int) -> int:
+    """The largest whole number up to ``most`` that holds; 0 when none does."""
+    low, high = 0, 1
+    while high < most and holds(high):
+        low, high = high, 2 * high
+    high = min(high, most)
+    if holds(high):
+        return high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def context_limit(setup: Deployment, split: Split, sequences: float) -> int:
+    """Longest context that so many sequences may have, up to the model's own limit [tokens]."""
+    return _most(lambda n: _holds(setup, split, sequences, n), int(setup.arch.max_context or MOST_CONTEXT))
+
+
+def batch_limit(setup: Deployment, split: Split, context: float) -> int:
+    """Sequences of that context that memory holds."""
+    return _most(lambda n: _holds(setup, split, n, context), MOST_SEQUENCES)
+
+
 def fit_answer(
-    setup: Deployment, sequences: float, context: float, ngl: int | None = None, cpu_moe: bool = False
+    setup: Deployment,
+    sequences: float,
+    context: float,
+    ngl: int | None = None,
+    cpu_moe: bool = False,
+    basis: str = "",
 ) -> FitAnswer:
     """Total − reserved − weights − KV cache − buffers − engine = left, per device; ``ngl`` and ``cpu_moe`` leave
     parts in RAM as llama.cpp does."""
-    foot, ram = footprint(setup, sequences, context), 0.0
-    if ngl is not None or cpu_moe:
-        if setup.engine.split != "layer" or setup.count > 1:
-            raise RequestError("parts in RAM are for llama.cpp on one card", "--ngl", ("--engine llama.cpp",))
-        wanted = setup.arch.layers + 1 if ngl is None else ngl
-        rules = policy(setup.engine.memory)
-        split = place(setup.arch, setup.plan, wanted, sequences, context, rules, setup.usable, cpu_moe)
-        foot, ram = split.card, float(split.ram)
-    one, two = (float(footprint(setup, 1.0, n).parts["KV cache"]) for n in (65536.0, 131072.0))
-    left = float(foot.left)
+    check_context(setup.arch, context)
+    split, rules, plan = Split(ngl, cpu_moe), policy(setup.engine.memory), setup.plan
+    if split.any and (setup.engine.split != "layer" or setup.count > 1):
+        flag = "--ngl" if ngl is not None else "--cpu-moe"
+        raise RequestError("parts in RAM are for llama.cpp on one card", flag, ("--engine llama.cpp",))
+    if cpu_moe and not setup.arch.moe:
+        raise RequestError(f"{setup.arch.name} has no experts to leave in RAM", "--cpu-moe", ("--ngl N",))
+    foot, ram = _placed(setup, split, sequences, context)
+    one, two = (float(_placed(setup, split, 1.0, n)[0].parts["KV cache"]) for n in (65536.0, 131072.0))
+    left, total, doubt = float(foot.left), float(foot.total), float(foot.doubt)
+    guessed = tuple(part for part in rules.guessed if float(foot.parts[part]) > 0)
     return FitAnswer(
         schema_version=1,
         command="fit",
         model=setup.arch.name,
         device=setup.device.id,
         devices=setup.count,
+        tp=int(plan.attn_tp),
+        pp=int(plan.pp),
+        ep=int(plan.tp) if plan.attn_dp > 1 else 1,
         engine=setup.engine.id,
-        format=setup.plan.format.id,
-        policy=policy(setup.engine.memory).about,
+        format=plan.format.id,
+        kv_bits=float(plan.kv_bits),
+        policy=rules.about,
         context_tokens=context,
         sequences=sequences,
         memory_total_bytes=setup.usable,
+        memory_basis=basis,
         reserved_bytes=setup.usable - float(foot.usable),
         parts_bytes={part: float(amount) for part, amount in foot.parts.items()},
+        assumed_parts=guessed,
+        total_bytes=Total(total, total - doubt, total + doubt, "assumed" if guessed else "transferred"),
         ram_bytes=ram,
         left_bytes=left,
         fits=left >= 0,
-        context_limit_tokens=math.floor(largest_context(setup, sequences)),
-        batch_limit_requests=largest_batch(setup, context),
+        context_limit_tokens=context_limit(setup, split, sequences),
+        batch_limit_requests=batch_limit(setup, split, context),
+        engine_limit_requests=setup.engine.max_sequences,
         kv_bytes_per_token=(two - one) / 65536.0,
-        fixes=() if left >= 0 else tuple(_fit_fixes(setup, sequences, context)),
+        fixes=() if left >= 0 else tuple(_fit_fixes(setup, split, sequences, context)),
         assumptions=setup.arch.assumptions,
     )
 
 
-def _fit_fixes(setup: Deployment, sequences: float, context: float) -> Iterator[str]:
+def memory_basis(device: Device, memory: float | None, free: float | None) -> str:
+    """How the usable memory of a device is known."""
+    if free is not None:
+        return "given"
+    figure = Machine(device, 1, memory).usable_figure
+    if figure is None:
+        return ""
+    return f"assumed: {figure.note}" if figure.kind == "assumed" else "reported by the driver"
+
+
+def _fit_fixes(setup: Deployment, split: Split, sequences: float, context: float) -> Iterator[str]:
     """The smallest single changes that make it fit, each checked."""
 
-    def holds(changed: Setup, tokens: float = context, n: float = sequences) -> bool:
-        return float(footprint(changed, n, tokens).left) >= 0
+    def holds(changed: Setup) -> bool:
+        return _holds(changed, split, sequences, context)
 
-    limit = math.floor(largest_context(setup, sequences))
-    if limit >= 256:
+    limit = context_limit(setup, split, sequences)
+    if 256 <= limit < context:
         yield f"a context of {count(limit)} tokens (--context {limit})"
-    batch = largest_batch(setup, context)
+    batch = batch_limit(setup, split, context)
     if sequences > batch >= 1:
-        yield f"{digits(batch)} sequences at once (--concurrency {batch:.0f})"
-    cached = replace(setup, plan=replace(setup.plan, kv_bits=8.0))
-    if setup.plan.kv_bits > 8 and holds(cached):
-        yield "an 8-bit KV cache (--kv-bits 8)"
+        many = "sequence" if batch == 1 else "sequences at once"
+        yield f"{digits(batch)} {many} (--concurrency {batch:.0f})"
+    for name, bits in sorted(policy(setup.engine.memory).caches.items(), key=lambda entry: -entry[1]):
+        if bits < setup.plan.kv_bits and holds(replace(setup, plan=replace(setup.plan, kv_bits=bits))):
+            yield f"a KV cache of {digits(bits)} bits per value (--kv-bits {name})"
+            break
     smaller = sorted(
         (f for f in load_formats().values() if f.family in setup.engine.families), key=lambda f: -f.default
     )
@@ -174,13 +354,29 @@ def _fit_fixes(setup: Deployment, sequences: float, context: float) -> Iterator[
         if fmt.default < setup.plan.format.default and allowed and holds(changed):
             yield f"{fmt.name} weights (--quant {fmt.id})"
             break
-    for n in (2, 4, 8, 16):
-        tensor = setup.engine.split == "tensor"
-        wider = replace(setup.plan, tp=float(n)) if tensor else replace(setup.plan, pp=float(n))
-        if n > setup.count and n <= setup.backend.max_devices and holds(replace(setup, plan=wider)):
-            yield f"{n} devices (--tp {n})"
-            break
+    if split.any:
+        fewer = _most(lambda n: _holds(setup, replace(split, ngl=n), sequences, context), setup.arch.layers + 1)
+        wanted = setup.arch.layers + 1 if split.ngl is None else split.ngl
+        if fewer < wanted and _holds(setup, replace(split, ngl=fewer), sequences, context):
+            yield f"{fewer} layers on the card (--ngl {fewer})"
+        return
+    yield from _wider(setup, split, sequences, context)
     yield from _splits(setup, sequences, context)
+
+
+def _wider(setup: Deployment, split: Split, sequences: float, context: float) -> Iterator[str]:
+    """The least devices that do."""
+    tensor = setup.engine.split == "tensor"
+    if setup.engine.split == "none" or setup.plan.attn_dp > 1:
+        return
+    stages = int(setup.plan.pp) if tensor else 1
+    for n in (2, 4, 8, 16):
+        able = divides(setup.arch, n) if tensor else n <= setup.arch.layers
+        wider = replace(setup.plan, tp=float(n)) if tensor else replace(setup.plan, pp=float(n))
+        more = n * stages > setup.count and n <= setup.backend.max_devices
+        if able and more and _holds(replace(setup, plan=wider), split, sequences, context):
+            yield f"{n * stages} devices (--tp {n})"
+            break
 
 
 def _splits(setup: Deployment, sequences: float, context: float) -> Iterator[str]:
@@ -189,11 +385,12 @@ def _splits(setup: Deployment, sequences: float, context: float) -> Iterator[str
         return
     rules = policy(setup.engine.memory)
     for experts in (True, False) if setup.arch.moe else (False,):
-        split = fitting(setup.arch, setup.plan, sequences, context, rules, setup.usable, experts)
-        if split is not None and float(split.ram) > 0:
-            what = "the experts" if experts and split.layers == split.of else f"{split.of - split.layers} layers"
-            flags = f"--ngl {split.ngl}{' --cpu-moe' if experts else ''}"
-            yield f"{what} in RAM ({size(float(split.ram))}), at the speed of the RAM for them ({flags})"
+        found = fitting(setup.arch, setup.plan, sequences, context, rules, setup.usable, experts)
+        if found is not None and float(found.ram) > 0:
+            below = found.of - found.layers
+            what = f"{below} layer{'s' * (below != 1)}" if below or not experts else "the experts"
+            flags = f"--ngl {found.ngl}{' --cpu-moe' if experts else ''}"
+            yield f"{what} in RAM ({size(float(found.ram))}), at the speed of the RAM for them ({flags})"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ridgewise.advise.limits import divides
 from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
@@ -294,7 +295,7 @@ def _layouts_of(
         for tp, pp, replicas in layouts(engine, backend, count, Machine(device, 1).per_node):
             if replicas > 1 and not isinstance(question.workload, Service):
                 continue
-            if any(group.mixer.heads % tp for group in question.arch.kinds):
+            if not divides(question.arch, tp):
                 continue
             plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
             setup = Setup(question.arch, device, engine, backend, plan, usable, replicas)

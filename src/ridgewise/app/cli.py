@@ -154,10 +154,16 @@ def fit(
     hardware: Annotated[str, typer.Argument(help="device name or alias")],
     engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
     quant: Annotated[str | None, typer.Option(help="weight format")] = None,
-    context: Annotated[str, typer.Option(help="tokens each sequence holds")] = "8192",
+    context: Annotated[str | None, typer.Option(help="tokens each sequence holds; 8,192 unless it is less")] = None,
     concurrency: Annotated[str, typer.Option(help="sequences held at once")] = "1",
-    kv_bits: Annotated[str, typer.Option("--kv-bits", "--kv-dtype", help="bits per cached value: 16, 8, fp8")] = "16",
+    kv_bits: Annotated[
+        str, typer.Option("--kv-bits", "--kv-dtype", help="bits or type of cached values: 16, fp8, q8_0, q8_0/f16")
+    ] = "16",
     tp: Annotated[int, typer.Option(min=1, max=1024, help="devices in tensor parallel or layer split")] = 1,
+    pp: Annotated[int, typer.Option(min=1, max=1024, help="pipeline stages")] = 1,
+    ep: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="devices that share the experts: a multiple of --tp")
+    ] = None,
     memory: Annotated[str | None, typer.Option(help="memory of the machine, where several are sold")] = None,
     free: Annotated[str | None, typer.Option(help="free memory per device, instead of the label: 22GiB")] = None,
     ngl: Annotated[
@@ -170,7 +176,7 @@ def fit(
     from ridgewise.app import inspecting
 
     return inspecting.fit(
-        model, hardware, engine, quant, context, concurrency, kv_bits, tp, memory, free, ngl, cpu_moe, json=json
+        model, hardware, engine, quant, context, concurrency, kv_bits, tp, pp, ep, memory, free, ngl, cpu_moe, json=json
     )
 
 
@@ -184,12 +190,16 @@ def explain(
     output: Annotated[str, typer.Option(help="output tokens")] = "512",
     batch: Annotated[str, typer.Option(help="sequences decoded together")] = "1",
     tp: Annotated[int, typer.Option(min=1, max=1024, help="devices in tensor parallel or layer split")] = 1,
+    pp: Annotated[int, typer.Option(min=1, max=1024, help="pipeline stages")] = 1,
+    ep: Annotated[
+        int | None, typer.Option(min=1, max=1024, help="devices that share the experts: a multiple of --tp")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Every number of an estimate: operators, formulas, inputs with sources, coefficients with evidence."""
     from ridgewise.app import inspecting
 
-    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, json=json)
+    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, json=json)
 
 
 @app.command()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer
+from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer, memory_basis
 from ridgewise.app.home import own
 from ridgewise.errors import RequestError
 from ridgewise.units import parse
+
+#: Tokens a sequence holds where nothing is said, and the model can.
+CONTEXT = 8192.0
 
 
 def _number(text: str, unit: str, flag: str, low: float, high: float) -> float:
@@ -17,14 +20,9 @@ def _number(text: str, unit: str, flag: str, low: float, high: float) -> float:
     return value
 
 
-def _kv_bits(text: str) -> float:
-    named = {"fp16": "16", "bf16": "16", "f16": "16", "fp8": "8", "q8_0": "8.5", "q4_0": "4.5", "auto": "16"}
-    return _number(named.get(text.casefold(), text), "1", "--kv-bits", 2, 32)
-
-
 def _deployment(
-    model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int,
-    memory: str | None = None, free: str | None = None,
+    model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int, pp: int, ep: int | None,
+    memory: float | None = None, free: float | None = None,
 ) -> Deployment:  # fmt: skip
     from ridgewise.engines import engine as find_engine
     from ridgewise.hardware.sheets import device
@@ -37,33 +35,41 @@ def _deployment(
         device(hardware, "hardware", own("hardware")),
         find_engine(engine) if engine else None,
         weight_format(quant) if quant else found.format,
-        _kv_bits(kv_bits),
+        kv_bits,
         tp,
-        _number(memory, "B", "--memory", 2**20, 2**60) if memory else None,
-        _number(free, "B", "--free", 0, 2**60) if free else None,
+        memory,
+        free,
+        pp,
+        ep,
     )
 
 
 def fit(
-    model: str, hardware: str, engine: str | None, quant: str | None, context: str, concurrency: str,
-    kv_bits: str, tp: int, memory: str | None, free: str | None, ngl: int | None, cpu_moe: bool, *, json: bool,
+    model: str, hardware: str, engine: str | None, quant: str | None, context: str | None, concurrency: str,
+    kv_bits: str, tp: int, pp: int, ep: int | None, memory: str | None, free: str | None, ngl: int | None,
+    cpu_moe: bool, *, json: bool,
 ) -> int:  # fmt: skip
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
-    tokens = _number(context, "tokens", "--context", 1, 1e9)
+    tokens = CONTEXT if context is None else _number(context, "tokens", "--context", 1, 1e9)
     sequences = _number(concurrency, "1", "--concurrency", 1, 1e9)
-    deployment = _deployment(model, hardware, engine, quant, kv_bits, tp, memory, free)
-    found = fit_answer(deployment, sequences, tokens, ngl, cpu_moe)
+    size = _number(memory, "B", "--memory", 2**20, 2**60) if memory else None
+    left = _number(free, "B", "--free", 0, 2**60) if free else None
+    deployment = _deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left)
+    if context is None and deployment.arch.max_context:
+        tokens = min(tokens, float(deployment.arch.max_context))
+    basis = memory_basis(deployment.device, size, left)
+    found = fit_answer(deployment, sequences, tokens, ngl, cpu_moe, basis)
     _show(found, json)
     return 0 if found.fits else 1
 
 
 def explain(
     model: str, hardware: str, engine: str | None, quant: str | None, prompt: str, output: str, batch: str,
-    tp: int, *, json: bool,
+    tp: int, pp: int, ep: int | None, *, json: bool,
 ) -> int:  # fmt: skip
     """Print every term of one estimate."""
     found = explanation(
-        _deployment(model, hardware, engine, quant, "16", tp),
+        _deployment(model, hardware, engine, quant, "16", tp, pp, ep),
         _number(prompt, "tokens", "--prompt", 1, 1e8),
         _number(output, "tokens", "--output", 1, 1e8),
         _number(batch, "1", "--batch", 1, 1e6),

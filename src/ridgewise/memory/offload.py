@@ -7,12 +7,12 @@ stays in RAM. ``--cpu-moe`` leaves only the routed experts in RAM.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ridgewise.memory.engines import MemoryPolicy
-from ridgewise.memory.footprint import Footprint
+from ridgewise.memory.footprint import Footprint, layer_cache
 from ridgewise.models.architecture import Architecture, LayerGroup
-from ridgewise.models.formats import embedding_bytes, expert_bytes, head_bytes, layer_bytes
+from ridgewise.models.formats import embedding_bytes, expert_bytes, head_bytes, layer_bytes, stored
 from ridgewise.units import Bytes, Count, Tokens
 from ridgewise.work.plan import Plan
 
@@ -62,6 +62,7 @@ def place(
 ) -> Placement:
     """The split that ``-ngl`` asks for (clipped to all layers and the output layer)."""
     ngl = max(0, min(ngl, arch.layers + 1))
+    plan = replace(plan, format=stored(arch, plan.format))
     layers, fmt = max(ngl - 1, 0), plan.format
     output = head_bytes(arch, fmt) if ngl else 0.0
     weights, cache, host_weights = output, 0.0, 0.0
@@ -69,26 +70,20 @@ def place(
         experts = group.feed.experts * expert_bytes(group, fmt) if experts_in_ram else 0.0
         weights += here * (layer_bytes(group, fmt) - experts)
         host_weights += here * experts
-        cache += here * float(sequences * _cached(group, plan, context, policy))
+        cache += here * float(sequences * layer_cache(arch, group, plan, context, policy, usable))
     everything = sum(g.count * layer_bytes(g, fmt) for g in arch.groups)
     on_card = sum(here * layer_bytes(group, fmt) for group, here in _last(arch.groups, layers))
-    whole_cache = sum(g.count * float(sequences * _cached(g, plan, context, policy)) for g in arch.groups)
+    whole_cache = sum(
+        g.count * float(sequences * layer_cache(arch, g, plan, context, policy, usable)) for g in arch.groups
+    )
     table = 0.0 if arch.tied else embedding_bytes(arch, fmt)
     ram = everything - on_card + host_weights + table + (0.0 if ngl else head_bytes(arch, fmt)) + whole_cache - cache
-    parts = {
-        "weights": weights,
-        "KV cache": cache,
-        "buffers": policy.buffers(arch, plan, usable),
-        "engine": policy.context(plan),
-    }
-    return Placement(layers, arch.layers, ngl > 0, experts_in_ram, Footprint(parts, policy.usable(usable)), ram)
-
-
-def _cached(group: LayerGroup, plan: Plan, context: Tokens, policy: MemoryPolicy) -> Bytes:
-    """Cache and state bytes of one sequence in one layer."""
-    mixer = group.mixer
-    values = policy.held(mixer, context) * mixer.kv_values * plan.kv_bits / 8
-    return values + mixer.state * mixer.state_bits / 8
+    buffers, engine = policy.buffers(arch, plan, usable), policy.context(plan)
+    card = Footprint(
+        {"weights": weights, "KV cache": cache, "buffers": buffers, "engine": engine},
+        policy.usable(usable, plan, weights + buffers + engine),
+    )
+    return Placement(layers, arch.layers, ngl > 0, experts_in_ram, card, ram)
 
 
 def fitting(

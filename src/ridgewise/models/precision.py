@@ -14,7 +14,7 @@ from ridgewise.models.ggml import TYPES
 #: Spellings of the catalogue's formats.
 ALIASES = {
     "float16": "fp16", "half": "fp16", "bfloat16": "bf16", "float32": "fp32", "f32": "fp32",
-    "int4": "w4a16", "awq-int4": "w4a16", "awq": "w4a16", "gptq": "w4a16", "gptq-int4": "w4a16", "w4": "w4a16",
+    "int4": "w4a16", "awq-int4": "w4a16", "awq": "w4a16", "gptq": "w4a16", "gptq-int4": "w4a16",
     "marlin": "w4a16", "bnb-nf4": "nf4", "gptq-int8": "int8", "w8a16": "int8", "bnb-int8": "int8", "q8": "q8_0",
     "q4": "q4_k_m", "q5": "q5_k_m", "q6": "q6_k", "q3": "q3_k_m", "q2": "q2_k", "q4_k": "q4_k_m", "q2_k_m": "q2_k",
     "mxfp8": "fp8", "e4m3": "fp8", "q4k-isq": "q4_k_m", "q8_0-isq": "q8_0", "q6k-isq": "q6_k",
@@ -41,6 +41,8 @@ def precision(text: str) -> tuple[Format, bool]:
         return formats[ALIASES[name]], False
     if name == "mxfp4+f16":
         return replace(formats["gguf-mxfp4"], id=name, name=text, default=16.0, embedding=16.0, head=16.0), False
+    if name == "w4":
+        return replace(formats["w4a16"], id=name, name=text), False
     if mlx := re.fullmatch(r"mlx-?(?:q|int)?(\d)(?:-?bit)?(?:-g(\d+))?", name):
         return _grouped(text, float(mlx[1]), float(mlx[2] or 64)), False
     if found := _gguf(text, name):
@@ -77,7 +79,9 @@ def _gguf(text: str, name: str) -> Format | None:
                 return replace(base, id=plain, name=text, default=bits)
             if key in MIXTURES:
                 bits = float(bpw[1]) if bpw else MIXTURES[key] * larger
-                return Format(plain, text, "gguf", bits, 32.0, bits, max(bits, 6.5625), "int8", {"router": 32.0})
+                block = 0 if key == "iq4_nl" else 256
+                head = max(bits, 6.5625)
+                return Format(plain, text, "gguf", bits, 32.0, bits, head, "int8", {"router": 32.0}, block=block)
         known = {kind.name.casefold(): kind.bits for kind in TYPES.values()}
         if plain in known:
             bits = known[plain]
@@ -108,7 +112,7 @@ def sized(arch: Architecture, fmt: Format, size: float) -> Format:
     Widths of 16 bits and more are kept (norms, routers, and what a mixed file leaves unquantised), unless
     nothing else is there to scale. A factor outside 1/3 … 3 means that the size is of something else.
     """
-    whole = replace(arch, extra={})
+    whole, fmt = replace(arch, extra={}), replace(fmt, block=0)
 
     def scaled(factor: float, most: float) -> Format:
         def one(bits: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +11,12 @@ from rich.text import Text
 from ridgewise.advise.deployment import Explanation, FitAnswer, Phase
 from ridgewise.facts import load_sources
 from ridgewise.units import count, digits, duration, quantity, rate, size, whole
+
+#: What raises the engine's own limit on sequences.
+SEQUENCES_FLAG = {
+    "vllm": "--max-num-seqs", "sglang": "--max-running-requests", "tensorrt-llm": "--max_batch_size",
+    "llama.cpp": "--parallel",
+}  # fmt: skip
 
 
 def _table(*columns: str) -> Table:
@@ -45,33 +53,45 @@ def _show_fit(found: FitAnswer, console: Console) -> None:
         )
     )
     table = _table("per device", "size", "")
-    table.add_row("usable memory", size(found.memory_total_bytes), "")
+    basis, _, why = found.memory_basis.partition(": ")
+    table.add_row(f"usable memory ({basis})" if basis else "usable memory", size(found.memory_total_bytes), "")
     steps = {"reserved": found.reserved_bytes, **found.parts_bytes}
     widest = max(found.memory_total_bytes, *steps.values())
     for part, amount in steps.items():
-        table.add_row(f"− {part}", size(amount), Text("█" * round(30 * amount / widest), justify="left"))
+        guessed = " (assumed)" if part in found.assumed_parts else ""
+        table.add_row(f"− {part}{guessed}", size(amount), Text("█" * round(30 * amount / widest), justify="left"))
     end = "= left" if found.fits else "= MISSING"
     table.add_row(end, size(abs(found.left_bytes)), "", style="bold")
     if found.ram_bytes:
         table.add_row("in RAM besides", size(found.ram_bytes), "")
     console.print()
     console.print(table)
-    if not found.ram_bytes:
-        console.print()
-        console.print(Text(_room(found)))
+    console.print()
+    for line in _room(found):
+        console.print(Text(line))
     _list(console, "Does not fit. Each of these alone would do", found.fixes)
-    _list(console, "Assumed", found.assumptions)
+    _list(console, "Assumed", ((f"Usable memory: {why}.",) if why else ()) + found.assumptions)
 
 
-def _room(found: FitAnswer) -> str:
-    """How far context and concurrency could grow."""
+def _room(found: FitAnswer) -> Iterator[str]:
+    """How far context and concurrency could grow, and what the engine does by default."""
+    total = found.total_bytes
+    yield f"{size(total.value)} held, {size(total.low)} to {size(total.high)} as far as the parts are known"
     per_token = f"{digits(found.kv_bytes_per_token / 1024)} KiB of cache per further token and device"
-    if found.context_limit_tokens < 256:
-        return f"the weights leave no room for a context; {per_token}"
-    contexts = f"{digits(found.sequences)} × {count(found.context_limit_tokens)} tokens"
-    return (
-        f"room for {contexts}, or for {digits(found.batch_limit_requests)} × {count(found.context_tokens)}; {per_token}"
-    )
+    longer = f"{digits(found.sequences)} × {count(found.context_limit_tokens)} tokens"
+    more = f"{digits(found.batch_limit_requests)} × {count(found.context_tokens)}"
+    if found.context_limit_tokens and found.batch_limit_requests:
+        yield f"memory for {longer}, or for {more}; {per_token}"
+    elif found.context_limit_tokens or found.batch_limit_requests:
+        yield f"memory for {longer if found.context_limit_tokens else more + ' tokens'}; {per_token}"
+    else:
+        yield f"weights and buffers leave no room for a context; {per_token}"
+    if found.batch_limit_requests > found.engine_limit_requests or found.sequences > found.engine_limit_requests:
+        flag = SEQUENCES_FLAG.get(found.engine, "")
+        yield (
+            f"{found.engine} runs {digits(found.engine_limit_requests)} sequences at once by default"
+            f"{f' ({flag})' if flag else ''}: more wait unless that is raised"
+        )
 
 
 def _show_explanation(found: Explanation, console: Console) -> None:

@@ -13,7 +13,7 @@ Bursts and open arrivals need the queue itself: these are means of the steady st
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 import numpy as np
@@ -23,6 +23,7 @@ from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint, inference
 from ridgewise.memory.engines import policy
 from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import stored
 from ridgewise.timing import Efficiency, Fitted, Rates, Term, load_calibration, step_seconds, terms
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK, allreduce_seconds, overhead_seconds
 from ridgewise.units import Count, Num, Seconds, Tokens
@@ -58,6 +59,7 @@ class Setup:
     tier: str = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "plan", replace(self.plan, format=stored(self.arch, self.plan.format)))
         fitted = _fitted(self.engine.id, self.backend.id, self.device)
         object.__setattr__(self, "fitted", fitted)
         object.__setattr__(self, "tier", _tier(fitted, self.device, self.arch))
@@ -187,13 +189,26 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
 
 
 def largest_batch(setup: Setup, context: Tokens) -> float:
-    """Sequences of ``context`` tokens one replica runs at once: memory left over bytes per sequence, and no
-    more than the engine's own limit."""
+    """Sequences of ``context`` tokens one replica runs at once: what memory holds, and no more than the engine's
+    own limit."""
+    return min(memory_batch(setup, context), float(setup.engine.max_sequences))
+
+
+def memory_batch(setup: Setup, context: Tokens) -> float:
+    """Sequences of ``context`` tokens that memory holds: what is left over bytes per sequence; inf where a sequence
+    takes none."""
     empty, one = footprint(setup, 0.0, context), footprint(setup, 1.0, context)
-    per_sequence = float(one.total - empty.total)
-    if per_sequence <= 0:
-        return float(setup.engine.max_sequences) if float(empty.left) >= 0 else 0.0
-    return min(max(float(empty.left) // per_sequence, 0.0), float(setup.engine.max_sequences))
+    each, left = float(one.total - empty.total), float(empty.left)
+    if each <= 0:
+        return np.inf if left >= 0 else 0.0
+    most = max(left // each, 0.0)
+    if most <= 1 or float(footprint(setup, most, context).left) >= 0:
+        return most
+    low = 1.0  # another stage of the pipeline becomes the fullest one
+    while most - low > 1:
+        middle = (low + most) // 2
+        low, most = (middle, most) if float(footprint(setup, middle, context).left) >= 0 else (low, middle)
+    return low
 
 
 def _bound(setup: Setup, step: Step) -> tuple[str, float]:

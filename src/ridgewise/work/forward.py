@@ -193,8 +193,10 @@ def kv_values_read(mixer: Mixer) -> int:
 
 
 def kv_shards(mixer: Mixer, tp: Count) -> Count:
-    """Into how many parts tensor parallelism really splits the cache of a layer."""
-    return 1.0 + 0.0 * tp if mixer.kind == "mla" else np.minimum(tp, max(mixer.kv_heads, 1))
+    """Into how many parts tensor parallelism really splits the cache of a layer: a device holds whole KV heads."""
+    heads = 1 if mixer.kind == "mla" else max(mixer.kv_heads, 1)
+    shards: Count = heads / np.ceil(heads / (tp + 0.0))
+    return shards
 
 
 def _recurrence(mixer: Mixer, piece: Slice, plan: Plan) -> Work:

@@ -10,10 +10,10 @@ from ridgewise.memory.engines.sglang import SGLANG
 from ridgewise.memory.engines.tensorrt_llm import TENSORRT_LLM
 from ridgewise.memory.engines.textbook import TEXTBOOK
 from ridgewise.memory.engines.transformers import TRANSFORMERS
-from ridgewise.memory.engines.vllm import VLLM
+from ridgewise.memory.engines.vllm import VLLM, VLLM_UNIFIED
 
 POLICIES: dict[str, MemoryPolicy] = {
-    p.id: p for p in (LLAMA_CPP, MLX, SGLANG, TENSORRT_LLM, TRANSFORMERS, VLLM, TEXTBOOK)
+    p.id: p for p in (LLAMA_CPP, MLX, SGLANG, TENSORRT_LLM, TRANSFORMERS, VLLM, VLLM_UNIFIED, TEXTBOOK)
 }
 
 

@@ -1,7 +1,8 @@
 """llama.cpp, and Ollama and LM Studio which embed it.
 
 Sources: llama.cpp ``src/llama-kv-cache-iswa.cpp`` (windowed layers), ``src/llama-context.cpp`` (compute
-buffers), load logs of public benchmark runs.
+buffers), ``src/llama-model.cpp`` (layers of a split), ``common/arg.cpp`` (cache types), load logs of public
+benchmark runs. The driver context is assumed.
 """
 
 from __future__ import annotations
@@ -19,9 +20,16 @@ UBATCH = 512
 PIPELINED = 4
 #: Cache lengths are padded to this many tokens.
 PAD = 256
+#: Driver context of one device, assumed: no log states it [B].
+CONTEXT = 0.45 * 2**30
+#: ``--cache-type-k`` and ``--cache-type-v``: bits per value, the scales of a block included.
+CACHES = {
+    "f32": 32.0, "f16": 16.0, "bf16": 16.0, "q8_0": 8.5, "q5_1": 6.0, "q5_0": 5.5, "q4_1": 5.0, "q4_0": 4.5,
+    "iq4_nl": 4.5,
+}  # fmt: skip
 
 
-def held(mixer: Mixer, context: Tokens) -> Tokens:
+def held(mixer: Mixer, context: Tokens, offered: Bytes) -> Tokens:
     """Whole contexts padded to 256; a sliding window keeps ``window + ubatch`` (ISWA)."""
     padded: Tokens = np.ceil(np.asarray(context) / PAD) * PAD
     if mixer.window is None or mixer.kind == "chunked":
@@ -63,12 +71,22 @@ def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
     return compute_buffer(arch, 0.0, UBATCH, plan.pp) + 0.0 * plan.tp
 
 
+def stages(layers: int, devices: int) -> tuple[int, ...]:
+    """Whole layers of every device of an equal split: the output counts as one more layer, which the last holds."""
+    places = [layer * devices // (layers + 1) for layer in range(layers)]
+    return tuple(places.count(place) for place in range(devices))
+
+
 LLAMA_CPP = MemoryPolicy(
     "llama.cpp",
     held,
     buffers,
-    context=lambda plan: 0.45 * 2**30 + 0.0 * plan.tp,
-    usable=lambda offered: offered,
+    context=lambda plan: CONTEXT + 0.0 * plan.tp,
+    usable=lambda offered, plan, others: offered,
+    stages=stages,
+    caches=CACHES,
+    apart=True,
     embedding_on_host=True,
+    guessed=("engine",),
     about="windows capped (ISWA), cache padded to 256 tokens, compute buffer of one 512-token batch",
 )

@@ -10,7 +10,7 @@ from ridgewise.units import Bytes, Tokens
 from ridgewise.work.plan import Plan
 
 
-def held(mixer: Mixer, context: Tokens) -> Tokens:
+def held(mixer: Mixer, context: Tokens, offered: Bytes) -> Tokens:
     """A windowed layer keeps its window, any other the whole context."""
     return context if mixer.window is None else np.minimum(context, mixer.window)
 
@@ -26,6 +26,7 @@ TEXTBOOK = MemoryPolicy(
     held,
     buffers,
     context=lambda plan: 0.5 * 2**30 + 0.0 * plan.tp,
-    usable=lambda offered: 0.95 * offered,
+    usable=lambda offered, plan, others: 0.95 * offered,
+    guessed=("buffers", "engine"),
     about="arithmetic with 5 % kept free",
 )

@@ -1,7 +1,8 @@
 """Hugging Face Transformers: no paging, a cache grown by concatenation, eager buffers.
 
 Source: transformers ``src/transformers/cache_utils.py`` (DynamicCache grows by the tokens given, sliding layers
-keep their window) and ``modeling_*`` (logits of the whole prompt in FP32 for the first step).
+keep their window) and ``modeling_*`` (logits of the whole prompt in FP32 for the first step). The driver context
+and how many activations live at once are assumed.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from ridgewise.work.plan import Plan
 
 #: Prompt tokens whose activations are alive at once; Transformers does not chunk prompts.
 PROMPT = 2048
-#: Activations of hidden size alive at the widest point of a layer.
+#: Activations of hidden size alive at the widest point of a layer, assumed.
 ALIVE = 12
+#: Driver context and workspaces, assumed [B].
+CONTEXT = 0.6 * 2**30
 
 
-def held(mixer: Mixer, context: Tokens) -> Tokens:
+def held(mixer: Mixer, context: Tokens, offered: Bytes) -> Tokens:
     """Exactly the tokens of the context; a sliding window keeps its own length."""
     return context if mixer.window is None else np.minimum(context, mixer.window)
 
@@ -33,7 +36,8 @@ TRANSFORMERS = MemoryPolicy(
     "transformers",
     held,
     buffers,
-    context=lambda plan: 0.6 * 2**30 + 0.0 * plan.tp,
-    usable=lambda offered: offered,
+    context=lambda plan: CONTEXT + 0.0 * plan.tp,
+    usable=lambda offered, plan, others: offered,
+    guessed=("buffers", "engine"),
     about="cache of exactly the tokens held, sliding windows capped, prompts not chunked",
 )
