@@ -83,6 +83,10 @@ def mixed(row: Row) -> Step:
     return prefill(row["new"], row["sequences"], row["cached"]) + decode(row["cached"], row["sequences"])
 
 
+def cut_of(row: Row) -> loads.Packing:
+    return loads.packing(row["new"], row["cached"] + 2, row["sequences"], 2048.0)
+
+
 def load_of(name: str, row: Row) -> Any:
     """A load of as many requests as there are sequences, half of them running."""
     n, i, o = row["sequences"], row["new"], row["cached"] + 2
@@ -281,6 +285,17 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
                                                           row["usable"], True),
     "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
+    "serving.loads.packing": lambda arch, row: cut_of(row),
+    "serving.loads.parts": lambda arch, row: [
+        [step.tokens, step.sequences]
+        for step in loads.parts(
+            row["new"], row["cached"] + 2, row["sequences"], cut_of(row), row["pp"]
+        ).values()
+    ],
+    "serving.loads.combined": lambda arch, row: loads.combined(
+        {"decode": 0.01 + 0 * row["new"], "alone": 1e-5 * row["new"], "joint": 0.01 + 1e-5 * row["new"],
+         "packed": 2e-5 * row["new"]}, cut_of(row), row["pp"]
+    ),
     "work.forward.pointwise": lambda arch, row: pointwise(arch, mixed(row), plan(row)),
     "work.plan.Plan.attn_tp": lambda arch, row: Plan(BF16, row["tp"], attn_dp=row["pp"]).attn_tp,
     "serving.estimate.footprint": lambda arch, row: held_against(

@@ -7,7 +7,7 @@ tokens, the pool bounds the batch), TensorRT-LLM ``llmapi`` (2,048 sequences, 8,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -20,8 +20,6 @@ from ridgewise.models.formats import Format
 from ridgewise.units import Count, Tokens
 from ridgewise.work.plan import Plan
 
-#: vLLM with windowed layers capped at their window.
-HYBRID_VLLM = replace(POLICIES["vllm"], held=POLICIES["tensorrt-llm"].held)
 #: Share of the memory below which what is left for the cache is too little to run, and what is then taken.
 SPARE, TAKEN = 0.03, 0.95
 LARGE_DEVICE = 70 * 2.0**30
@@ -58,11 +56,10 @@ def limits(engine: str, device: Device, year: int | None = None) -> Limits:
 def memory_policy(engine: str, year: int | None = None) -> MemoryPolicy:
     """The memory rules of an engine; the textbook's where it has none of its own.
 
-    From 2025 on vLLM pages windowed layers apart and lets go of what has left the window (hybrid KV cache manager).
+    Releases of vLLM before 2025 know no hybrid KV cache manager: they charge windowed layers their full length.
     """
-    if engine.startswith("vllm") and (year is None or year >= 2025):
-        return HYBRID_VLLM
-    for name in (engine, engine.partition("-")[0]):
+    early = engine.startswith("vllm") and year is not None and year < 2025
+    for name in ("vllm-unified" if early else engine, engine, engine.partition("-")[0]):
         if name in POLICIES:
             return policy(name)
     return policy("textbook")

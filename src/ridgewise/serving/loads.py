@@ -9,12 +9,14 @@ Pure functions of numbers or columns. Symbols, per replica:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
 
 from ridgewise.units import Count, Num, Seconds, Tokens
+from ridgewise.work import Step, decode, prefill
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,51 @@ class Steps:
     packed: Seconds
     first: Seconds
     group: Num = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How an engine cuts prompts into steps.
+
+    chunk    tokens of one prompt in one step, ``chunks`` of them to a prompt
+    beside   prompts that ride in one decode step; ``packed``: prompts read together where nothing decodes
+    """
+
+    chunk: Tokens
+    chunks: Num
+    beside: Count
+    packed: Count
+
+
+def packing(prompt: Tokens, answer: Tokens, running: Count, budget: Tokens) -> Packing:
+    """Prompts of so many tokens under a budget of tokens per step, while ``running`` sequences give ``answer``
+    tokens each: running/answer prompts arrive per step."""
+    chunk = np.minimum(prompt, budget)
+    packed = np.clip(np.floor(budget / prompt), 1.0, np.maximum(running, 1.0))
+    return Packing(chunk, prompt / chunk, np.clip(np.round(running / answer), 1.0, packed), packed)
+
+
+def parts(prompt: Tokens, answer: Tokens, running: Count, cut: Packing, stages: Count = 1.0) -> dict[str, Step]:
+    """The engine steps a load is made of, to be timed: ``decode`` of all sequences of one pipeline stage at their
+    mean context, ``alone`` (a chunk of one prompt), ``joint`` (decode with chunks beside it) and ``packed``."""
+    behind = (prompt - cut.chunk) / 2
+    steady = decode(prompt + answer / 2, np.maximum(running / stages, 1.0))
+    return {
+        "decode": steady,
+        "alone": prefill(cut.chunk, 1.0, behind),
+        "joint": prefill(cut.chunk, cut.beside, behind) + steady,
+        "packed": prefill(cut.chunk, cut.packed, behind),
+    }
+
+
+def combined(seconds: Mapping[str, Seconds], cut: Packing, stages: Count = 1.0, interference: Num = 1.0) -> Steps:
+    """What the loads read, from the seconds of the parts. ``interference``: how much of what a prompt adds to a step
+    the running sequences feel; stages of a pipeline share it out."""
+    added = np.maximum(seconds["joint"] - seconds["decode"], 0.0) * cut.chunks / cut.beside / stages * interference
+    return Steps(
+        seconds["decode"], seconds["alone"] * cut.chunks, added,
+        seconds["packed"] * cut.chunks / cut.packed / stages, seconds["joint"] * cut.chunks, cut.packed / cut.chunks,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

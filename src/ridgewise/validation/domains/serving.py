@@ -21,7 +21,20 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format, load_formats
 from ridgewise.serving.keys import BLOCK, service_keys
 from ridgewise.serving.limits import cache_bits, capacity, limits, memory_policy, smallest_group
-from ridgewise.serving.loads import Felt, Manners, Steps, burst, closed_loop, offline, open_loop, static_batch
+from ridgewise.serving.loads import (
+    Felt,
+    Manners,
+    Packing,
+    Steps,
+    burst,
+    closed_loop,
+    combined,
+    offline,
+    open_loop,
+    packing,
+    parts,
+    static_batch,
+)
 from ridgewise.serving.rates import matrix_peak, service_rates
 from ridgewise.validation.columns import Pass, Passes, side_by_side
 from ridgewise.validation.defaults import (
@@ -35,7 +48,7 @@ from ridgewise.validation.defaults import (
 from ridgewise.validation.domain import Cases, Prepared
 from ridgewise.validation.models import architecture
 from ridgewise.validation.pooling import Spec
-from ridgewise.work import Plan, Step, decode, prefill
+from ridgewise.work import Plan, Step
 from ridgewise.work.forward import pointwise
 
 LOADS = ("closed_loop", "static_batch", "burst", "offline", "open_loop")
@@ -78,10 +91,7 @@ class Situation:
     rate: float
     prompt: float
     answer: float
-    chunk: float
-    chunks: float
-    beside: float
-    packed: float
+    cut: Packing
     uneven: float
     promised: bool
     whole_experts: bool
@@ -138,12 +148,9 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     promised = load == "open_loop" and bool(row.get("slo_ttft_ms") or row.get("slo_tpot_ms") or not np.isfinite(rate))
     if promised:
         running = most
-    chunk = min(prompt, budget)
-    packed = float(np.clip(np.floor(budget / prompt), 1.0, max(running, 1.0)))
-    beside = float(np.clip(np.round(running / answer), 1.0, packed))
     found = Situation(
         arch, machine, fmt, engine, plan, replicas, devices, load, year, inflight, running, most, rate, prompt, answer,
-        chunk, prompt / chunk, beside, packed, float(row.get("lengths", "") not in ("fixed", "")), promised,
+        packing(prompt, answer, running, budget), float(row.get("lengths", "") not in ("fixed", "")), promised,
         (_positive(row, "ep") or 1.0) > 1,
         assumed or odd or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed",
     )  # fmt: skip
@@ -265,7 +272,7 @@ def _balanced(s: Situation) -> Situation:
     grid = np.unique(np.geomspace(1.0, max(s.most, 1.0), 24))
     tried = [replace(s, running=float(b)) for b in grid]
     bare, joint = (side_by_side([_pass(t, name) for t in tried]).seconds({}) for name in ("decode", "joint"))
-    able = grid / (s.answer * bare + grid * np.maximum(joint - bare, 0.0) * s.chunks / s.beside)
+    able = grid / (s.answer * bare + grid * np.maximum(joint - bare, 0.0) * s.cut.chunks / s.cut.beside)
     return replace(s, running=float(np.interp(s.rate, np.maximum.accumulate(able), grid)))
 
 
@@ -277,16 +284,8 @@ def _pass(s: Situation, name: str) -> Pass:
 
 
 def step_of(s: Situation, name: str) -> Step:
-    """``decode``, ``alone`` (a chunk of one prompt), ``joint`` (decode with chunks beside it), ``packed``."""
-    batch = max(s.running / float(s.plan.pp), 1.0)
-    behind = (s.prompt - s.chunk) / 2
-    if name == "decode":
-        return decode(s.prompt + s.answer / 2, batch)
-    if name == "alone":
-        return prefill(s.chunk, 1.0, behind)
-    if name == "joint":
-        return prefill(s.chunk, s.beside, behind) + decode(s.prompt + s.answer / 2, batch)
-    return prefill(s.chunk, s.packed, behind)
+    """One of the steps of :func:`ridgewise.serving.loads.parts`."""
+    return parts(s.prompt, s.answer, s.running, s.cut, s.plan.pp)[name]
 
 
 def regime(s: Situation) -> str:
@@ -379,7 +378,7 @@ def roof(count: int) -> dict[str, np.ndarray]:
 
 METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms", "output_tok_s", "total_tok_s", "req_s")
 _NUMBERS = (
-    "inflight", "running", "most", "rate", "prompt", "answer", "chunks", "beside", "uneven", "replicas", "devices",
+    "inflight", "running", "most", "rate", "prompt", "answer", "uneven", "replicas", "devices",
 )  # fmt: skip
 
 
@@ -451,6 +450,8 @@ def _table(situations: Sequence[Situation], place: np.ndarray, first: np.ndarray
         return np.array([float(v) for v in values])
 
     numbers = {name: column(getattr(s, name) for s in situations) for name in _NUMBERS}
+    for name in ("chunk", "chunks", "beside", "packed"):
+        numbers[name] = column(getattr(s.cut, name) for s in situations)
     numbers["pp"] = column(float(s.plan.pp) for s in situations)
     numbers["age"] = column(np.clip(NOW - (s.year or NOW), 0, OLDEST) for s in situations)
     numbers["promised"] = column(s.promised for s in situations)
@@ -482,12 +483,8 @@ def felt(table: Table, at: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         name: passes.seconds(at) * at["slowness"] * (1.0 + at["bubble"] * (n["pp"] - 1.0))
         for name, passes in table.steps.items()
     }
-    added = np.maximum(t["joint"] - t["decode"], 0.0) * n["chunks"] / n["beside"] / n["pp"] * at["interference"]
-    batch = table.steps["packed"].sequences
-    steps = Steps(
-        t["decode"], t["alone"] * n["chunks"], added,
-        t["packed"] * n["chunks"] / batch / n["pp"], t["joint"] * n["chunks"], batch / n["chunks"],
-    )  # fmt: skip
+    cut = Packing(n["chunk"], n["chunks"], n["beside"], n["packed"])
+    steps = combined(t, cut, n["pp"], at["interference"])
     manners = Manners(at["request_overhead"], at["together"], at["queue"], at["steps"], at["drain"], at["ride"])
     names = [field.name for field in fields(Felt)]
     found = {name: np.zeros(len(t["decode"])) for name in names}
