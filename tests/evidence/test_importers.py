@@ -197,7 +197,7 @@ def test_aiperf(name: str) -> None:
     assert (row["input_tokens"], row["output_tokens"], row["num_requests"]) == ("1000", "128", "512")
     if name.endswith("json"):
         assert (row["load"], row["concurrency"], row["model_id"]) == ("closed_loop", "16", "Qwen/Qwen3-8B")
-        assert row["date"] == "2025-10-02"
+        assert row["date"] == "2025-10-02" and row["device_label"] == "NVIDIA H100 80GB HBM3"
 
 
 @pytest.mark.parametrize("name", ["profile_export_genai_perf.json", "profile_export_genai_perf.csv"])

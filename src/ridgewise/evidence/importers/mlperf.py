@@ -39,7 +39,7 @@ def read(text: str, place: str) -> list[Found]:
     text = COLOUR.sub("", text)
 
     def number(name: str) -> float | None:
-        return positive(first(rf"^ *{re.escape(name)}(?: \(ns\))? *: *{NUMBER}", text), f"{place}, {name}")
+        return positive(first(rf"^ *{re.escape(name)}(?: \((?:ns|inferred)\))? *: *{NUMBER}", text), f"{place}, {name}")
 
     def each(name: str) -> float | None:
         value = number(name)

@@ -59,7 +59,8 @@ def read(text: str, place: str) -> list[Found]:
 
 def _common(dtype: str, quantised: str, tp: float | None, pp: float | None) -> dict[str, str]:
     weights = FORMATS.get(quantised.casefold().removeprefix("quantalgo."), quantised.casefold())
-    weights = FORMATS.get(dtype.casefold(), dtype.casefold()) if weights in ("", "none") else weights
+    dtype = dtype.casefold().removeprefix("torch.")
+    weights = FORMATS.get(dtype, dtype) if weights in ("", "none") else weights
     devices = tp * (pp or 1.0) if tp else None
     return stated(engine="tensorrt-llm", weight_dtype=weights, n_devices=devices, serving_mode="aggregated",
                   lengths_origin="source")  # fmt: skip
