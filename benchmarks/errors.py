@@ -84,7 +84,8 @@ def _line(part: judge.Withheld, cases: Cases, metric: str, regime: str) -> None:
     ratio = part.ratio[mine]
     if not len(ratio):
         return
-    cells = [judge.groups(cases)[i] for i in part.rows[mine]]
+    names = judge.groups(cases)
+    cells = [names[i] for i in part.rows[mine]]
     s = judge.score(ratio, cells)
     label = f"   {regime}" if regime else metric
     print(f"     {label:44} n {s.n:5}  median {s.ape_median:6.1%}  mean {s.ape_mean:6.1%}  p90 {s.ape_p90:6.1%}  "
