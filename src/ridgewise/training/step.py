@@ -37,7 +37,7 @@ NETWORKS: Mapping[str, float] = {"Volta": 12.5e9, "Ampere": 25e9, "TPU": 25e9, "
 NETWORK = 50e9
 #: Share of the datasheet's peak that the best products reach where a board may draw ``USUAL_WATTS`` per TFLOP/s, and
 #: how it changes with the watts allowed: clocks fall below the datasheet's (fitted on measured matrix products).
-REACHABLE, THROTTLING, USUAL_WATTS = 0.78, 0.15, 0.7
+REACHABLE, THROTTLING, USUAL_WATTS, MOST = 0.78, 0.15, 0.7, 0.9
 #: The reachable peak is itself known to so much: no share of it comes above.
 CEILING = 1.1
 #: Training programs that run a model's plain code.
@@ -232,7 +232,7 @@ def supply(device: Device, precision: str = "bf16") -> Supply | None:
 
     def reached(rate: float) -> float:
         allowed = watts / (rate / 1e12) / USUAL_WATTS if watts else 1.0
-        return rate * float(min(REACHABLE * allowed**THROTTLING, 1.0))
+        return rate * float(min(REACHABLE * allowed**THROTTLING, MOST))
 
     link = device.number("link_bandwidth") or UNNAMED_LINK
     network = NETWORKS.get(device.architecture, NETWORK)
