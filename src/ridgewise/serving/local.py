@@ -29,7 +29,7 @@ from ridgewise.work import Plan, Step, Work, decode, prefill
 #: Engines that share llama.cpp's kernels: GGUF files, quantised activations, micro-batches, a split by layers.
 GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
 #: CPU engines that use matrix extensions (AMX) where the processor has them.
-MATRIX_CPU = ("autoawq", "ktransformers", "openvino-genai", "vllm", "ipex-llm", "sglang", "pytorch", "transformers")
+MATRIX_CPU = ("autoawq", "openvino-genai", "vllm", "ipex-llm", "sglang", "pytorch", "transformers")
 #: Vector operations one 32-value block of an integer product costs, as INT8 FLOP per FP32 FLOP: 64 / (2 · 4).
 BLOCK_SCALE = 8.0
 #: INT8 over FP32 rate of a processor's vector units: four products per 32-bit lane.
@@ -45,8 +45,12 @@ UNKNOWN_BANDWIDTH = {"npu": 12e9, "sbc": 25e9, "cpu": 80e9}
 FEW_TOKENS = 64
 #: Token mixers with scores.
 ATTENTION = ("full", "sliding", "chunked", "mla")
+#: Tokens from which llama.cpp computes on the card what lies in RAM.
+STREAMED = 32
 #: First month of llama.cpp builds with CUDA graphs, flash attention and integer products on matrix units.
 KERNELS_2024 = 202406
+#: Months before this one know neither micro-batches nor pipelines.
+KERNELS_2023 = 202402
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +222,23 @@ def _cpu_peaks(
     return busy * peak, busy * wide, busy * peak
 
 
+def era(released: int | None) -> str:
+    """Releases of llama.cpp's kind that behave alike; unknown and later ones count as now."""
+    if released is None or released >= KERNELS_2024:
+        return "now"
+    return "2023" if released < KERNELS_2023 else "early"
+
+
+def streamed(run: Run, tokens: float) -> bool:
+    """Whether the card fetches experts that lie in RAM for a pass of so many tokens: llama.cpp from 32 tokens,
+    ik_llama.cpp from 32 tokens per expert (its pull request 520), others never."""
+    if run.engine not in GGML:
+        return False
+    feeds = [group.feed for group in run.arch.kinds if group.feed.experts]
+    each = max((feed.experts / max(feed.active, 1) for feed in feeds), default=1.0)
+    return tokens >= STREAMED * (each if run.engine.startswith("ik") else 1.0)
+
+
 def memory_class(device: Device) -> str:
     """What kind of memory a device computes from."""
     kind = device.memory_type.upper()
@@ -235,6 +256,8 @@ def number_class(fmt: Format) -> str:
         return "mxfp4"
     if fmt.default >= 15:
         return "16"
+    if name == "w4":
+        return "w4"
     if fmt.family != "gguf":
         return f"{fmt.family}{round(fmt.default):d}"
     if name.startswith("iq"):
@@ -266,7 +289,7 @@ def keys(run: Run, tokens: float = 512.0) -> dict[str, str]:
         "silicon": f"{stack}|{chip}|{how}",
         "class": model_class(run.arch),
         "flash": f"{stack}|{attention}",
-        "release": f"{run.engine}|{'early' if run.early else 'now'}",
+        "release": f"{run.engine}|{era(run.released)}",
         "split": f"{run.split}" if run.count > 1 else "",
         "model": run.arch.name,
         "cell": f"{device}|{stack}|{run.arch.name}",
@@ -302,6 +325,9 @@ def beside(run: Run, step: Step) -> dict[str, Work]:
                 seen = piece.span(group.mixer.window) / np.maximum(piece.sequences, 1)
                 scores = scores + group.count * group.mixer.heads * piece.tokens * seen
         found["scores"] = Work(activations=SCORE_BYTES * scores / run.plan.tp)
+    if run.unit == "npu":  # recurrences run token by token, their state through memory each time
+        held = sum(g.count * g.mixer.state * g.mixer.state_bits / 8 for g in run.arch.kinds)
+        found["scan"] = Work(activations=2 * held * (step.tokens - step.sequences))
     ggml = run.engine in GGML and run.unit == "gpu" and run.backend.startswith(("cuda", "rocm", "hip"))
     if ggml and product(run, float(step.tokens)) == "unpacked":
         weights = run.arch.parameters_total - run.arch.embedding

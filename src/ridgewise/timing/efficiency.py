@@ -24,6 +24,7 @@ class Efficiency:
     weight_read     share of the datasheet bandwidth reached while reading weights
     expert_read     what routed experts reach of that share: their weights are gathered
     cache_read      share of it reached while reading the KV cache
+    state_read      share of it reached while reading and writing recurrent state; 0: as the cache
     compute         share of the peak matrix rate reached by large products
     expert_compute  what grouped products of routed experts reach of that share
     half_rows       rows (tokens per weight matrix) at which a product reaches half of that share
@@ -46,6 +47,7 @@ class Efficiency:
     weight_read: Annotated[Num, "ratio"] = 0.7
     expert_read: Annotated[Num, "ratio"] = 1.0
     cache_read: Annotated[Num, "ratio"] = 0.6
+    state_read: Annotated[Num, "ratio"] = 0.0
     compute: Annotated[Num, "ratio"] = 0.5
     expert_compute: Annotated[Num, "ratio"] = 1.0
     half_rows: Annotated[Num, "tokens"] = 64.0

@@ -93,8 +93,11 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
         reached = rates.scores * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
         read = eff.weight_read * eff.expert_read if experts else eff.weight_read
+        cached = eff.cache_read
+        if operator == "recurrence":
+            cached = np.where(np.asarray(eff.state_read) > 0, eff.state_read, eff.cache_read)
         carried = part.activations / eff.pointwise
-        moving = (part.weights / read + part.cache / eff.cache_read + carried) / rates.bandwidth
+        moving = (part.weights / read + part.cache / cached + carried) / rates.bandwidth
         found.append(Term(operator, part, computing, moving))
     return found
 

@@ -79,5 +79,7 @@ MICRO_BATCHES = {"mlx": 2048.0, "mlx-lm": 2048.0} | dict.fromkeys(
 )
 #: Month from which llama.cpp turns flash attention on unasked.
 FLASH_SINCE = 202509
+#: Type of the cache where an engine's own default is not 16 bits.
+CACHE_TYPES = {"qnn": "int8", "qnn-genie": "int8"}
 #: Context that a graph of fixed shape computes, whatever the real one is (Qualcomm's runtime).
 STATIC_CONTEXT = {"qnn": 4096.0, "qnn-genie": 4096.0}

@@ -18,9 +18,10 @@ from ridgewise.units import Bytes, Count, Flop, Num, Tokens
 from ridgewise.work.plan import Plan
 from ridgewise.work.step import Slice, Step
 
-#: Real routing is skewed: T tokens touch as many experts as T**0.78 evenly routed ones. From decode steps of 1 to 32
-#: sequences of gpt-oss-120b and Qwen3-30B-A3B on one bandwidth-bound device (llama.cpp's own benchmarks).
-ROUTING = 0.78
+#: Routing while answering is skewed: T sequences touch as many experts as T**0.8 evenly routed ones. From decode steps
+#: of 1 to 32 sequences of gpt-oss-120b and Qwen3-30B-A3B on one bandwidth-bound device (llama.cpp's own benchmarks),
+#: which evenly routed would have read more than its memory can deliver. Prompts of benchmarks are routed evenly.
+ROUTING = 0.8
 #: Bytes of one activation value between operators (16 bits in every engine modelled).
 ACTIVATION_BYTES = 2.0
 
@@ -131,12 +132,18 @@ def _feed(group: LayerGroup, step: Step, plan: Plan) -> Work:
 def _experts(group: LayerGroup, step: Step, plan: Plan) -> Work:
     """Routed experts: FLOPs by active ones, bytes by the distinct ones the step touches."""
     feed = group.feed
-    touched = distinct_experts(feed.experts, feed.active, np.maximum(step.tokens, 1.0) ** ROUTING)
+    touched = distinct_experts(feed.experts, feed.active, _routed(step))
     return Work(
         2 * feed.active * sum(feed.expert.values()) * step.tokens / plan.tp,
         touched * expert_bytes(group, plan.format) / plan.tp,
         rows=step.tokens * feed.active / np.maximum(touched, 1e-9),
     )
+
+
+def _routed(step: Step) -> Tokens:
+    """Evenly routed tokens that would touch as many experts as the step does."""
+    answering: Tokens = sum((s.tokens for s in step.slices if s.phase == "decode"), 0.0)
+    return step.tokens - answering + answering**ROUTING
 
 
 def _head(arch: Architecture, step: Step, fmt: Format, tp: Num) -> Work:

@@ -29,8 +29,10 @@ from ridgewise.serving.local import (
     pipelined,
     prompt_steps,
     rates,
+    streamed,
 )
 from ridgewise.timing import Rates
+from ridgewise.timing.roofline import UNNAMED_LINK
 from ridgewise.validation import defaults
 from ridgewise.validation.columns import Pass, Passes, side_by_side
 from ridgewise.validation.domain import Cases, Prepared
@@ -56,8 +58,8 @@ class Columns:
     layers    layers of the model
     devices   devices a prompt's micro-batches pass in turn (1: all at once), and ``parts`` of them
     request   1 where the time holds a request's fixed cost
-    kind      0 prefill, 1 decode: what a step is part of, for the pipeline
-    apart     steps of experts in another memory, with their own rates
+    prompt    1 where a step reads prompts
+    apart     steps of experts in another memory, with their own rates; ``streamed`` where the card fetches them
     """
 
     steps: Passes
@@ -73,6 +75,7 @@ class Columns:
     apart: Passes | None = None
     apart_of: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=int))
     apart_times: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    apart_streamed: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,9 @@ def understood(row: Row, configs: Path | None = None) -> Asked:
     batch = max(_count(row, "batch", 1.0), 1.0)
     depth = _count(row, "context_depth", 0.0)
     static = defaults.STATIC_CONTEXT.get(run.engine)
+    shaped = re.search(r"context_length=(\d{1,7})\b", row.get("notes", ""))
+    if static and shaped:
+        static = float(shaped[1])
     answer: Part | None = None
     parts: tuple[Part, ...] = ()
     if metric == "prefill_tok_s":
@@ -203,22 +209,21 @@ def _run(row: Row, arch: Architecture, main: Device) -> tuple[Run, bool]:
     if flash is None:
         flash = engine not in GGML or released_in is None or released_in >= defaults.FLASH_SINCE
     ubatch = _count(row, "ubatch", 0.0) or defaults.MICRO_BATCHES.get(engine, 8192.0)
+    held = row.get("kv_dtype", "") or defaults.CACHE_TYPES.get(engine, "")
     run = Run(
-        arch, fmt, main, engine, driver, unit, count, split, flash, cache_bits(row.get("kv_dtype", "")),
+        arch, fmt, main, engine, driver, unit, count, split, flash, cache_bits(held),
         ubatch, threads(row), released_in, host,
     )  # fmt: skip
     return run, guessed
 
 
-def _experts_rates(run: Run, given: Rates, reading: bool) -> Rates:
-    """What the experts of a hybrid run meet: the processor while it computes them itself, which llama.cpp leaves to
-    it for few tokens; for long prompts the card, which fetches their weights over the slot."""
+def _experts_rates(run: Run, given: Rates, tokens: float) -> Rates:
+    """What the experts of a hybrid run meet: the card, which fetches their weights over its slot, or the processor."""
     assert run.host is not None
-    own, _ = rates(replace(run, device=run.host, unit="cpu", backend="cpu", split="none", host=None))
-    if reading and run.engine in GGML:
-        slot = run.device.number("host_bandwidth") or run.device.number("link_bandwidth") or 25e9
+    if streamed(run, tokens):
+        slot = run.device.number("host_bandwidth") or run.device.number("link_bandwidth") or UNNAMED_LINK
         return replace(given, bandwidth=slot)
-    return own
+    return rates(replace(run, device=run.host, unit="cpu", backend="cpu", split="none", host=None))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,9 +255,11 @@ class Local:
         each = data.times * data.steps.seconds({name: column[data.of] for name, column in wide.items()})
         if data.apart is not None:
             host = {name: column[data.apart_of] for name, column in wide.items()}
-            host |= {"weight_read": host["host_read"], "compute": host["host_compute"]}
-            host |= {"half_rows": host["host_half_rows"], "expert_read": np.ones(len(data.apart_of))}
-            host |= {"expert_compute": np.ones(len(data.apart_of))}
+            card = data.apart_streamed > 0
+            for name in ("compute", "half_rows", "few_rows"):
+                host[name] = np.where(card, host[name], host[f"host_{name}"])
+            host["weight_read"] = np.where(card, host["slot_read"], host["host_read"])
+            host |= dict.fromkeys(("expert_read", "expert_compute"), np.ones(len(data.apart_of)))
             extra = data.apart_times * data.apart.seconds(host)
         prompt: np.ndarray = np.bincount(data.of, each * data.prompt, count)
         answer: np.ndarray = np.bincount(data.of, each * (1 - data.prompt), count)
@@ -274,11 +281,11 @@ LOCAL = Local()
 
 #: Coefficients under which nothing is lost: the datasheet.
 IDEAL: Mapping[str, float] = {
-    "weight_read": 1.0, "expert_read": 1.0, "cache_read": 1.0, "compute": 1.0, "expert_compute": 1.0, "half_rows": 0.0,
-    "few_rows": 0.0, "expert_few_rows": 1.0, "attention": 1.0, "pointwise": np.inf, "layer_overhead": 0.0,
-    "expert_overhead": 0.0, "step_overhead": 0.0, "sequence_overhead": 0.0,
-    "request_overhead": 0.0, "link_share": 1.0, "link_wait": 1.0, "pipeline": 1.0, "host_read": 1.0,
-    "host_compute": 1.0, "host_half_rows": 0.0,
+    "weight_read": 1.0, "expert_read": 1.0, "cache_read": 1.0, "state_read": 1.0, "compute": 1.0,
+    "expert_compute": 1.0, "half_rows": 0.0, "few_rows": 0.0, "expert_few_rows": 1.0, "attention": 1.0,
+    "pointwise": np.inf, "layer_overhead": 0.0, "expert_overhead": 0.0, "step_overhead": 0.0,
+    "sequence_overhead": 0.0, "request_overhead": 0.0, "link_share": 1.0, "link_wait": 1.0, "pipeline": 1.0,
+    "host_read": 1.0, "host_compute": 1.0, "host_half_rows": 0.0, "host_few_rows": 0.0, "slot_read": 1.0,
 }  # fmt: skip
 
 
@@ -286,6 +293,7 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
     places, rows, asked = zip(*held, strict=True)
     passes: list[Pass] = []
     apart_passes: list[Pass] = []
+    fetched: list[float] = []
     of: list[int] = []
     times: list[float] = []
     prompt: list[float] = []
@@ -296,9 +304,10 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
             given, _ = rates(one.run, float(part.step.tokens))
             passes.append(Pass(one.run.arch, part.step, one.run.plan, given, beside(one.run, part.step)))
             if block == "local-hybrid":
-                apart_passes.append(
-                    Pass(one.run.arch, part.step, one.run.plan, _experts_rates(one.run, given, reading))
-                )
+                tokens = float(part.step.tokens)
+                theirs = _experts_rates(one.run, given, tokens)
+                apart_passes.append(Pass(one.run.arch, part.step, one.run.plan, theirs))
+                fetched.append(float(streamed(one.run, tokens)))
             of.append(i)
             times.append(float(part.times))
             prompt.append(float(reading))
@@ -317,6 +326,7 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
         np.array([float(one.run.arch.layers) for one in asked]),
         np.array([float(one.request) for one in asked]), np.zeros(len(asked)), apart,
         index if apart is not None else np.zeros(0, dtype=int), often if apart is not None else np.zeros(0),
+        np.array(fetched),
     )  # fmt: skip
     columns = [
         keys(one.run, one.largest) | {"source": row.get("source_key", "")} for row, one in zip(rows, asked, strict=True)
@@ -334,20 +344,22 @@ def _gpu() -> tuple[Spec, ...]:
     return (
         Spec("weight_read", 0.8, 0.3,
              {"stack": 0.12, "driven": 0.15, "device": 0.08, "kernel": 0.12, "source": 0.05}, high=1.0),
-        Spec("expert_read", 0.8, 0.3, {"stack": 0.2, "chip": 0.15}, high=1.0),
+        Spec("expert_read", 0.85, 0.2, {"stack": 0.15, "chip": 0.1}, high=1.0),
         Spec("cache_read", 0.55, 0.4, {"flash": 0.3, "driven": 0.2}, high=1.0),
+        Spec("state_read", 0.3, 0.5, {"stack": 0.4}, high=1.0),
         Spec("compute", 0.45, 0.5,
-             {"product": 0.4, "silicon": 0.5, "device": 0.15, "kernel": 0.2, "release": 0.2, "source": 0.1}, high=1.0),
+             {"product": 0.4, "silicon": 0.5, "device": 0.15, "kernel": 0.2, "release": 0.3,
+              "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.6, 0.5, {"stack": 0.4, "chip": 0.2}, high=1.2),
         Spec("half_rows", 60.0, 0.7, {"product": 0.5, "silicon": 0.4}),
         Spec("fill", 1e14, 0.0),
         Spec("few_rows", 0.25, 0.5, {"product": 0.4, "silicon": 0.4, "kernel": 0.2}, high=2.0),
-        Spec("expert_few_rows", 0.8, 0.5, {"stack": 1.0}, high=1.5),
+        Spec("expert_few_rows", 0.1, 0.7, {"stack": 1.0}, high=1.5),
         Spec("expert_half_rows", 16.0, 0.7, {"stack": 0.5}),
         Spec("attention", 0.2, 0.6, {"flash": 0.6, "driven": 0.3}, high=1.0),
         Spec("pointwise", 0.8, 0.5, {"stack": 0.3}, high=3.0),
         Spec("layer_overhead", 60e-6, 0.5, {"stack": 0.4, "release": 0.3, "chip": 0.2, "source": 0.1}),
-        Spec("expert_overhead", 30e-6, 0.5, {"stack": 0.4}),
+        Spec("expert_overhead", 50e-6, 0.6, {"stack": 0.4, "chip": 0.4}),
         Spec("step_overhead", 0.3e-3, 0.5, {"split": 0.5}),
         Spec("sequence_overhead", 50e-6, 0.7),
         Spec("request_overhead", 20e-3, 0.7),
@@ -406,7 +418,8 @@ def _npu() -> tuple[Spec, ...]:
         Spec("weight_read", 0.6, 0.3, {"engine": 0.2, "device": 0.15, "format": 0.2}, high=1.0),
         Spec("expert_read", 0.8, 0.3, high=1.0),
         Spec("cache_read", 0.4, 0.5, {"engine": 0.3}, high=1.0),
-        Spec("compute", 0.3, 0.6, {"engine": 0.4, "device": 0.3, "format": 0.3}, high=1.0),
+        Spec("compute", 0.2, 0.6, {"engine": 0.4, "device": 0.3, "format": 0.3}, high=1.0),
+        Spec("pointwise", 0.5, 0.5, high=3.0),
         Spec("expert_compute", 0.5, 0.4, high=1.2),
         Spec("half_rows", 16.0, 0.7),
         Spec("attention", 0.1, 0.6, {"engine": 0.4}, high=1.0),
@@ -430,6 +443,9 @@ def _hybrid() -> tuple[Spec, ...]:
         Spec("host_read", 0.5, 0.4, {"engine": 0.3, "source": 0.2}, high=1.0),
         Spec("host_compute", 0.3, 0.6, {"engine": 0.4, "source": 0.2}, high=1.0),
         Spec("host_half_rows", 4.0, 0.7),
+        Spec("few_rows", 0.2, 0.5),
+        Spec("host_few_rows", 0.15, 0.5, {"engine": 0.4}),
+        Spec("slot_read", 0.5, 0.5, {"engine": 0.3}, high=1.0),
         Spec("request_overhead", 50e-3, 0.5),
     )  # fmt: skip
 
