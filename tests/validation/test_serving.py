@@ -155,6 +155,12 @@ def test_what_is_unknown_is_guessed(changes: dict[str, str]) -> None:
     assert np.isfinite(predicted(row(**changes))).all()
 
 
+def test_a_label_that_fits_several_devices_is_a_guess() -> None:
+    found = read(row(device_id="", device_label="Nvidia A100 GPU"))
+    assert found.device.id.startswith("nvidia-a100")
+    assert found.assumed
+
+
 def test_what_cannot_be_predicted_says_why() -> None:
     rows = [row(device_id="no-such-device"), row(load="siege"), row(metric="smiles"),
             row(config_file="", model_id="nobody/nothing")]  # fmt: skip

@@ -16,7 +16,7 @@ from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
 from ridgewise.facts import NameIndex
-from ridgewise.hardware import Device, Machine, device
+from ridgewise.hardware import Device, Machine, device, load_devices
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format, load_formats
 from ridgewise.serving.keys import BLOCK, service_keys
@@ -115,7 +115,7 @@ class Table:
 def read(row: Row, configs: Path | None = None) -> Situation:
     """The situation of a row; RequestError says what is missing."""
     arch, assumed = architecture(row, configs)
-    machine = _device(row)
+    machine, alike = _device(row)
     usable = Machine(machine).usable
     if not machine.bandwidth or not usable:
         raise RequestError(f"bandwidth or memory of {machine.id} is not known", "device_id")
@@ -152,7 +152,7 @@ def read(row: Row, configs: Path | None = None) -> Situation:
         arch, machine, fmt, engine, plan, replicas, devices, load, year, inflight, running, most, rate, prompt, answer,
         packing(prompt, answer, running, budget), float(row.get("lengths", "") not in ("fixed", "")), promised,
         (_positive(row, "ep") or 1.0) > 1,
-        assumed or odd or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed",
+        assumed or odd or alike or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed",
     )  # fmt: skip
     return _balanced(found) if load == "open_loop" and not promised else found
 
@@ -177,15 +177,32 @@ def _positive(row: Row, column: str) -> float | None:
     return found if found is not None and found > 0 else None
 
 
-def _device(row: Row) -> Device:
+def _device(row: Row) -> tuple[Device, bool]:
+    """The device a row names, and whether its label fits several of the catalogue, of which one is taken."""
     for column in ("device_id", "device_label"):
         name = row.get(column, "")
         if name:
             try:
-                return device(name, column)
+                return device(name, column), False
             except RequestError:
                 continue
-    raise RequestError(f"unknown device {row.get('device_id') or row.get('device_label') or '?'!r}", "device_id")
+    label = row.get("device_id") or row.get("device_label") or "?"
+    alike = _alike(label)
+    if alike is None:
+        raise RequestError(f"unknown device {label!r}", "device_id")
+    return device(alike), True
+
+
+#: Words of a label that tell no device from another.
+PLAIN = frozenset(("gpu", "gpus", "accelerator", "card"))
+
+
+@lru_cache(maxsize=256)
+def _alike(label: str) -> str | None:
+    """The shortest id of the catalogue in which every telling word of a label is a word; None where none is."""
+    words = set(re.findall(r"[a-z0-9]+", label.casefold())) - PLAIN
+    found = [key for key in load_devices() if words <= set(key.split("-"))] if words else []
+    return min(found, key=lambda key: (len(key), key), default=None)
 
 
 @lru_cache(maxsize=256)
