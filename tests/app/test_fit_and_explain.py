@@ -100,6 +100,84 @@ def test_the_limits_it_states_are_limits(run: Run) -> None:
     assert run(*base, "--concurrency", str(int(batch) + 1)).code == 1
 
 
+def test_memory_and_the_engine_are_told_apart(run: Run) -> None:
+    """A state of 2.56 MiB in 64 layers is no reason to stop at 16 sequences, the default of llama.cpp."""
+    flags = ("fit", "mamba-2.8b", "RTX 4090", "--quant", "q4_k_m")
+    document = run(*flags, "--concurrency", "100000", "--json").document
+    batch = int(document["batch_limit_requests"])
+    assert document["engine_limit_requests"] == 16 and batch > 900
+    assert any(f"--concurrency {batch}" in fix for fix in document["fixes"])
+    assert run(*flags, "--concurrency", str(batch)).code == 0
+    assert run(*flags, "--concurrency", str(batch + 1)).code == 1
+    said = run(*flags, "--concurrency", str(batch + 1)).out
+    assert "16 sequences at once by default (--parallel)" in said
+    assert "no room for a context" not in said
+
+
+def test_limits_beside_a_split_are_those_of_the_split(run: Run) -> None:
+    """Half of a 70B model in RAM: the card has room for a context and the limits say which."""
+    flags = ("fit", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m", "--ngl", "30", "--json")
+    document = run(*flags).document
+    assert document["fits"] and document["ram_bytes"] > 20 * GIB
+    context, batch = int(document["context_limit_tokens"]), int(document["batch_limit_requests"])
+    assert 8192 < context < 131072 and batch > 1
+    assert run(*flags, "--context", str(context)).code == 0
+    assert run(*flags, "--context", str(context + 256)).code == 1
+    assert run(*flags, "--concurrency", str(batch)).code == 0
+    assert run(*flags, "--concurrency", str(batch + 1)).code == 1
+    short = run("fit", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m", "--ngl", "60", "--json").document
+    named = next(fix for fix in short["fixes"] if "--ngl" in fix)
+    fewer = re.search(r"--ngl (\d+)", named)[1]  # type: ignore[index]
+    assert run("fit", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m", "--ngl", fewer).code == 0
+    assert run("fit", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m", "--ngl", str(int(fewer) + 1)).code == 1
+
+
+def test_a_pipeline_is_judged_by_its_fullest_stage(run: Run) -> None:
+    """80 equal layers in four stages of vLLM: 20 each, and the head of 128,256 × 8,192 on the last."""
+    document = run("fit", "Llama-3.1-70B", "H100 SXM", "--quant", "bf16", "--tp", "2", "--pp", "4", "--json").document
+    assert (document["devices"], document["tp"], document["pp"]) == (8, 2, 4)
+    layer = 2 * (2 * 8192 * 8192 + 2 * 8192 * 1024 + 3 * 8192 * 28672)
+    held = (20 * layer + 128256 * 8192 * 2) / 2
+    assert document["parts_bytes"]["weights"] == pytest.approx(held, rel=1e-3)
+    assert document["parts_bytes"]["KV cache"] == pytest.approx(8192 * 20 * 4096 / 2)
+
+
+def test_experts_shared_out_and_attention_repeated(run: Run) -> None:
+    """DeepSeek-V3 on eight devices, attention on each of them: an eighth of the experts, all of the attention."""
+    flags = ("fit", "DeepSeek-V3", "H200 SXM", "--json")
+    eight = run(*flags, "--ep", "8").document
+    shared = run(*flags, "--tp", "8").document
+    assert (eight["devices"], eight["tp"], eight["ep"]) == (8, 1, 8)
+    latent = 61 * (7168 * 1536 + 1536 * 128 * 192 + 7168 * 576 + 512 * 128 * 256 + 128 * 128 * 7168)
+    assert eight["parts_bytes"]["weights"] - shared["parts_bytes"]["weights"] == pytest.approx(latent * 7 / 8, rel=1e-3)
+    # A sequence lies whole on one device, and so do eight sequences on eight.
+    assert eight["parts_bytes"]["KV cache"] == pytest.approx(61 * 1152 * 8192)
+    more = run(*flags, "--ep", "8", "--concurrency", "8").document
+    assert more["parts_bytes"]["KV cache"] == eight["parts_bytes"]["KV cache"]
+
+
+def test_keys_and_values_of_different_types(run: Run) -> None:
+    """q8_0 keys of 8.5 bits and f16 values: 12.25 bits on the whole."""
+    flags = ("fit", "Llama-3.1-8B", "RTX 4090", "--kv-dtype", "q8_0/f16", "--json")
+    document = run(*flags).document
+    assert document["kv_bits"] == 12.25
+    assert document["parts_bytes"]["KV cache"] == pytest.approx(8192 * 65536 * 12.25 / 8)
+
+
+def test_a_short_model_is_asked_for_what_it_can(run: Run) -> None:
+    assert run("fit", "openai-community/gpt2-xl", "RTX 4090", "--json").document["context_tokens"] == 1024
+
+
+def test_what_is_assumed_is_marked(run: Run) -> None:
+    out = run("fit", "Llama-3.1-8B", "RTX 4090").out
+    assert "usable memory (assumed)" in out and "the label" in out and "engine (assumed)" in out
+    given = run("fit", "Llama-3.1-8B", "RTX 4090", "--free", "20GiB", "--json").document
+    assert given["memory_basis"] == "given" and given["assumed_parts"] == ["engine"]
+    total = given["total_bytes"]
+    assert total["low"] < total["value"] < total["high"] and total["tier"] == "assumed"
+    assert total["value"] == pytest.approx(sum(given["parts_bytes"].values()))
+
+
 def test_more_devices_share_the_weights(run: Run) -> None:
     one, four = (
         run("fit", "Llama-3.1-70B", "H100 SXM", "--quant", "bf16", "--tp", n, "--json").document for n in ("1", "4")
@@ -179,6 +257,27 @@ REFUSED = [
     ("fit", "Llama-3.1-8B", "RTX 4090", "--engine", "mlx", "RTX 4090"),
     ("fit", "Llama-3.1-8B", "RTX 4090", "--engine", "vllm", "--quant", "q4_k_m", "Q4_K_M"),
     ("fit", "Llama-3.1-8B", "EPYC 9654", "EPYC 9654"),
+    # Encoders, pictures and speech are no decoders.
+    ("fit", "FLUX.1-dev", "H100 SXM", "decoder"),
+    ("fit", "google-bert/bert-base-uncased", "RTX 4090", "decoder"),
+    ("fit", "openai/whisper-large-v3", "RTX 4090", "decoder"),
+    ("explain", "FLUX.1-dev", "H100 SXM", "decoder"),
+    # 8,192 tokens are the limit of Llama 3.
+    ("fit", "meta-llama/Meta-Llama-3-8B-Instruct", "H100 SXM", "--context", "9000", "8,192"),
+    # 28 query and 4 KV heads (Qwen2.5-7B): 7 divides the first, not the second; 16 does not divide the first.
+    ("fit", "Qwen/Qwen2.5-7B-Instruct", "H100 SXM", "--tp", "7", "KV heads"),
+    ("fit", "Qwen/Qwen2.5-7B-Instruct", "H100 SXM", "--tp", "16", "--tp 28"),
+    ("fit", "Llama-3.1-8B", "H100 SXM", "--pp", "33", "32 layers"),
+    ("fit", "Llama-3.1-8B", "H100 SXM", "--ep", "8", "experts"),
+    ("fit", "DeepSeek-V3", "H200 SXM", "--ep", "24", "--ep 16"),
+    ("fit", "DeepSeek-V3", "H200 SXM", "--engine", "llama.cpp", "--ep", "8", "experts"),
+    ("fit", "Llama-3.1-8B", "M3 Ultra", "--engine", "mlx", "--tp", "2", "one device"),
+    # Cache types belong to engines.
+    ("fit", "Llama-3.1-8B", "RTX 4090", "--kv-dtype", "3.7", "q8_0"),
+    ("fit", "Llama-3.1-8B", "H100 SXM", "--engine", "vllm", "--kv-dtype", "q8_0", "fp8"),
+    ("fit", "Llama-3.1-8B", "H100 SXM", "--engine", "vllm", "--kv-dtype", "fp8/fp16", "one type"),
+    ("fit", "Llama-3.1-8B", "RTX 4090", "--cpu-moe", "no experts"),
+    ("fit", "Mixtral-8x7B", "H100 SXM", "--engine", "vllm", "--cpu-moe", "--cpu-moe"),
     ("explain", "Llama-3.1-8B", "RTX 4090", "--batch", "0", "batch"),
     ("explain", "Llama-3.1-8B", "RTX 4090", "--prompt", "", "prompt"),
     ("explain", "no-such-model", "RTX 4090", "no-such-model"),

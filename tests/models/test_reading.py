@@ -67,6 +67,16 @@ def test_broken_files(tmp_path: Path, text: str, what: str) -> None:
     assert caught.value.where == str(path)
 
 
+def test_an_empty_configuration_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even where it lies in the folder one stands in, which has no name then."""
+    (tmp_path / "config.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    for path in ("config.json", str(tmp_path / "config.json"), str(tmp_path)):
+        with pytest.raises(RequestError) as caught:
+            load(path)
+        assert caught.value.where.startswith(path) and caught.value.where.partition(":")[2]
+
+
 def test_not_utf8(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="UTF-8"):
         load(written(tmp_path, b'{"name": "\xff\xfe"}'))

@@ -516,7 +516,11 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         coefficient_note=fit.note,
         tier=setup.tier,
         formulas=FORMULAS,
-        assumptions=(*_unfit(setup, batch, prompt + output), *setup.arch.assumptions),
+        assumptions=(
+            *_unfit(setup, batch, prompt + output),
+            *_beyond(setup.arch, prompt + output),
+            *setup.arch.assumptions,
+        ),
     )
 
 
@@ -524,6 +528,13 @@ def _unfit(setup: Setup, batch: float, context: float) -> tuple[str, ...]:
     """A warning that this deployment cannot hold what is timed."""
     left = float(footprint(setup, batch, context).left)
     return () if left >= 0 else (f"it does not fit: {size(-left)} too little per device (ridgewise fit)",)
+
+
+def _beyond(arch: Architecture, tokens: float) -> tuple[str, ...]:
+    """A warning that no such sequence can be."""
+    if not arch.max_context or tokens <= arch.max_context:
+        return ()
+    return (f"{count(tokens)} tokens are more than the {count(arch.max_context)} this model was made for",)
 
 
 def _input(device: Device, figure: Figure) -> Input:

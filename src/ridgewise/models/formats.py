@@ -107,7 +107,8 @@ def stored(arch: Architecture, fmt: Format) -> Format:
     """The format as a file of this model holds it: matrices whose rows are no multiple of the block take the next
     wider type (Falcon-7B with rows of 4,544). The same format where every row is one."""
     if not fmt.block:
-        return fmt
+        wide = fmt.family == "gguf" and fmt.head == WIDE and arch.hidden % 256 != 0
+        return replace(fmt, head=FALLBACK[WIDE]) if wide else fmt
     elements: dict[str, float] = {}
     taken: dict[str, float] = {}
     changed = arch.hidden % fmt.block != 0

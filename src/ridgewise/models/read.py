@@ -111,7 +111,15 @@ def load_path(path: Path) -> Architecture:
     config = read_json(path)
     if META in config:
         return _from_entry(_entry(path, config[META]), config)
-    return read_config(config, path.parent.name if path.name == "config.json" else path.stem)
+    return _read_file(path, config, path.resolve().parent.name if path.name == "config.json" else path.stem)
+
+
+def _read_file(path: Path, config: dict[str, Any], name: str) -> Architecture:
+    """The architecture of one file; what is wrong with it is said of the file."""
+    try:
+        return read_config(config, name)
+    except RequestError as error:
+        raise RequestError(error.what, f"{path}{error.where.removeprefix(name)}", error.nearest) from None
 
 
 def _load_folder(path: Path) -> Architecture:
@@ -126,7 +134,7 @@ def _load_folder(path: Path) -> Architecture:
         config = {**config, "hf_quant_config": read_json(quantised)}
     if "_diffusers_version" in config and "transformer" in config:
         config = _with_parts(path, config)
-    return read_config(config, path.resolve().name)
+    return _read_file(path, config, path.resolve().name)
 
 
 def _with_parts(path: Path, config: dict[str, Any]) -> dict[str, Any]:
