@@ -319,6 +319,9 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 EXEMPT = {
     "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
+    "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
+    "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",
+    "serving.local.token_seconds": "one pass of one run, as pass_seconds",
     "memory.offload.place": "a split counts whole layers of one model on one card",
     "memory.offload.fitting": "a search for the largest split of one card",
     "training.estimate.search": "a search over names and layouts; its rows go through step_seconds as columns",

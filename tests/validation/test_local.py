@@ -14,9 +14,19 @@ from ridgewise.hardware import device
 from ridgewise.models.formats import model_bytes, weight_format
 from ridgewise.models.precision import precision, sized
 from ridgewise.models.read import load
-from ridgewise.serving.local import Run, keys, pipelined, product, prompt_steps, rates, streamed
+from ridgewise.serving.local import (
+    Run,
+    keys,
+    pipelined,
+    product,
+    prompt_seconds,
+    prompt_steps,
+    rates,
+    streamed,
+    token_seconds,
+)  # fmt: skip
 from ridgewise.validation import judge
-from ridgewise.validation.domains.local import IDEAL, LOCAL, released, threads
+from ridgewise.validation.domains.local import IDEAL, LOCAL, released, threads, understood
 
 ROW: Row = {
     "source_key": "s", "device_id": "nvidia-rtx-4090", "compute_unit": "gpu", "n_devices": "1",
@@ -58,6 +68,27 @@ def test_a_request_is_slower_than_its_decoding() -> None:
     whole = {**ROW, "metric": "output_tok_s", "prompt_tokens": "512"}
     apart, together = predicted(ROW, whole)
     assert together < apart
+
+
+@pytest.mark.parametrize("changes", [
+    {}, {"metric": "prefill_tok_s", "prompt_tokens": "1300"}, {"precision": "Q4_K_M", "n_devices": "4",
+    "parallelism": "layer", "metric": "prefill_tok_s", "prompt_tokens": "4096"},
+    {"model_id": "Qwen/Qwen3-30B-A3B", "config_file": "", "compute_unit": "hybrid", "precision": "Q4_K_M",
+     "device_id": "amd-ryzen-9950x", "secondary_device_id": "nvidia-rtx-4090"},
+])  # fmt: skip
+def test_a_plan_and_a_measured_row_are_timed_alike(changes: dict[str, str]) -> None:
+    row = {**ROW, **changes}
+    (cases,) = LOCAL.prepare([row], "local").cases
+    priors = {s.name: s.prior for s in LOCAL.specs(cases.block)}
+    run, rate = (
+        understood(row).run,
+        float(np.exp(LOCAL.predict(cases, {k: np.full(1, v) for k, v in priors.items()}))[0]),
+    )
+    if row["metric"] == "decode_tok_s":
+        assert float(token_seconds(run, 64.0, 1.0, priors)) == pytest.approx(1 / rate)
+    else:
+        prompt = float(row["prompt_tokens"])
+        assert float(prompt_seconds(run, prompt, 0.0, priors)) == pytest.approx(prompt / rate)
 
 
 def test_the_measured_figure_and_the_notes_of_it_do_not_enter() -> None:

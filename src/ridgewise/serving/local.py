@@ -9,8 +9,8 @@ accumulate in 16 bits, which GeForce cards do at twice the listed rate; Metal an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -21,11 +21,13 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format
 from ridgewise.serving.keys import model_class
 from ridgewise.serving.rates import MATRIX_TO_VECTOR, UNKNOWN_RIDGE
-from ridgewise.timing import Rates
+from ridgewise.timing import Efficiency, Rates, step_seconds
+from ridgewise.timing.coefficients import load_blocks
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
 from ridgewise.units import Num, Seconds
-from ridgewise.work import Plan, Step, Work, decode, prefill
+from ridgewise.work import Plan, Step, Work, decode, forward, prefill
 
+_NAMES = tuple(field.name for field in fields(Efficiency))
 #: Engines that share llama.cpp's kernels: GGUF files, quantised activations, micro-batches, a split by layers.
 GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
 #: CPU engines that use matrix extensions (AMX) where the processor has them.
@@ -104,7 +106,8 @@ class Run:
 
 def figure(device: Device, unit: str, name: str) -> float | None:
     """A figure of the part of a device that computes."""
-    part: Mapping[str, Figure] = device.compute_units.get(unit, {})
+    parts = device.compute_units
+    part: Mapping[str, Figure] = parts.get(unit) or (parts.get("igpu", {}) if unit == "gpu" else {})
     if name in part:
         return part[name].number
     own = native_unit(device)
@@ -237,6 +240,25 @@ def streamed(run: Run, tokens: float) -> bool:
     feeds = [group.feed for group in run.arch.kinds if group.feed.experts]
     each = max((feed.experts / max(feed.active, 1) for feed in feeds), default=1.0)
     return tokens >= STREAMED * (each if run.engine.startswith("ik") else 1.0)
+
+
+def fetching_rates(run: Run, given: Rates, tokens: float) -> Rates:
+    """What the experts of a hybrid run meet: the card, which fetches their weights over its slot, or the processor."""
+    assert run.host is not None
+    if streamed(run, tokens):
+        slot = run.device.number("host_bandwidth") or run.device.number("link_bandwidth") or UNNAMED_LINK
+        return replace(given, bandwidth=slot)
+    return rates(replace(run, device=run.host, unit="cpu", backend="cpu", split="none", host=None))[0]
+
+
+def fetching(coefficients: Mapping[str, Any], card: Any) -> dict[str, Any]:
+    """The coefficients of experts in RAM: those of the card where it fetches them (``card``), else the host's."""
+    found = dict(coefficients)
+    for name in ("compute", "half_rows", "few_rows"):
+        found[name] = np.where(card, found[name], found[f"host_{name}"])
+    found["weight_read"] = np.where(card, found["slot_read"], found["host_read"])
+    overheads = dict.fromkeys(("layer_overhead", "expert_overhead", "step_overhead"), 0.0)  # counted with the rest
+    return found | {"expert_read": 1.0, "expert_compute": 1.0} | overheads
 
 
 def memory_class(device: Device) -> str:
@@ -375,3 +397,51 @@ def pipelined(seconds: Seconds, parts: Num, devices: Num, layers: Num, share: Nu
     layers a device holds, because the host waits once its launch queue is full."""
     gain = parts * devices / (parts + devices - 1)
     return seconds / gain ** (share * np.minimum(1.0, QUEUED_LAYERS * devices / layers))
+
+
+def coefficients(run: Run, tokens: float = 512.0) -> dict[str, float]:
+    """The shipped coefficients of passes of so many tokens; empty where the block is not shipped."""
+    block = load_blocks().get(run.block)
+    return block.at(keys(run, tokens)) if block else {}
+
+
+def pass_seconds(run: Run, step: Step, found: Mapping[str, float]) -> Seconds:
+    """Seconds of one engine step with these coefficients: what plans, explanations and validation all use."""
+    tokens, arch, plan = float(step.tokens), run.arch, run.plan
+    given, _ = rates(run, tokens)
+    work = {**forward(arch, step, plan), **beside(run, step)}
+    apart = {name: work.pop(name) for name in ("experts",) if run.split == "experts" and name in work}
+    layers = sum(group.count for group in arch.kinds if group.feed.experts)
+    eff = known(found)
+    seconds = step_seconds(
+        work, given, eff, arch.layers, layers, tokens * arch.hidden * 2.0, plan.tp, float(step.sequences)
+    )
+    if apart:
+        theirs = known(fetching(found, streamed(run, tokens)))
+        seconds = seconds + step_seconds(apart, fetching_rates(run, given, tokens), theirs, 0.0)
+    return seconds
+
+
+def known(found: Mapping[str, Any]) -> Efficiency:
+    """Those of some coefficients that the step formula reads."""
+    return Efficiency(**{name: found[name] for name in _NAMES if name in found})
+
+
+def prompt_seconds(run: Run, prompt: float, depth: float = 0.0, found: Mapping[str, float] | None = None) -> Seconds:
+    """Seconds in which a prompt is read after ``depth`` cached tokens, a request's fixed cost not included."""
+    parts = prompt_steps(run, prompt, depth)
+    largest = max(float(part.step.tokens) for part in parts)
+    held = coefficients(run, largest) if found is None else found
+    total = sum((part.times * pass_seconds(run, part.step, held) for part in parts), 0.0)
+    if run.split != "layer":
+        return total
+    count = sum((part.times for part in parts), 0.0)
+    return pipelined(total, count, float(run.count), float(run.arch.layers), held.get("pipeline", 0.0))
+
+
+def token_seconds(
+    run: Run, context: float, sequences: float = 1.0, found: Mapping[str, float] | None = None
+) -> Seconds:
+    """Seconds of one decode step at this context."""
+    held = coefficients(run, sequences) if found is None else found
+    return pass_seconds(run, decode(context, sequences), held)

@@ -24,6 +24,8 @@ from ridgewise.serving.local import (
     answer_step,
     backend,
     beside,
+    fetching,
+    fetching_rates,
     keys,
     native_unit,
     pipelined,
@@ -31,8 +33,6 @@ from ridgewise.serving.local import (
     rates,
     streamed,
 )
-from ridgewise.timing import Rates
-from ridgewise.timing.roofline import UNNAMED_LINK
 from ridgewise.validation import defaults
 from ridgewise.validation.columns import Pass, Passes, side_by_side
 from ridgewise.validation.domain import Cases, Prepared
@@ -217,15 +217,6 @@ def _run(row: Row, arch: Architecture, main: Device) -> tuple[Run, bool]:
     return run, guessed
 
 
-def _experts_rates(run: Run, given: Rates, tokens: float) -> Rates:
-    """What the experts of a hybrid run meet: the card, which fetches their weights over its slot, or the processor."""
-    assert run.host is not None
-    if streamed(run, tokens):
-        slot = run.device.number("host_bandwidth") or run.device.number("link_bandwidth") or UNNAMED_LINK
-        return replace(given, bandwidth=slot)
-    return rates(replace(run, device=run.host, unit="cpu", backend="cpu", split="none", host=None))[0]
-
-
 @dataclass(frozen=True, slots=True)
 class Local:
     """The domain of single-user speed."""
@@ -255,11 +246,8 @@ class Local:
         each = data.times * data.steps.seconds({name: column[data.of] for name, column in wide.items()})
         if data.apart is not None:
             host = {name: column[data.apart_of] for name, column in wide.items()}
-            card = data.apart_streamed > 0
-            for name in ("compute", "half_rows", "few_rows"):
-                host[name] = np.where(card, host[name], host[f"host_{name}"])
-            host["weight_read"] = np.where(card, host["slot_read"], host["host_read"])
-            host |= dict.fromkeys(("expert_read", "expert_compute"), np.ones(len(data.apart_of)))
+            host = {name: np.broadcast_to(column, data.apart_of.shape)
+                    for name, column in fetching(host, data.apart_streamed > 0).items()}  # fmt: skip
             extra = data.apart_times * data.apart.seconds(host)
         prompt: np.ndarray = np.bincount(data.of, each * data.prompt, count)
         answer: np.ndarray = np.bincount(data.of, each * (1 - data.prompt), count)
@@ -305,7 +293,7 @@ def _cases(block: str, held: Sequence[tuple[int, Row, Asked]]) -> Cases:
             passes.append(Pass(one.run.arch, part.step, one.run.plan, given, beside(one.run, part.step)))
             if block == "local-hybrid":
                 tokens = float(part.step.tokens)
-                theirs = _experts_rates(one.run, given, tokens)
+                theirs = fetching_rates(one.run, given, tokens)
                 apart_passes.append(Pass(one.run.arch, part.step, one.run.plan, theirs))
                 fetched.append(float(streamed(one.run, tokens)))
             of.append(i)
