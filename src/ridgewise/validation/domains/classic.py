@@ -90,6 +90,20 @@ class Data:
 NUMBERS = tuple(Data.__annotations__)
 
 
+#: No count, length, size or watt of a run lies outside.
+LEAST, MOST = 1e-6, 1e9
+
+
+def positive(row: Row, column: str) -> float | None:
+    """A number above zero, or None; RequestError where no run has so much."""
+    value = number(row, column)
+    if value is None or value <= 0:
+        return None
+    if not LEAST <= value <= MOST:
+        raise RequestError(f"{value:g} is no plausible value", column)
+    return value
+
+
 def anchored(row: Row) -> bool:
     """Whether a row belongs here whatever its table says."""
     return row.get("family", "") in ("encoder", "vision", "diffusion", "other")
@@ -105,12 +119,12 @@ def anchor(row: Row) -> str:
 def _known(row: Row) -> tuple[float, float, float, float, bool]:
     """FLOPs and values per sample, parameters, samples per device, and whether all that is a guess."""
     model = anchor(row)
-    length = number(row, "seq_len") or 512.0
+    length = positive(row, "seq_len") or 512.0
     if model in KNOWN:
         work, values, parameters, batch = KNOWN[model]
         times = length if model.startswith(PER_TOKEN) else 1.0
         return work * times, values * times, parameters, batch, False
-    size = number(row, "params_b")
+    size = positive(row, "params_b")
     if size is None and row.get("config_file"):
         size = load(row["config_file"].removesuffix(".json").replace("__", "/")).parameters_total / 1e9
     if not size or size <= 0:
@@ -128,11 +142,11 @@ def read(row: Row, device: Device, dtype: str) -> Run:
     rates = physics.supply(device, dtype)
     if rates is None:
         raise RequestError(f"no peak or bandwidth of {device.id} is known", "device_id")
-    n = number(row, "n_devices") or 1.0
-    batch = number(row, "global_batch_seqs")
-    each = max(batch / n, 1e-3) if batch else number(row, "micro_batch") or usual
+    n = positive(row, "n_devices") or 1.0
+    batch = positive(row, "global_batch_seqs")
+    each = max(batch / n, 1e-3) if batch else positive(row, "micro_batch") or usual
     if metric == "tokens_s_per_gpu":
-        each *= number(row, "seq_len") or LENGTHS.get(anchor(row), 1.0)
+        each *= positive(row, "seq_len") or LENGTHS.get(anchor(row), 1.0)
     factor = {"tokens_s_per_gpu": each, "iter_time_s": 1.0, "samples_s": each * n}[metric]
     model = "|".join((row.get("model_id", ""), row.get("variant", ""), row.get("model_label", "").casefold()))
     framework = row.get("framework", "").casefold()

@@ -12,9 +12,9 @@ import numpy as np
 
 from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
-from ridgewise.evidence.tables import number
 from ridgewise.hardware.device import Device
 from ridgewise.validation.domain import Cases, Prepared
+from ridgewise.validation.domains.classic import positive
 from ridgewise.validation.domains.training import the_device
 from ridgewise.validation.pooling import Spec
 
@@ -37,7 +37,7 @@ def read(row: Row) -> tuple[Device, str, float, float]:
         if found is None:
             raise RequestError(f"no {dtype} peak of {device.id} is known", "device_id")
         peak = found[0]
-    watts = number(row, "power_limit_w") or device.number("board_power") or USUAL * peak / 1e12
+    watts = positive(row, "power_limit_w") or device.number("board_power") or USUAL * peak / 1e12
     return device, dtype, peak / 1e12, watts / (peak / 1e12) / USUAL
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
-from ridgewise.evidence.tables import number
 from ridgewise.hardware import device as find_device
 from ridgewise.hardware.device import Device
 from ridgewise.memory.training import Method, adapter_parameters
@@ -27,6 +26,7 @@ from ridgewise.training.step import Demand, Layout, Supply
 from ridgewise.validation import defaults
 from ridgewise.validation.domain import Cases, Prepared
 from ridgewise.validation.domains import classic
+from ridgewise.validation.domains.classic import positive
 from ridgewise.validation.models import architecture
 from ridgewise.validation.pooling import Spec
 
@@ -64,12 +64,6 @@ class Run:
     keys: Mapping[str, str]
     regime: str
     assumed: bool
-
-
-def positive(row: Row, column: str) -> float | None:
-    """A number above zero, or None."""
-    value = number(row, column)
-    return value if value is not None and value > 0 else None
 
 
 def the_device(row: Row) -> Device:
