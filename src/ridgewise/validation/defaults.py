@@ -12,6 +12,8 @@ TRAINING_PRECISION = "bf16"
 TRAINING_VOCABULARY = 50_304.0
 #: Forward passes repeated under selective recomputation (attention and activations alone).
 SELECTIVE = 0.1
+#: Micro-steps per pipeline stage where no batch is printed: nobody runs a pipeline that stands idle.
+FILLED = 4.0
 #: Tokens · hidden of one micro-step that people choose when nothing is printed.
 MICRO_ACTIVATION = 3.4e7
 

@@ -186,7 +186,7 @@ def layout(row: Row, arch: Architecture, device: Device, kind: str) -> tuple[Lay
     if batch:
         micro = min(micro, max(batch / dp, 1.0))
     else:
-        batch = dp * micro
+        batch = dp * micro * (defaults.FILLED * pp if pp > 1 else 1.0)
     ep = positive(row, "ep") or (min(n, 8.0) if arch.moe else 1.0)
     again = row.get("recompute", "").casefold()
     repeated = 1.0 if again.startswith("full") else defaults.SELECTIVE if again.startswith("selective") else 0.0
@@ -205,16 +205,16 @@ def layout(row: Row, arch: Architecture, device: Device, kind: str) -> tuple[Lay
     ), batch  # fmt: skip
 
 
-def convention(name: str, need: Demand) -> float:
-    """Model FLOPs per token as a convention counts them."""
+def convention(name: str, need: Demand, repeated: float = 1.0) -> float:
+    """FLOPs per token as a convention counts them; those of the hardware include what was ``repeated``."""
     products, scores = need.linear + need.experts + need.head, 2.0 * need.attention
     counted = {
         "model-full-attention": 3 * (products + scores),
         "model-causal": 3 * (products + scores / 2),
         "model-no-attention": 3 * products,
         "model-6N": 3 * products,
-        "hardware-full-attention": 4 * (products + scores),
-        "hardware-8N": 4 * products,
+        "hardware-full-attention": (3 + repeated) * (products + scores),
+        "hardware-8N": (3 + repeated) * products,
         "model-lora-4N": 2 * products,
         "model-causal-lora-4N": 2 * (products + scores / 2),
     }
@@ -243,7 +243,7 @@ def read(row: Row, configs: Path | None) -> Run:
     need = physics.demand(arch, plan.length, trained)
     tokens = batch * float(plan.length)
     n = float(plan.devices)
-    per_token = convention(row.get("flops_convention_id", ""), need)
+    per_token = convention(row.get("flops_convention_id", ""), need, float(plan.repeated))
     if metric == "hfu" and plan.repeated == 1.0 and row.get("flops_convention_id", "").startswith("model"):
         per_token *= 4 / 3
     factor = {
