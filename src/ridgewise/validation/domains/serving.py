@@ -19,7 +19,7 @@ from ridgewise.facts import NameIndex
 from ridgewise.hardware import Device, Machine, device, load_devices
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format, load_formats
-from ridgewise.serving.keys import BLOCK, service_keys
+from ridgewise.serving.keys import BLOCK, service_keys, service_regime
 from ridgewise.serving.limits import cache_bits, capacity, limits, memory_policy, smallest_group
 from ridgewise.serving.loads import (
     Felt,
@@ -307,11 +307,7 @@ def step_of(s: Situation, name: str) -> Step:
 
 def regime(s: Situation) -> str:
     """How reports and intervals group a situation."""
-    kind = "moe" if s.arch.moe else "dense"
-    if not s.device.kind.startswith("gpu"):
-        return "other accelerators"
-    load = s.load.replace("_", " ")
-    return f"{load} {kind}" if s.load in ("closed_loop", "burst", "offline") else load
+    return service_regime(s.device, s.arch, s.load)
 
 
 #: Coefficients of time: name, prior, doubt, levels, low, high.
@@ -340,7 +336,7 @@ STEPS: tuple[Spec, ...] = (
     Spec("link_share", 0.5, 0.25, {"link": 0.3, "stack": 0.2}, 0.01, 0.95),
     Spec("link_wait", 0.8, 0.25, {"link": 0.2}),
     Spec("bubble", 0.04, 0.4, {"stack": 0.2}),
-    Spec("slowness", 1.0, 0.0, {"source": 0.2}),
+    Spec("slowness", 1.0, 0.0, {"source": 0.15}),
 )
 MANNERS: tuple[Spec, ...] = (
     Spec("request_overhead", 30e-3, 0.4, {"stack": 0.3, "load": 0.3, "source": 0.4}),
