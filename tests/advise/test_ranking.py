@@ -11,10 +11,12 @@ import pytest
 
 from ridgewise.advise import PRIORITIES, Answer, Question, answer
 from ridgewise.advise.inference import again
-from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, total_cost, utility
+from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, slow_cost, total_cost, utility
 from ridgewise.economics import AMORTISATION_MONTHS
+from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device, load_devices
 from ridgewise.models.formats import weight_format
+from ridgewise.report.document import plan_document
 
 Ask = Callable[..., Answer]
 MODEL = "Llama-3.1-8B"
@@ -217,3 +219,96 @@ def test_the_multiple_of_its_cost_at_which_it_loses_is_right(ask: Ask) -> None:
             for o in found.options
         ]
         assert ranked(found.question, options)[0].name == first
+
+
+# --- evidence ---
+
+
+def test_what_nobody_measured_is_first_where_it_wins_even_at_its_slow_end(ask: Ask) -> None:
+    """Two options alike but for their interval: the narrow one stands first; a mean so much better that its slow end
+    still wins turns them round."""
+    found = ask("Llama-3.1-70B", goal="train", tokens="2T")
+    option = next(o for o in found.options if o.feasible and o.cost.tenure == "rent")
+    assert option.run is not None and option.cost.month is not None and option.draw is not None
+    day = 86400.0
+    sure = replace(option, run=replace(option.run, seconds=40 * day, low=30 * day, high=52 * day))
+    wide = replace(sure, run=replace(sure.run, seconds=40 * day, low=20 * day, high=80 * day))  # type: ignore[type-var]
+    month = option.cost.month * 25 / 40
+    better = replace(
+        wide,
+        run=replace(wide.run, seconds=25 * day, low=12.5 * day, high=50 * day),  # type: ignore[type-var]
+        cost=replace(wide.cost, month=month),
+    )
+    score = {name: utility(found.question, o) for name, o in (("sure", sure), ("wide", wide), ("better", better))}
+    assert score["wide"] < score["sure"] < score["better"]
+
+
+def test_options_that_look_better_than_the_first_are_named_with_the_reason(ask: Ask) -> None:
+    for model, flags in ((MODEL, {"goal": "qlora"}), ("Llama-3.1-70B", {"goal": "train", "tokens": "2T"})):
+        found = ask(model, **flags)
+        pick = found.pick
+        assert pick is not None and pick.run is not None and pick.cost.month is not None
+        for other in found.table[1:4]:
+            assert other.run is not None
+            if other.cost.month is None or other.run.seconds > pick.run.seconds or other.cost.month > pick.cost.month:
+                continue
+            if other.feasible:
+                assert any(other.name in line for line in found.why), other.name
+
+
+def test_a_first_choice_that_nobody_measured_says_so(ask: Ask) -> None:
+    for flags in ({"goal": "qlora"}, {"goal": "train", "tokens": "2T"}, {"users": "1", "hardware": ("Jetson Thor",)}):
+        found = ask("Llama-3.1-8B", **flags)
+        if found.pick is not None and found.pick.tier in ("datasheet", "assumed"):
+            assert any("nobody measured its speed" in line for line in found.why)
+
+
+def test_the_rules_of_the_order_are_said(ask: Ask) -> None:
+    said = " ".join(ask(MODEL, users="1").ranking)
+    assert "slow end of its 80 % interval" in said and "40 tokens/s" in said and "points lost" in said
+    assert "deadline" in " ".join(ask("Llama-3.1-70B", goal="train", tokens="2T").ranking)
+
+
+def test_priority_cost_puts_the_cheaper_of_two_runs_first(ask: Ask) -> None:
+    """A dollar against a dollar and a half: below what anybody minds, unless cost is what they asked for."""
+    found = ask(MODEL, goal="qlora", priority="cost")
+    able = [o for o in found.options if o.feasible and o.cost.month is not None]
+    cheapest = sorted(slow_cost(o) or 0.0 for o in able)
+    assert found.pick is not None and (slow_cost(found.pick) or 0.0) <= cheapest[1]
+
+
+# --- what one owns already ---
+
+
+def test_a_card_already_owned_costs_its_energy(ask: Ask, pose: Callable[..., Question]) -> None:
+    """RTX 4090, QLoRA of 8B: about half a kilowatt for some hours at a quarter of a dollar, below a dollar."""
+    question = pose(MODEL, goal="qlora", hardware=("RTX 4090",), prices={"RTX 4090": "0"}, host_price="0")
+    pick = answer(question, ()).pick
+    assert pick is not None and pick.run is not None and pick.draw is not None and pick.cost.month is not None
+    assert pick.cost.month == pytest.approx(pick.draw.wall / 1000 * pick.run.seconds / 3600 * 0.25)
+    assert pick.cost.month < 1
+    dear = ask(MODEL, goal="qlora", hardware=("RTX 4090",))
+    assert any("if you already own it" in line and "of energy" in line for line in dear.changes)
+    assert any("1 of the 36 months" in line for line in dear.assumptions)
+
+
+def test_an_owned_card_for_inference_is_priced_at_nothing(pose: Callable[..., Question]) -> None:
+    found = answer(pose(MODEL, hardware=("RTX 4090", "H100 PCIe"), prices={"RTX 4090": "0"}, host_price="0"), ())
+    assert found.pick is not None and found.pick.device.id == "nvidia-rtx-4090" and found.pick.cost.buy == 0
+
+
+# --- boards sold together ---
+
+
+def test_boards_paid_for_and_not_used_are_said(ask: Ask) -> None:
+    found = ask("DeepSeek-V3", users="50", hardware=("B300 SXM", "H200 SXM"))
+    spare = [o for o in found.table if o.cost.buy is not None and sold(o.device, o.count) > o.count]
+    line = [text for text in found.assumptions if "whole servers" in text]
+    assert bool(spare) == bool(line)
+    assert all(option.name in line[0] for option in spare)
+
+
+def test_ranks_are_of_machines_and_the_runner_up_is_in_the_table(ask: Ask) -> None:
+    document = plan_document(ask("gpt-oss-120b", users="1", budget="4000"))
+    assert [option.rank for option in document.options[:2]] == [1, 2]
+    assert any(document.options[1].name in line for line in document.why)

@@ -11,9 +11,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from pydantic import TypeAdapter
 
 from ridgewise.app.request import plan_schema
 from ridgewise.report.document import PlanDocument, schema
+from ridgewise.report.text import options_table
 
 Run = Callable[..., Any]
 SMALL = ("Llama-3.1-8B", "--hardware", "RTX 4090,Strix Halo")
@@ -206,6 +208,8 @@ REFUSED = [
     (("Llama-3.1-8B", "--goal", "qlora", "--slo-ttft", "1s"), "--slo-ttft"),
     (("Llama-3.1-8B", "--prompt", "8k", "--output", "1k", "--context", "4k"), "--context"),
     (("Llama-3.1-8B", "--prompt", "1M"), "--prompt"),
+    (("Llama-3.1-8B", "--context", "10M"), "131,072"),
+    (("Llama-3.1-8B", "--context", "200k"), "--context"),
     (("Llama-3.1-8B", "--price", "RTX 4090"), "--price"),
     (("Llama-3.1-8B", "--price", "RTX 4090=free"), "free"),
     (("Llama-3.1-8B", "--price", "=3"), "--price"),
@@ -294,3 +298,65 @@ def test_a_model_of_ones_own_is_read_from_its_folder(run: Run, tmp_path: Path) -
     # 1,024 · 2,816 = 11.27M; 16 of them 180.4M: 245.9M and norms.
     document = run("plan", str(tmp_path), "--hardware", "RTX 4090", "--context", "4k", "--json").document
     assert document["parameters_total"] == pytest.approx(245.9e6, rel=0.001)
+
+
+# --- what a terminal shows ---
+
+SHOWN = [
+    ("Llama-3.1-8B",),
+    ("Llama-3.1-70B", "--goal", "train", "--tokens", "2T"),
+    ("Llama-3.1-8B", "--goal", "qlora"),
+    ("DeepSeek-V3", "--users", "50"),
+    ("DeepSeek-V3", "--hardware", "RTX 4090, H200 SXM"),
+]
+
+
+@pytest.mark.parametrize("flags", SHOWN)
+@pytest.mark.parametrize("width", [40, 80, 100, 120, 160])
+def test_no_number_is_cropped_at_any_width(
+    run: Run, monkeypatch: pytest.MonkeyPatch, flags: tuple[str, ...], width: int
+) -> None:
+    """Every figure of every cell stands whole on one line, and no line is longer than the terminal."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    out = run("plan", *flags).out
+    lines = out.split("\n")
+    assert max(map(len, lines)) <= width
+    document = TypeAdapter(PlanDocument).validate_python(run("plan", *flags, "--json").document)
+    for row in options_table(document).rows:
+        for cell in row[2:]:
+            for figure in cell.split("\n"):
+                assert any(figure in line for line in lines) or (width < 50 and _spread(figure, out)), figure
+
+
+def _spread(figure: str, out: str) -> bool:
+    """On the narrowest terminals a figure may break between its words."""
+    return " ".join(figure.split()) in " ".join(out.split())
+
+
+def test_narrow_terminals_keep_what_bounds_the_speed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "bound by memory" in run("plan", "Llama-3.1-8B").out
+
+
+# --- the model's own limit ---
+
+
+def test_a_context_up_to_the_limit_is_answered_in_thousands_or_binary(run: Run) -> None:
+    kilo = run("plan", "Llama-3.1-8B", "--hardware", "RTX 4090", "--context", "128k", "--json").document
+    binary = run("plan", "Llama-3.1-8B", "--hardware", "RTX 4090", "--context", "128Ki", "--json").document
+    assert (kilo["workload"]["context_tokens"], binary["workload"]["context_tokens"]) == (128000, 131072)
+
+
+def test_the_usual_context_is_no_longer_than_the_model_reads(run: Run) -> None:
+    found = run("plan", "TinyLlama", "--hardware", "RTX 4090", "--json").document
+    assert found["workload"]["context_tokens"] == 2048
+
+
+def test_fit_refuses_what_plan_refuses(run: Run) -> None:
+    said = run("fit", "Llama-3.1-8B", "RTX 4090", "--context", "200k")
+    assert said.code != 0 and "131,072" in said.err + said.out
+
+
+def test_a_price_of_nothing_is_a_card_one_owns(run: Run) -> None:
+    said = run("plan", "Llama-3.1-8B", "--hardware", "RTX 4090", "--price", "RTX 4090=0", "--host-price", "0", "--json")
+    assert said.code == 0 and said.document["options"][0]["purchase_usd"]["value"] == 0

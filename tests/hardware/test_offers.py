@@ -15,6 +15,7 @@ from ridgewise.hardware import (
     rental_offers,
     rental_price,
 )
+from ridgewise.hardware.machine import configurations
 from ridgewise.hardware.offers import choose_purchase, memory_prices, price_rows
 
 GIB = 2.0**30
@@ -115,3 +116,16 @@ def test_offers_and_hosts_are_well_formed() -> None:
     assert kinds["server"].boards_max == 8 and kinds["server"].key == "host.server"
     assert all(host.low <= host.high and host.idle_power > 0 and host.note for host in hosts())
     assert {price.kind for price in memory_prices()} == {"ddr5", "apple"}
+
+
+def test_no_larger_box_is_cheaper_than_a_smaller_one() -> None:
+    """Over the whole catalogue: nobody pays more for less memory, so the larger one's price is taken."""
+    for sheet in load_devices().values():
+        sizes = [size for size in configurations(sheet) if size is not None]
+        found = [price for size in sizes if (price := purchase_price(sheet, size)) is not None]
+        middles = [price.low + price.high for price in found]
+        assert middles == sorted(middles), sheet.id
+
+
+def test_a_price_of_strix_halo_belongs_to_one_memory_size() -> None:
+    assert all(offer.memory is not None for offer in purchase_offers("amd-ryzen-ai-max-395"))

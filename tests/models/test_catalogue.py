@@ -151,3 +151,23 @@ def test_description() -> None:
     assert sum(layer["count"] for layer in shown["layers"]) == 61
     assert shown["layers"][1]["experts"] == 256
     assert shown["source"]["sources"][0]["url"].startswith("https://")
+
+
+# --- longest contexts ---
+
+
+def test_a_librarys_default_is_no_limit() -> None:
+    """Qwen3-Next is published with 262,144; the library's default is 32,768. Where only a default is known, none is
+    taken and that is said."""
+    assert load("Qwen3-Next-80B-A3B").max_context == 262144
+    for entry in catalogue_models():
+        if entry.kind == "library-default":
+            arch = load(entry.id)
+            if arch.causal and not arch.encoder:
+                assert arch.max_context == (entry.max_context or 0), entry.id
+    assert any("library's default" in text for text in load("Command-R").assumptions)
+
+
+def test_families_people_type_are_known() -> None:
+    for name in ("Nemotron-H", "Llama-3.1", "Gemma-3", "Granite-4.0", "Jamba", "Mamba", "SmolLM3", "Falcon-H1"):
+        assert load(name).parameters_total > 0

@@ -55,6 +55,8 @@ DECIMAL = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15}
         ("2T", "tokens", 2e12),
         ("20M", "tokens", 20e6),
         ("8k", "tokens", 8000),
+        ("128Ki", "tokens", 131072),
+        ("1Mi", "tokens", 2.0**20),
         ("15B", "tokens", 15e9),
         ("1e9", "tokens", 1e9),
         ("2 Ttokens", "tokens", 2e12),

@@ -101,19 +101,20 @@ def run_cost(
     pretraining: bool,
 ) -> Cost:
     """Purchase and rent of the run's machines; ``month`` holds what the whole run costs: its rent, or, where
-    nobody rents the device out, its energy and the share of a bought machine's life it takes."""
+    nobody rents the device out or the user's own price is lower, its energy and the share of a bought machine's
+    life it takes."""
     bought, rented = purchase(device, count, memory, own, host), rental_price(device)
     if not run.fits or run.seconds > NEVER:
         return cost_of(bought, rented, count, None, None, "own" if rented is None else "rent")
     hours = run.seconds / 3600
     energy = draw.wall / 1000 * hours * tariff if draw else None
-    if rented is not None:
-        return cost_of(bought, rented, count, (rented.low + rented.high) / 2 * count * hours, energy, "rent")
-    if bought is None or energy is None:
-        return cost_of(bought, None, count, None, energy, "own")
+    rent = (rented.low + rented.high) / 2 * count * hours if rented else None
     life = AMORTISATION_MONTHS * HOURS_PER_MONTH * 3600
     used = min(max(run.seconds, LEAST_OWNED if pretraining else LEAST_LENT) / life, 1.0)
-    return cost_of(bought, None, count, (bought.low + bought.high) / 2 * used + energy, energy, "own")
+    share = (bought.low + bought.high) / 2 * used + energy if bought and energy is not None else None
+    if rent is not None and (own is None or share is None or rent <= share):
+        return cost_of(bought, rented, count, rent, energy, "rent")
+    return cost_of(bought, rented, count, share, energy, "own")
 
 
 def shortfalls(question: Question, option: Option, deadline: float | None) -> Iterator[Shortfall]:

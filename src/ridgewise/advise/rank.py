@@ -3,18 +3,23 @@
 A doubling of speed is worth one point times its weight, a halving of cost or energy likewise. Past
 "fast enough" further speed counts for nothing unless speed is the priority: stable and fast enough
 beats fastest.
+
+Every time and rate counts at the slow end of its 80 % interval, and so do the energy and the rent that follow
+from it: what nobody measured has a wide interval and stands behind what was measured unless it wins even there.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.models.formats import Format, native_format
+from ridgewise.units import digits, duration, money, quantity
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
@@ -43,22 +48,26 @@ WEIGHTS: dict[Priority, Weights] = {
 UNPRICED = 1.0
 
 
-#: Points lost where no measurement stands behind the speed.
-UNSUPPORTED = {"measured": 0.0, "interpolated": 0.0, "transferred": 0.0, "datasheet": 0.8, "assumed": 1.5}
+#: Points lost where the interval itself rests on little: figures that were assumed, or one device of the class.
+ASSUMED, LONE = 0.5, 0.25
 #: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below. A
 #: service answers for many and weighs it more; a checkpoint published in few bits loses nothing.
 QUALITY = ((7.9, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
 SERVICE_QUALITY = 4.0
+#: The same as steps down: points lost below so many bits.
+_STEPS = tuple((above[0], below[1]) for above, below in pairwise(QUALITY))
 #: Share of the usable memory that should stay free, and points lost when none does.
 HEADROOM, TIGHT = 0.08, 1.0
 #: Points lost when the only price is years old: the device may no longer be sold.
 OLD_PRICE = 1.5
-#: The same where the class was measured on one device alone.
-LONE = 0.5
 #: Dollars below which a difference in cost hardly matters next to the work of setting a machine up.
 SMALL_CHANGE = 1000.0
 #: The same for a fine-tuning run, which is rented by the hour.
 SMALL_CHANGE_TUNING = 10.0
+#: Who asks for the cheapest looks at sums so many times smaller.
+THRIFT = 10.0
+#: Energy of a fine-tuning run below which differences hardly matter [J]: one kilowatt-hour.
+SMALL_ENERGY = 3.6e6
 #: A fine-tuning run shorter than this gains nothing by being shorter still [s].
 SHORT_RUN = 2 * 3600.0
 
@@ -70,37 +79,56 @@ def total_cost(option: Option) -> float | None:
     return month if month is None or option.run is not None else month * AMORTISATION_MONTHS
 
 
+def slow_cost(option: Option) -> float | None:
+    """The cost with a rented run at the slow end of its interval [USD]."""
+    cost, run = total_cost(option), option.run
+    if cost is None or run is None or option.cost.tenure != "rent":
+        return cost
+    return cost * run.high / run.seconds
+
+
+def slow_energy(option: Option) -> float | None:
+    """Wall energy of the run, or per generated token, at the slow end of the interval [J]."""
+    if option.run is not None:
+        return option.draw.wall * option.run.high if option.draw else None
+    joules = option.joules_per_token
+    return joules * option.speed.decode_spread if joules and option.speed else None
+
+
+def small_change(question: Question) -> float:
+    """Dollars below which a difference in cost hardly matters."""
+    change = SMALL_CHANGE_TUNING if isinstance(question.workload, FineTuning) else SMALL_CHANGE
+    return change / THRIFT if question.priority == "cost" else change
+
+
 def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     """Points of one option under the question's priority; ``dearest`` stands in for an unknown cost."""
     weights = WEIGHTS[question.priority]
-    change = SMALL_CHANGE
     if option.run is not None:
-        tuning = isinstance(question.workload, FineTuning)
         least = 1.0 if question.priority == "speed" else enough(question)
-        speed = -math.log2(max(option.run.seconds, least) / 86400)
-        energy = option.draw.wall * option.run.seconds if option.draw else None
-        reference, change = 1e9, SMALL_CHANGE_TUNING if tuning else SMALL_CHANGE
+        speed, reference = -math.log2(max(option.run.high, least) / 86400), 1e9
     else:
-        assert option.speed is not None
-        speed = _felt(question, option)
-        energy, reference = option.joules_per_token, 1.0
-    cost = total_cost(option)
+        speed, reference = _felt(question, option), 1.0
+    cost, energy = slow_cost(option), slow_energy(option)
     points = weights.speed * speed
-    points -= weights.cost * math.log2(1.0 + (cost or dearest) / change) + (0.0 if cost else UNPRICED)
-    points -= unsupported(option) + caveats(question, option)
+    points -= weights.cost * math.log2(1.0 + (dearest if cost is None else cost) / small_change(question))
+    points -= UNPRICED if cost is None else 0.0
+    points -= caveats(question, option)
+    if energy and isinstance(question.workload, FineTuning) and question.priority != "energy":
+        energy += SMALL_ENERGY
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
     return points - 2.0 * option.distance
 
 
-def unsupported(option: Option) -> float:
-    """Points lost by a speed that little stands behind."""
-    lone = LONE if option.tier == "transferred" and option.speed is not None and option.speed.lone else 0.0
-    return UNSUPPORTED[option.tier] + lone
+def thin(option: Option) -> float:
+    """Points lost by an interval that rests on little."""
+    lone = option.tier == "transferred" and option.speed is not None and option.speed.lone
+    return ASSUMED if option.tier == "assumed" else LONE if lone else 0.0
 
 
 def caveats(question: Question, option: Option) -> float:
-    """Points lost for what no number above shows: coarse weights, no head-room, a price of the past."""
-    points = 0.0
+    """Points lost for what no number above shows: little evidence, coarse weights, no head-room, an old price."""
+    points = thin(option)
     if option.run is None:
         points += quality_loss(question, question.weights(option.format))
         points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
@@ -130,17 +158,51 @@ def _felt(question: Question, option: Option) -> float:
     speed = option.speed
     assert speed is not None
     capped = question.priority != "speed"
-    each = min(speed.each, FAST_ENOUGH) if capped else speed.each
-    wait = speed.ttft if speed.ttft is not None else 4 * PROMPT_ENOUGH
+    slowest = speed.each / speed.decode_spread
+    each = min(slowest, FAST_ENOUGH) if capped else slowest
+    wait = speed.ttft * speed.prefill_spread if speed.ttft is not None else 4 * PROMPT_ENOUGH
     waiting = max(wait, PROMPT_ENOUGH if capped else 0.05)
-    slow = 2.0 * max(0.0, math.log2(6.0 / max(speed.each, 1e-9)))
+    slow = 2.0 * max(0.0, math.log2(6.0 / max(slowest, 1e-9)))
     return math.log2(each) - 0.5 * math.log2(waiting / PROMPT_ENOUGH) - slow
+
+
+def rules(question: Question) -> Iterator[str]:
+    """How the points come about, in sentences."""
+    work, speed = question.workload, question.priority == "speed"
+    yield (
+        "every time and rate counts at the slow end of its 80 % interval, and the rent and energy that follow from it: "
+        "what nobody measured has a wide interval, and comes first where it wins even there"
+    )
+    if isinstance(work, SingleUser | Service):
+        if not speed:
+            yield (
+                f"speed counts up to {digits(FAST_ENOUGH)} tokens/s for each user and {duration(PROMPT_ENOUGH)} to the "
+                "first token"
+            )
+    elif not speed:
+        reason = "runs within the deadline" if isinstance(work, Pretraining) else f"runs under {duration(SHORT_RUN)}"
+        yield f"{reason} count alike, however short"
+    small = f"differences in cost fade below {money(small_change(question))}"
+    if isinstance(work, FineTuning) and question.priority != "energy":
+        small += f", in energy below {quantity(SMALL_ENERGY / 3.6e6, 'kWh')}"
+    yield small
+    lost = [f"{ASSUMED:g} for assumed figures", f"{UNPRICED:g} without a price", f"{OLD_PRICE:g} for a price years old"]
+    if isinstance(work, SingleUser | Service):
+        times = SERVICE_QUALITY if isinstance(work, Service) else 1.0
+        formats = " and ".join(f"{times * lost:g} below {digits(least)} bits" for least, lost in _STEPS)
+        full = digits(100 * (1 - HEADROOM))
+        lost[:1] = [
+            f"{ASSUMED:g} for assumed figures and {LONE:g} where one device of the class was measured",
+            f"weights coarser than published: {formats}",
+            f"up to {TIGHT:g} for memory fuller than {full} %",
+        ]
+    yield "points lost besides: " + ", ".join(lost)
 
 
 def ranked(question: Question, options: Iterable[Option]) -> list[Option]:
     """Feasible options first, best score first."""
     listed = list(options)
-    dearest = max((cost for cost in map(total_cost, listed) if cost), default=1e6)
+    dearest = max((cost for cost in map(slow_cost, listed) if cost), default=1e6)
     scored = [replace(option, score=utility(question, option, dearest)) for option in listed]
     return sorted(scored, key=lambda o: (not o.feasible, o.distance, -o.score, -o.left, o.device.id))
 
@@ -148,7 +210,7 @@ def ranked(question: Question, options: Iterable[Option]) -> list[Option]:
 def shortlist(options: list[Option], named: bool, size: int = 8) -> list[Option]:
     """The best overall, then the best of every hardware class, then the runners-up, in rank order; where the
     user named the candidates, all of them."""
-    options = _once(options)
+    options = once(options)
     if named:
         return options
     able = [option for option in options if option.feasible]
@@ -163,7 +225,7 @@ def shortlist(options: list[Option], named: bool, size: int = 8) -> list[Option]
     return sorted(chosen, key=options.index)
 
 
-def _once(options: list[Option]) -> list[Option]:
+def once(options: Sequence[Option]) -> list[Option]:
     """The best configuration of every device."""
     best: dict[str, Option] = {}
     for option in options:

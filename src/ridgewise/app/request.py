@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 
+from ridgewise.advise.limits import check_context, check_decoder
 from ridgewise.advise.question import Question
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError, nearest
@@ -114,8 +116,8 @@ class PlanFile(_Table):
     max_power: Power | None = Field(None, description="most the machine may draw at the wall [W]")
     workload: WorkloadTable = Field(default_factory=_workload_defaults)
     candidates: CandidatesTable = Field(default_factory=_candidate_defaults)
-    prices: dict[str, Money] = Field(
-        default_factory=dict, description="your own price per device [USD], by device name"
+    prices: dict[str, Annotated[float, _in("USD"), Field(ge=0, le=1e12), _words("1500")]] = Field(
+        default_factory=dict, description="your own price per device [USD], by device name; 0: you own it"
     )
     host_price: Annotated[float, _in("USD"), Field(ge=0, le=1e9), _words("1500")] | None = Field(
         None, description="price of the computer around boards [USD]; 0 when you own one"
@@ -270,17 +272,14 @@ def question(plan: PlanFile) -> Question:
     table = plan.candidates
     model = load_model(plan.model, own("models"))
     arch = model.arch
-    if not arch.causal or arch.encoder:
-        raise RequestError(
-            f"{arch.name} (family {arch.family}) is no decoder-only language model, which plans cover",
-            "model",
-        )
+    check_decoder(arch)
     work = workload(plan.workload)
-    if isinstance(work, SingleUser | Service) and arch.max_context and work.prompt + work.output > arch.max_context:
-        raise RequestError(
-            f"prompt + output = {work.prompt + work.output:.0f} tokens exceed the model's limit of {arch.max_context}",
-            "--prompt",
-        )
+    if isinstance(work, SingleUser | Service):
+        check_context(arch, work.prompt + work.output, "--prompt", "prompt and output")
+        if plan.workload.context is not None:
+            check_context(arch, work.context)
+        elif arch.max_context:
+            work = replace(work, context=min(work.context, float(arch.max_context)))
     fmt = weight_format(table.quant) if table.quant else model.format
     runner = engine(table.engine) if table.engine else None
     if fmt is not None and runner is not None and fmt.family not in runner.families:

@@ -126,8 +126,19 @@ def choose_purchase(offers: Iterable[Offer], memory: float | None = None) -> Off
     3. New before used, unless the used rows are :data:`STALE_YEARS` newer or more.
     4. Street price before list price before quotation; a sourced row before an assumed one.
     5. Of what is left, the range over the rows of the newest year.
+    6. A larger configuration that costs less by these rules: nobody pays more for less memory.
     """
-    rows = _configured([offer for offer in offers if offer.currency == "USD"], memory)
+    rows = [offer for offer in offers if offer.currency == "USD"]
+    found = _chosen(_configured(rows, memory))
+    if memory is None or found is None or found.memory is None:
+        return found
+    sizes = {offer.memory for offer in rows if offer.memory is not None and offer.memory >= found.memory}
+    larger = (_chosen([offer for offer in rows if offer.memory == size]) for size in sorted(sizes))
+    return min((offer for offer in larger if offer is not None), key=lambda offer: offer.low + offer.high)
+
+
+def _chosen(rows: list[Offer]) -> Offer | None:
+    """Rules 3 to 5 over the rows of one configuration."""
     new = [offer for offer in rows if offer.condition == "new"]
     used = [offer for offer in rows if offer.condition == "used"]
     stale = bool(new and used) and _newest(used) - _newest(new) >= STALE_YEARS

@@ -29,6 +29,7 @@ class Entry:
     version      the commit or release of the source
     kind         "checkpoint" (the publisher's file), "copied" (a copy in public code), "library-default"
                  (defaults of a library, matched to the model) or "reduced" (shape fields only)
+    max_context  the published longest context, where the file holds a library's default instead
     hub_total    elements of the published files: may count MTP modules, copies of tied heads, scales
     agreed       the total two independent counts agree on
     """
@@ -39,6 +40,7 @@ class Entry:
     aliases: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     version: str = ""
+    max_context: int | None = None
     hub_total: int | None = None
     agreed: int | None = None
     note: str = ""
@@ -233,6 +235,7 @@ def _entry(path: Path, meta: Any) -> Entry:
         aliases=tuple(f.items("aliases", str)),
         source=tuple(f.items("source", str)),
         version=f.text("commit"),
+        max_context=f.optional("max_context", most=10**12),
         hub_total=f.optional("hub_total", most=10**15),
         agreed=f.optional("parameters_agreed", most=10**15),
         note=f.text("note"),
@@ -272,6 +275,11 @@ def _from_entry(entry: Entry, config: dict[str, Any]) -> Architecture:
     config = {key: value for key, value in config.items() if key != META}
     arch = read_config(config, entry.id)
     said = [_SAID[entry.kind]] if entry.kind in _SAID else []
+    if entry.max_context:
+        arch = replace(arch, max_context=entry.max_context)
+    elif entry.kind == "library-default" and arch.causal and arch.max_context:
+        said.append(_UNKNOWN_CONTEXT.format(arch.max_context))
+        arch = replace(arch, max_context=0)
     said += [part for part in (entry.note, _gap(arch, entry)) if part]
     return replace(arch, reduced=arch.reduced or entry.kind == "reduced", assumptions=(*said, *arch.assumptions))
 
@@ -281,6 +289,7 @@ _SAID = {
     "library-default": "Read from the defaults of a library, not from the published configuration.",
     "reduced": "Read from a reduced sheet, not from the published configuration.",
 }
+_UNKNOWN_CONTEXT = "Its longest context is not known here: {:,} tokens are the library's default, held against nothing."
 _GAP = 0.005
 
 

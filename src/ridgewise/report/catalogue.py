@@ -157,6 +157,9 @@ def print_model(arch: Architecture, document: dict[str, Any]) -> None:
         facts.append(f"recurrent state {size(state)} per sequence, whatever its length")
     if arch.max_context:
         facts.append(f"contexts up to {whole(arch.max_context)} tokens")
+    if arch.moe and not arch.tied:
+        looked_up = count(arch.parameters_active - arch.embedding)
+        facts.append(f"active parameters count the embedding, which is only looked up: {looked_up} without it")
     for fact in facts:
         console.print(Text(fact))
     parts = _table("component", "parameters", "share", numbers=("parameters", "share"))

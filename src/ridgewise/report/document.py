@@ -10,8 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from ridgewise.advise import Answer, Finding, Option
+from ridgewise.advise.rank import once
 from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device
+from ridgewise.serving.estimate import inverse
+from ridgewise.timing.coefficients import Band
 
 SCHEMA_VERSION = 1
 Tier = Literal["measured", "interpolated", "transferred", "datasheet", "assumed"]
@@ -127,6 +130,7 @@ class PlanDocument:
     fixes: tuple[str, ...]
     dropped: tuple[str, ...]
     assumptions: tuple[str, ...]
+    ranking: tuple[str, ...]
 
 
 def plan_document(answer: Answer) -> PlanDocument:
@@ -135,7 +139,8 @@ def plan_document(answer: Answer) -> PlanDocument:
 
     question = answer.question
     work = question.workload
-    rank = {id(option): place for place, option in enumerate(answer.options, 1)}
+    machines = once(answer.options)
+    rank = {id(option): place for place, option in enumerate(machines, 1)}
     return PlanDocument(
         schema_version=SCHEMA_VERSION,
         command="plan",
@@ -153,13 +158,14 @@ def plan_document(answer: Answer) -> PlanDocument:
         feasible=answer.pick is not None,
         pick=answer.pick.name if answer.pick else None,
         options=tuple(option_document(option, rank[id(option)], work) for option in answer.table),
-        considered=len(answer.options),
+        considered=len(machines),
         why=answer.why,
         changes=answer.changes,
         findings=tuple(finding_document(finding) for finding in answer.findings),
         fixes=answer.fixes,
         dropped=answer.dropped,
         assumptions=answer.assumptions,
+        ranking=answer.ranking,
     )
 
 
@@ -178,11 +184,11 @@ def finding_document(finding: Finding) -> FindingDocument:
     return FindingDocument(finding.rule, finding.level, finding.text, finding.remedy, finding.saves)
 
 
-def _around(value: float | None, spread: float, tier: str, basis: tuple[str, ...]) -> Estimate | None:
-    """An estimate whose 80 % interval is a ratio up and down."""
+def _around(value: float | None, band: Band, tier: str, basis: tuple[str, ...]) -> Estimate | None:
+    """An estimate with its 80 % interval."""
     if value is None or not math.isfinite(value):
         return None
-    return Estimate(value, value / spread, value * spread, tier, basis)  # type: ignore[arg-type]
+    return Estimate(value, value * band.low, value * band.high, tier, basis)  # type: ignore[arg-type]
 
 
 def _facts(device: Device, *names: str) -> tuple[str, ...]:
@@ -195,7 +201,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
     device, speed, run, cost, draw = option.device, option.speed, option.run, option.cost, option.draw
     tier, decode_basis, prefill_basis = option.tier, _facts(device, "bandwidth"), _facts(device, "bandwidth")
     if speed is not None:
-        coefficient = (f"calibration.timing.{speed.key}",)
+        coefficient = (f"calibration.{speed.key}",)
         decode_basis = _facts(device, "bandwidth", "link_bandwidth") + coefficient
         prefill_basis = _facts(device, f"peak_{speed.peak}", "bandwidth") + coefficient
     price_basis = cost.basis
@@ -222,15 +228,16 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         context_limit_tokens=option.context_limit,
         batch_limit_requests=option.batch_limit,
         concurrency_requests=speed.concurrency if speed else None,
-        ttft_s=_around(speed.ttft, speed.prefill_spread, tier, prefill_basis) if speed else None,
-        tpot_s=_around(speed.tpot, speed.decode_spread, tier, decode_basis) if speed else None,
-        decode_tokens_per_s=_around(speed.each, speed.decode_spread, tier, decode_basis) if speed else None,
-        total_tokens_per_s=_around(speed.total, speed.decode_spread, tier, decode_basis) if speed else None,
+        ttft_s=_around(speed.ttft, speed.ttft_band, tier, prefill_basis) if speed else None,
+        tpot_s=_around(speed.tpot, speed.tpot_band, tier, decode_basis) if speed else None,
+        decode_tokens_per_s=_around(speed.each, inverse(speed.tpot_band), tier, decode_basis) if speed else None,
+        total_tokens_per_s=_around(speed.total, speed.total_band, tier, decode_basis) if speed else None,
         run_s=Estimate(run.seconds, run.low, run.high, run.tier, (f"calibration.training.{run.key}",))  # type: ignore[arg-type]
         if run
         else None,
         train_tokens_per_s=_around(
-            run.tokens_per_second, run.high / run.seconds, run.tier, (f"calibration.training.{run.key}",)
+            run.tokens_per_second, Band(run.seconds / run.high, run.seconds / run.low), run.tier,
+            (f"calibration.training.{run.key}",)
         )
         if run
         else None,
@@ -272,8 +279,8 @@ def _energy(option: Option) -> Estimate | None:
     value = option.joules_per_token
     if value is None or option.draw is None or option.speed is None:
         return None
-    spread = option.speed.decode_spread
-    low, high = option.draw.low / option.draw.wall / spread, option.draw.high / option.draw.wall * spread
+    rate = option.speed.total_band
+    low, high = option.draw.low / option.draw.wall / rate.high, option.draw.high / option.draw.wall / rate.low
     return Estimate(value, value * low, value * high, option.speed.tier, ())  # type: ignore[arg-type]
 
 

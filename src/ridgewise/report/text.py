@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,8 +18,12 @@ TIER_TEXT = (
 )
 
 
-#: Least widths of the columns that may wrap.
-WIDTHS = {"hardware": 22}
+#: Between columns on the terminal.
+GAP = 2
+#: Least width of the column that may wrap, between words.
+NAME, NAME_WIDTH = "hardware", 22
+#: What is stacked on a narrow terminal, in turn until the table fits: this column under that one.
+STACKED = (("bound by", NAME), ("power", "memory each"), ("TTFT", "tokens/s"), ("MFU", "run"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +69,8 @@ def _price(option: OptionDocument) -> str:
     if option.purchase_usd is not None:
         dated = f" ({option.price_date[:4]})" if option.price_stale else ""
         amount = _range(_short(option.purchase_usd.low), _short(option.purchase_usd.high))
-        node = f", {option.bought} of them" if option.bought > option.count else ""
-        ways["own"] = f"{amount}{dated}{node} {TIER_MARK[option.purchase_usd.tier]}"
+        node = f" for {option.bought}" if option.bought > option.count else ""
+        ways["own"] = f"{amount}{node}{dated} {TIER_MARK[option.purchase_usd.tier]}"
     if option.rent_usd_per_h is not None:
         amount = _range(money(option.rent_usd_per_h.low), money(option.rent_usd_per_h.high))
         ways["rent"] = f"{amount}/h {TIER_MARK[option.rent_usd_per_h.tier]}"
@@ -105,6 +110,66 @@ def options_table(document: PlanDocument) -> Table:
     )
     rows = tuple(_training_row(o) if training else _inference_row(o) for o in document.options)
     return Table(headers, rows, tuple(option.feasible for option in document.options))
+
+
+def stacked(table: Table, width: int) -> Table | None:
+    """The table within ``width``: columns under one another, names wrapped between words. None: no way."""
+    if _width(table) <= width:
+        return table
+    for lower, upper in (("", ""), *STACKED):
+        if lower in table.headers and upper in table.headers:
+            table = _stack(table, lower, upper)
+        room = width - (_width(table) - _widths(table)[table.headers.index(NAME)])
+        if room >= NAME_WIDTH:
+            return _wrapped(table, NAME, room)
+    return None
+
+
+def _widths(table: Table) -> list[int]:
+    columns = zip(table.headers, *table.rows, strict=True)
+    return [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+
+
+def _width(table: Table) -> int:
+    widths = _widths(table)
+    return sum(widths) + GAP * (len(widths) - 1)
+
+
+def _stack(table: Table, lower: str, upper: str) -> Table:
+    """One column under another; an empty cell adds no line."""
+    down, up = table.headers.index(lower), table.headers.index(upper)
+
+    def merged(cells: tuple[str, ...], prefix: str = "") -> tuple[str, ...]:
+        under = cells[down] and f"{prefix}{cells[down]}"
+        both = "\n".join(part for part in (cells[up], under) if part)
+        return tuple(both if place == up else cell for place, cell in enumerate(cells) if place != down)
+
+    mark = {"bound by": "bound by ", "TTFT": "TTFT ", "MFU": "MFU "}.get(lower, "")
+    headers = merged(table.headers) if lower != "bound by" else table.headers[:down] + table.headers[down + 1 :]
+    headers = tuple(NAME if header.startswith(NAME) else header for header in headers)
+    return Table(headers, tuple(merged(row, mark) for row in table.rows), table.marks)
+
+
+def _wrapped(table: Table, name: str, width: int) -> Table:
+    """A column with its lines broken between words, a number and its unit kept together."""
+    from textwrap import wrap
+
+    place = table.headers.index(name)
+
+    def broken(cell: str) -> str:
+        kept = (re.sub(r"(?<=\d) (?=[KMGT]i?B\b)", "\u00a0", line) for line in cell.split("\n"))
+        lines = [part for line in kept for part in wrap(line, width, break_long_words=False) or [""]]
+        return "\n".join(lines).replace("\u00a0", " ")
+
+    rows = tuple(tuple(broken(c) if i == place else c for i, c in enumerate(row)) for row in table.rows)
+    return Table(table.headers, rows, table.marks)
+
+
+def blocks(table: Table) -> Iterator[str]:
+    """Every row as lines of "column: cell", for a terminal too narrow for any table."""
+    for row in table.rows:
+        cells = zip(table.headers, row, strict=True)
+        yield "\n".join(f"{title}: {cell.replace(chr(10), ', ')}" for title, cell in cells if cell)
 
 
 def _inference_row(option: OptionDocument) -> tuple[str, ...]:
@@ -172,6 +237,7 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         (
             f"{considered}; points per doubling of speed and per halving of cost and energy under "
             f"--priority {document.priority}: {weights}",
+            *document.ranking,
             "times and rates with their 80 % interval; " + TIER_TEXT,
         ),
     )
@@ -198,15 +264,18 @@ def print_plan(document: PlanDocument) -> None:
         console = Console(highlight=False, width=max(console.width, 120))
     console.print(Text(heading(document), style="bold"))
     console.print(Text(document.verdict))
-    table = options_table(document)
-    drawn = RichTable(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for title in table.headers:
-        drawn.add_column(
-            title, overflow="fold", no_wrap=title != "hardware" and console.width >= 118, min_width=WIDTHS.get(title, 0)
-        )
-    for row, feasible in zip(table.rows, table.marks, strict=True):
-        drawn.add_row(*(Text(cell) for cell in row), style="" if feasible else "dim")
-    if table.rows:
+    full = options_table(document)
+    table = stacked(full, console.width)
+    if table is None:
+        for block in blocks(full):
+            console.print()
+            console.print(Text(block))
+    elif table.rows:
+        drawn = RichTable(header_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
+        for title in table.headers:
+            drawn.add_column(title, no_wrap=True)
+        for row, feasible in zip(table.rows, table.marks, strict=True):
+            drawn.add_row(*(Text(cell) for cell in row), style="" if feasible else "dim")
         console.print()
         console.print(drawn)
     for title, lines in sections(document):

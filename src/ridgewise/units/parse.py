@@ -42,8 +42,8 @@ def _scales(unit: str) -> dict[str, float]:
         plain = {"": 1.0, "$": 1.0, "k": 1e3, "K": 1e3, "M": 1e6} if unit == "USD" else {"": 1.0}
         return plain | scaled
     if unit == "tokens":
-        counts = dict(_DECIMAL)
-        return counts | {f"{p}{word}": f for p, f in _DECIMAL.items() for word in ("tokens", "tok", " tokens")}
+        counts = _DECIMAL | _BINARY
+        return counts | {f"{p}{word}": f for p, f in counts.items() for word in ("tokens", "tok", " tokens")}
     if unit == "ratio":
         return {"": 1.0, "%": 0.01}
     return dict(_DECIMAL)

@@ -34,7 +34,7 @@ def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
         buy = option.cost.buy
         if not option.device.memory_type.startswith("HBM") or pick.device.memory_type.startswith("HBM"):
             continue
-        if priced is None or buy is None or option.speed is None:
+        if not priced or buy is None or option.speed is None:
             continue
         if buy / priced < FACTOR * max(option.speed.each / pick.speed.each, 1.0):
             continue
