@@ -180,6 +180,8 @@ def layout(row: Row, arch: Architecture, device: Device, kind: str) -> tuple[Lay
         tp, pp = defaults.model_parallel(arch.parameters_total, kind, n, device.memory or 80 * 2.0**30)
     tp, pp, cp = min(tp or 1.0, n), min(pp or 1.0, n), min(cp or 1.0, n)
     dp = max(n / (tp * pp * cp), 1.0)
+    if pp > 1:
+        stage = min(stage, 2.0)  # pipelines keep gathered weights for all micro-batches (Llama 3, arXiv 2407.21783)
     if batch and dp > batch:
         cp, dp = cp * dp / batch, batch
     micro = positive(row, "micro_batch") or defaults.micro_batch(arch.hidden, length)
