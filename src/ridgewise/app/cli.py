@@ -111,7 +111,8 @@ def plan(
         str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
     ] = None,
     price: Annotated[
-        list[str] | None, typer.Option(help="your own price per device: 'RTX 4090=1500'", rich_help_panel=LIMITS)
+        list[str] | None,
+        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
     ] = None,
     hardware: Annotated[
         list[str] | None,
