@@ -68,10 +68,10 @@ def core() -> dict[str, tuple[type, ...]]:
 
 def documents() -> tuple[type, ...]:
     """The published answers."""
-    from ridgewise.advise.deployment import Explanation, FitAnswer, Input, OperatorRow, Phase
+    from ridgewise.advise.deployment import Explanation, FitAnswer, Input, OperatorRow, Phase, Total
     from ridgewise.report.document import Estimate, FindingDocument, Layout, OptionDocument, PlanDocument
 
-    return (PlanDocument, OptionDocument, Estimate, Layout, FindingDocument, FitAnswer, Explanation, Phase,
+    return (PlanDocument, OptionDocument, Estimate, Layout, FindingDocument, FitAnswer, Total, Explanation, Phase,
             OperatorRow, Input)  # fmt: skip
 
 
