@@ -167,6 +167,11 @@ def test_a_small_device_takes_smaller_steps_in_vllm() -> None:
     gemma = next(g.mixer for g in load("google/gemma-3-27b-it").kinds if g.mixer.kind == "sliding")
     held = POLICIES["vllm"].held
     assert (held(gemma, 131072, 80 * GIB), held(gemma, 131072, 24 * GIB)) == (577 * 16, (192 + 1) * 16)
+    # 256 sequences are sampled instead of 1,024, on an A100 of 80 GiB as well.
+    llama, plan = load("Llama-3.1-8B"), Plan(weight_format("bf16"))
+    assert policy("vllm", "Hopper").buffers(llama, plan, 80 * GIB) == pytest.approx(9.7 * 1024 * 128256 * 4)
+    assert policy("vllm", "Ampere").buffers(llama, plan, 80 * GIB) == pytest.approx(9.7 * 256 * 128256 * 4)
+    assert policy("vllm", "Ampere").held(gemma, 131072, 80 * GIB) == (192 + 1) * 16
 
 
 def test_sglang_leaves_what_its_default_leaves() -> None:

@@ -19,9 +19,19 @@ from ridgewise.memory.offload import fitting, place
 from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.serving import Setup
-from ridgewise.serving.estimate import decode_seconds, fixed_seconds, footprint, step_terms
-from ridgewise.units import count, digits, parse, size
-from ridgewise.work import Plan, Step, decode, prefill
+from ridgewise.serving.estimate import (
+    bands,
+    fixed_seconds,
+    footprint,
+    prompt_parts,
+    prompt_seconds,
+    step_terms,
+    step_time,
+)
+from ridgewise.serving.local import Part
+from ridgewise.timing.coefficients import Band
+from ridgewise.units import Num, count, digits, parse, size
+from ridgewise.work import Plan, decode
 
 Deployment = Setup
 
@@ -420,6 +430,19 @@ class Phase:
     intensity_flop_per_byte: float
     low_s: float | None
     high_s: float | None
+    coefficients: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """What the group of a case multiplies a coefficient by, how sure that is, and on how many measurements."""
+
+    coefficient: str
+    level: str
+    group: str
+    factor: float
+    doubt: float
+    measurements: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,13 +478,11 @@ class Explanation:
     peak_flop_per_s: float | None
     peak_precision: str
     inputs: tuple[Input, ...]
-    coefficients: dict[str, float]
-    coefficient_key: str
-    coefficient_kind: str
+    coefficient_block: str
     coefficient_rows: int
-    coefficient_devices: tuple[str, ...]
-    coefficient_sources: tuple[str, ...]
-    coefficient_note: str
+    coefficient_devices: int
+    coefficient_sources: dict[str, int]
+    factors: tuple[Factor, ...]
     tier: str
     formulas: tuple[str, ...]
     assumptions: tuple[str, ...]
@@ -470,18 +491,18 @@ class Explanation:
 FORMULAS = (
     "step = Σ over operators of max(FLOPs / (peak · share), weights/(bw · weight_read) + cache/(bw · cache_read) "
     "+ activations/bw) + layers · layer_overhead + expert layers · expert_overhead + step_overhead + all-reduces",
-    "share of the peak = compute · rows / (rows + half_rows); rows = tokens each weight matrix multiplies",
-    "TTFT = step(prompt) + request_overhead; TPOT = step(one token per sequence at the mean context)",
-    "experts read = E · (1 − (1 − k/E)^tokens); attention FLOPs = 2 · heads · (d_qk + d_v) per query–key pair",
+    "share of the peak = compute · rows / (rows + half_rows), or few_rows of the vector peak if that is more; "
+    "rows = tokens each weight matrix multiplies",
+    "TTFT = the steps of the prompt + request_overhead; TPOT = step(one token per sequence at the mean context)",
+    "experts read = E · (1 − (1 − k/E)^(tokens^0.78)); attention FLOPs = 2 · heads · (d_qk + d_v) per query–key pair",
 )
 
 
 def explanation(setup: Deployment, prompt: float, output: float, batch: float) -> Explanation:
     """Every operator, formula, input and coefficient of one estimate; nothing is computed twice."""
-    from dataclasses import asdict
-
-    fit = setup.fitted
     context = prompt + output / 2
+    first, rest, _ = bands(setup, batch)
+    largest, steady = min(prompt, setup.run.ubatch), decode(context, batch)
     peak = setup.peak
     figures = {"bandwidth", "link_bandwidth"} | ({f"peak_{peak[1]}"} if peak else set())
     entered = [setup.device.figures[name] for name in sorted(figures) if name in setup.device.figures]
@@ -498,22 +519,18 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         output_tokens=output,
         batch=batch,
         phases=(
-            _phase("prefill", setup, prefill(prompt), setup.spreads[1]),
-            _phase("decode", setup, decode(context, batch), setup.spreads[0]),
+            _phase("prefill", setup, prompt_parts(setup, prompt), prompt_seconds(setup, prompt), largest, first),
+            _phase("decode", setup, (Part(steady),), step_time(setup, steady), batch, rest),
         ),
         ridge_point_flop_per_byte=peak[0] / setup.device.bandwidth if peak and setup.device.bandwidth else None,
         peak_flop_per_s=peak[0] if peak else None,
         peak_precision=peak[1] if peak else "",
         inputs=tuple(_input(setup.device, figure) for figure in entered),
-        coefficients={
-            f"{name}_s" if name.endswith("overhead") else name: value for name, value in asdict(fit.efficiency).items()
-        },
-        coefficient_key=fit.key,
-        coefficient_kind=fit.kind,
-        coefficient_rows=fit.rows,
-        coefficient_devices=fit.devices,
-        coefficient_sources=fit.sources,
-        coefficient_note=fit.note,
+        coefficient_block=setup.block.name,
+        coefficient_rows=setup.block.rows,
+        coefficient_devices=len({pair.partition("|")[0] for pair in setup.block.seen.get("device", ())}),
+        coefficient_sources=dict(setup.block.sources),
+        factors=_factors(setup, (largest, batch)),
         tier=setup.tier,
         formulas=FORMULAS,
         assumptions=(
@@ -541,38 +558,52 @@ def _input(device: Device, figure: Figure) -> Input:
     return Input(figure.key, figure.number, figure.unit, figure.kind, figure.sources, figure.as_of, figure.note)
 
 
-def _phase(name: str, setup: Setup, step: Step, spread: float) -> Phase:
-    rows = []
-    for term in step_terms(setup, step):
-        compute = float(term.compute_seconds)
-        memory = float(term.memory_seconds)
-        known = math.isfinite(compute)
-        rows.append(
-            OperatorRow(
-                term.operator,
-                float(term.work.flops),
-                float(term.work.weights),
-                float(term.work.cache),
-                float(term.work.activations),
-                float(term.work.intensity),
-                compute if known else None,
-                memory,
-                max(compute, memory) if known else memory,
-                "compute" if known and compute > memory else "memory",
-            )
-        )
-    overhead = float(fixed_seconds(setup, step))
-    whole = float(decode_seconds(setup, step.slices[0].cached, step.slices[0].sequences)) if name == "decode" else None
-    total = whole if whole is not None else sum(row.operator_s for row in rows) + overhead
-    if name == "prefill" and any(row.compute_s is None and row.work_flop for row in rows):
-        total = None  # type: ignore[assignment]
-    moved = sum(row.weight_bytes + row.cache_bytes + row.activation_bytes for row in rows)
+def _factors(setup: Setup, tokens: tuple[float, ...]) -> tuple[Factor, ...]:
+    """Every factor of a group behind the coefficients, once."""
+    found = {
+        (entry["coefficient"], entry["level"], entry["group"]): Factor(**entry)
+        for size_ in tokens
+        for entry in setup.evidence(size_)
+    }
+    return tuple(found[key] for key in sorted(found))
+
+
+def _phase(name: str, setup: Setup, parts: tuple[Part, ...], seconds: Num, tokens: float, band: Band) -> Phase:
+    """A phase of several engine steps, operators summed over them."""
+    rows: dict[str, OperatorRow] = {}
+    overhead = 0.0
+    for part in parts:
+        times = float(part.times)
+        overhead += times * float(fixed_seconds(setup, part.step))
+        for term in step_terms(setup, part.step, tokens):
+            work, compute, memory = term.work, float(term.compute_seconds), float(term.memory_seconds)
+            known = rows.get(term.operator)
+            row = OperatorRow(
+                term.operator, times * float(work.flops), times * float(work.weights), times * float(work.cache),
+                times * float(work.activations), float(work.intensity), times * compute, times * memory,
+                times * max(compute, memory), "compute" if compute > memory else "memory",
+            )  # fmt: skip
+            rows[term.operator] = row if known is None else _joined(known, row)
+    moved = sum(row.weight_bytes + row.cache_bytes + row.activation_bytes for row in rows.values())
+    total = float(seconds)
     return Phase(
         name,
-        tuple(rows),
+        tuple(rows.values()),
         overhead,
         total,
-        sum(row.work_flop for row in rows) / moved,
-        total / spread if total else None,
-        total * spread if total else None,
+        sum(row.work_flop for row in rows.values()) / moved,
+        total * band.low,
+        total * band.high,
+        {f"{key}_s" if key.endswith("overhead") else key: value for key, value in setup.coefficients(tokens).items()},
     )
+
+
+def _joined(one: OperatorRow, other: OperatorRow) -> OperatorRow:
+    """The same operator in another step."""
+    work, weights = one.work_flop + other.work_flop, one.weight_bytes + other.weight_bytes
+    cache, moved = one.cache_bytes + other.cache_bytes, one.activation_bytes + other.activation_bytes
+    compute, memory = (one.compute_s or 0.0) + (other.compute_s or 0.0), one.memory_s + other.memory_s
+    return OperatorRow(
+        one.operator, work, weights, cache, moved, work / max(weights + cache + moved, 1.0), compute, memory,
+        one.operator_s + other.operator_s, "compute" if compute > memory else "memory",
+    )  # fmt: skip

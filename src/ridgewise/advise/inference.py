@@ -212,11 +212,11 @@ def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -
     ttft_limit = work.slo_ttft if work.slo_ttft is not None or not serves else PATIENCE
     tpot_limit = work.slo_tpot if work.slo_tpot is not None or not serves else 1 / READING_SPEED
     if ttft_limit is not None and speed.ttft is not None:
-        yield from _over("TTFT", speed.ttft, speed.prefill_spread, ttft_limit)
+        yield from _over("TTFT", speed.ttft, speed.ttft_band.high, ttft_limit)
     if speed.ttft is None and ttft_limit is not None:
         yield Shortfall("TTFT unknown: the catalogue has no peak rate for this device")
     if tpot_limit is not None:
-        yield from _over("TPOT", speed.tpot, speed.decode_spread, tpot_limit)
+        yield from _over("TPOT", speed.tpot, speed.tpot_band.high, tpot_limit)
     if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
         held = digits(option.batch_limit)
         yield Shortfall(

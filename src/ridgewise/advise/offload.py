@@ -20,6 +20,8 @@ from ridgewise.memory.offload import Placement, fitting
 from ridgewise.models.architecture import Architecture, LayerGroup
 from ridgewise.models.formats import expert_bytes, feed_bytes, mixer_bytes
 from ridgewise.serving import Setup, single
+from ridgewise.serving.estimate import inverse
+from ridgewise.timing.coefficients import Band
 from ridgewise.work import Plan
 from ridgewise.workloads import SingleUser
 
@@ -29,11 +31,11 @@ HOST = "amd-ryzen-9950x"
 
 @dataclass(frozen=True, slots=True)
 class Offload:
-    """A split that fits, and the speed of one user with its spread."""
+    """A split that fits, and the speed of one user with its 80 % interval."""
 
     placement: Placement
     tokens_per_second: float
-    spread: float
+    band: Band
 
     @property
     def flags(self) -> str:
@@ -83,9 +85,10 @@ def offload(question: Question, option: Option) -> Offload | None:
     usable = Machine(host, 1, 2.0 * max(float(p.ram) for p in found) + 8 * 2.0**30).usable
     assert usable is not None, "the memory was given"
     slow = single(Setup(arch, host, engine, backend, plan, usable), work)
-    spread = max(option.speed.decode_spread, slow.decode_spread)
+    fast, other = option.speed.tpot_band, slow.tpot_band
+    band = inverse(Band(min(fast.low, other.low), max(fast.high, other.high)))
     splits = []
     for placement in found:
         share = read_share_in_ram(arch, plan, placement)
-        splits.append(Offload(placement, 1 / ((1 - share) * option.speed.tpot + share * slow.tpot), spread))
+        splits.append(Offload(placement, 1 / ((1 - share) * option.speed.tpot + share * slow.tpot), band))
     return max(splits, key=lambda split: split.tokens_per_second)

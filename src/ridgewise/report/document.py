@@ -236,8 +236,10 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         if run
         else None,
         train_tokens_per_s=_around(
-            run.tokens_per_second, Band(run.seconds / run.high, run.seconds / run.low), run.tier,
-            (f"calibration.training.{run.key}",)
+            run.tokens_per_second,
+            Band(run.seconds / run.high, run.seconds / run.low),
+            run.tier,
+            (f"calibration.training.{run.key}",),
         )
         if run
         else None,

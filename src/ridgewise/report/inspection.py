@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -17,6 +18,10 @@ SEQUENCES_FLAG = {
     "vllm": "--max-num-seqs", "sglang": "--max-running-requests", "tensorrt-llm": "--max_batch_size",
     "llama.cpp": "--parallel",
 }  # fmt: skip
+
+
+#: Factors nearer to 1 than this [log] are not worth a line.
+SMALL = 0.03
 
 
 def _table(*columns: str) -> Table:
@@ -119,11 +124,10 @@ def _show_explanation(found: Explanation, console: Console) -> None:
         )
     _list(console, "Inputs", tuple(lines))
     evidence = (
-        f"{found.coefficient_key} [{found.coefficient_kind}]: {found.coefficient_rows} measurements, "
-        f"{len(found.coefficient_devices)} devices, {len(found.coefficient_sources)} sources. {found.coefficient_note}"
+        f"block {found.coefficient_block}: {found.coefficient_rows} measurements, {found.coefficient_devices} devices, "
+        f"{len(found.coefficient_sources)} sources (docs: How wrong it may be)"
     )
-    values = tuple(f"{name} = {_coefficient(name, value)}" for name, value in found.coefficients.items())
-    _list(console, "Coefficients", (evidence, *values))
+    _list(console, "Coefficients", (evidence, *_coefficients(found)))
     _list(console, "Assumed", found.assumptions)
 
 
@@ -142,6 +146,21 @@ def _ridge_line(found: Explanation, ridge: float) -> str:
     return (
         f"ridge point {digits(ridge)} FLOP/B ({peak} in {found.peak_precision} over the bandwidth): {'; '.join(sides)}"
     )
+
+
+def _coefficients(found: Explanation) -> Iterator[str]:
+    """Each coefficient, in both phases where they differ, with the groups that moved it most."""
+    first, rest = (phase.coefficients for phase in found.phases)
+    for name in first:
+        values = [_coefficient(name, values[name]) for values in (first, rest)]
+        value = values[0] if values[0] == values[1] else f"{values[0]} in prefill, {values[1]} in decode"
+        plain = name.removesuffix("_s")
+        moved = [f for f in found.factors if f.coefficient == plain and abs(math.log(f.factor)) > SMALL]
+        groups = [
+            f"{f.level} {f.group} × {digits(f.factor)} ({f.measurements})"
+            for f in sorted(moved, key=lambda f: -abs(math.log(f.factor)))[:3]
+        ]
+        yield f"{name} = {value}" + (f"; {', '.join(groups)}" if groups else "")
 
 
 def _coefficient(name: str, value: float) -> str:

@@ -85,3 +85,12 @@ def service_keys(
         "model": arch.name,
         "cell": f"{device.id}|{stack}|{arch.name}",
     }
+
+
+def service_regime(device: Device, arch: Architecture, load: str) -> str:
+    """How reports and intervals group a service under a kind of load."""
+    kind = "moe" if arch.moe else "dense"
+    if not device.kind.startswith("gpu"):
+        return "other accelerators"
+    plain = load.replace("_", " ")
+    return f"{plain} {kind}" if load in ("closed_loop", "burst", "offline") else plain

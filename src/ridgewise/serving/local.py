@@ -28,6 +28,8 @@ from ridgewise.units import Num, Seconds
 from ridgewise.work import Plan, Step, Work, decode, forward, prefill
 
 _NAMES = tuple(field.name for field in fields(Efficiency))
+#: Precision whose peak a kind of product is held against.
+PRECISIONS = {"integer": "int8", "unpacked": "fp16", "half": "fp16"}
 #: Engines that share llama.cpp's kernels: GGUF files, quantised activations, micro-batches, a split by layers.
 GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
 #: CPU engines that use matrix extensions (AMX) where the processor has them.
@@ -355,6 +357,16 @@ def beside(run: Run, step: Step) -> dict[str, Work]:
         weights = run.arch.parameters_total - run.arch.embedding
         found["unpacking"] = Work(activations=UNPACKED_BYTES * weights / run.plan.tp)
     return found
+
+
+def regime(run: Run, sequences: float = 1.0) -> str:
+    """How reports and intervals group a run with so many sequences at once."""
+    if sequences > 1 and run.unit == "gpu" and run.split != "experts":
+        return "gpu batch"
+    if run.count > 1:
+        return "several gpus"
+    place = "hybrid" if run.split == "experts" else run.unit
+    return f"{place} {'moe' if run.arch.moe else 'dense'}" if place in ("gpu", "cpu") else place
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,15 @@ class Block:
         """Every coefficient of a case with these group keys."""
         return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
 
+    def support(self, keys: Mapping[str, str]) -> str:
+        """How well the measurements support a case: the same "cell" (device, stack, model), the "device" under the
+        same stack, the "stack" elsewhere, or "none"."""
+        pair = f"{keys['device']}|{keys['stack']}"
+        for level, group in (("cell", keys["cell"]), ("device", pair), ("stack", keys["stack"])):
+            if group in self.seen.get(level, ()):
+                return level
+        return "none"
+
     def band(self, metric: str, regime: str, support: str) -> Band:
         """The interval of a metric in a regime with this support; without one, that of the next wider group.
 

@@ -9,15 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from ridgewise.evidence import Table
+from ridgewise.serving.setup import TIERS, UNSURE
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.validation import judge
 from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.domains import domain_of
 
-TIERS = {"cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet"}
 BASELINES = ("datasheet roofline", "constant efficiency")
-#: How much further each way an interval reaches where a figure or a shape was assumed.
-ASSUMED = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +50,11 @@ def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.nd
     found = domain.predict(cases, columns)
     supports, bands = [], []
     for i, key in enumerate(keys):
-        support = _support(block, key)
+        support = block.support(key) if block else "none"
         supports.append(support)
         metric = judge.metric(cases.rows[i])
         bands.append(block.band(metric, cases.regimes[i], support) if block else Band(0.33, 3.0))
     return found, supports, bands
-
-
-def _support(block: Block | None, key: Mapping[str, str]) -> str:
-    if block is None:
-        return "none"
-    pair = f"{key['device']}|{key['stack']}"
-    for level, value in (("cell", key["cell"]), ("device", pair), ("stack", key["stack"])):
-        if value in block.seen.get(level, ()):
-            return level
-    return "none"
 
 
 def predict(table: Table, blocks: Mapping[str, Block], configs: Path | None = None) -> list[Prediction]:
@@ -82,7 +70,7 @@ def predict(table: Table, blocks: Mapping[str, Block], configs: Path | None = No
         for i, place in enumerate(cases.place):
             row = cases.rows[i]
             assumed = bool(len(cases.assumed) and cases.assumed[i])
-            value, wider = float(np.exp(logs[i])), ASSUMED if assumed else 1.0
+            value, wider = float(np.exp(logs[i])), UNSURE if assumed else 1.0
             metric = judge.metric(row)
             scale = block.scale.get(metric, 1.0) if block else 1.0
             base = float(np.exp(roof[i]))

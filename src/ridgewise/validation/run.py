@@ -16,7 +16,8 @@ from ridgewise.hardware import device
 from ridgewise.hardware.machine import Machine
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import read_json
-from ridgewise.serving.estimate import Setup, footprint, step_time
+from ridgewise.serving.estimate import footprint, step_time
+from ridgewise.serving.setup import Setup
 from ridgewise.serving.simulator import Limits, Request, Served, serve
 from ridgewise.validation.models import architecture
 from ridgewise.work import Plan, Step
@@ -117,7 +118,7 @@ def simulate(run: Run, configs: Path | None = None) -> list[Served]:
     def seconds(step: Step) -> float:
         return float(step_time(setup, step))
 
-    overhead = float(setup.fitted.efficiency.request_overhead)
+    overhead = float(setup.coefficients().get("request_overhead", 0.0))
     return serve(run.requests, seconds, limits(run.meta, setup), overhead)
 
 

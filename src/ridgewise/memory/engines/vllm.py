@@ -34,19 +34,19 @@ SAMPLER_COPIES = 9.7
 MARLIN_HIDDEN, MARLIN_INNER = 256, 128
 
 
-def step_tokens(offered: Bytes) -> Tokens:
+def step_tokens(offered: Bytes, large: Bytes = LARGE_DEVICE) -> Tokens:
     """Most tokens of one step (``max_num_batched_tokens`` of the server)."""
-    return np.where(np.asarray(offered) >= LARGE_DEVICE, 8192.0, 2048.0)
+    return np.where(np.asarray(offered) >= large, 8192.0, 2048.0)
 
 
-def held(mixer: Mixer, context: Tokens, offered: Bytes) -> Tokens:
+def held(mixer: Mixer, context: Tokens, offered: Bytes, large: Bytes = LARGE_DEVICE) -> Tokens:
     """Whole blocks of 16 tokens. A sliding window keeps ``window − 1`` tokens, those of one step, and one block more
     because it seldom begins with a block (hybrid KV cache manager). Chunked attention is charged full length: the
     manager is switched off for it."""
     length: Tokens = np.asarray(context)
     if mixer.window is None or mixer.kind != "sliding":
         return np.ceil(length / BLOCK) * BLOCK
-    kept: Tokens = np.minimum(mixer.window - 1 + step_tokens(offered), length)
+    kept: Tokens = np.minimum(mixer.window - 1 + step_tokens(offered, large), length)
     return (np.ceil(kept / BLOCK) + 1) * BLOCK
 
 
@@ -71,12 +71,12 @@ def forward_pass(arch: Architecture, plan: Plan, tokens: Tokens) -> Bytes:
     return tokens * 2.0 * (inner / plan.tp + 2 * arch.hidden)
 
 
-def buffers(arch: Architecture, plan: Plan, offered: Bytes) -> Bytes:
+def buffers(arch: Architecture, plan: Plan, offered: Bytes, large: Bytes = LARGE_DEVICE) -> Bytes:
     """Peak of the profiling run: sampling ``max_num_seqs`` sequences, or the forward pass of one step; the outputs of
     a vision or audio encoder for one step beside it."""
-    tokens = step_tokens(offered)
+    tokens = step_tokens(offered, large)
     seeing = any(part in arch.extra for part in ("vision", "audio"))
-    most = np.where((np.asarray(offered) >= LARGE_DEVICE) & (not seeing), 1024.0, 256.0)
+    most = np.where((np.asarray(offered) >= large) & (not seeing), 1024.0, 256.0)
     encoded = tokens * arch.hidden * 2.0 * seeing
     peak: Bytes = np.maximum(sampling(arch, most), forward_pass(arch, plan, tokens) + encoded)
     return peak
@@ -111,6 +111,14 @@ VLLM = MemoryPolicy(
     padding=padding,
     grouped=True,
     caches={"auto": 16.0, "bf16": 16.0, "fp16": 16.0, "fp8": 8.0},
+)
+
+#: vLLM on Ampere: an A100 takes the steps of small devices, whatever its memory.
+VLLM_AMPERE = replace(
+    VLLM,
+    id="vllm-ampere",
+    held=lambda mixer, context, offered: held(mixer, context, offered, np.inf),
+    buffers=lambda arch, plan, offered: buffers(arch, plan, offered, np.inf),
 )
 
 #: vLLM where the hybrid manager is off: releases before it, KV connectors, ``--disable-hybrid-kv-cache-manager``.

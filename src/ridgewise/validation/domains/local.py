@@ -31,6 +31,7 @@ from ridgewise.serving.local import (
     pipelined,
     prompt_steps,
     rates,
+    regime,
     streamed,
 )
 from ridgewise.validation import defaults
@@ -168,14 +169,7 @@ def understood(row: Row, configs: Path | None = None) -> Asked:
         tokens = output * batch
     bench = run.engine in GGML and row.get("derived", "") != "1"
     request = metric == "output_tok_s" or (metric == "prefill_tok_s" and not bench)
-    kind = "moe" if arch.moe else "dense"
-    place = "hybrid" if run.split == "experts" else run.unit
-    regime = f"{place} {kind}" if place in ("gpu", "cpu") else place
-    if batch > 1 and place == "gpu":
-        regime = "gpu batch"
-    elif run.count > 1:
-        regime = "several gpus"
-    return Asked(run, parts, answer, tokens, request, guessed, regime)
+    return Asked(run, parts, answer, tokens, request, guessed, regime(run, batch))
 
 
 def _run(row: Row, arch: Architecture, main: Device) -> tuple[Run, bool]:

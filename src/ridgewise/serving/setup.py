@@ -1,0 +1,163 @@
+"""A deployment: one model on one machine under one engine, and the calibrated coefficients that apply to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Annotated, Any
+
+from ridgewise.engines import Backend, Engine
+from ridgewise.hardware.device import Device
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import stored
+from ridgewise.serving import local
+from ridgewise.serving.keys import BLOCK, service_keys, service_regime
+from ridgewise.serving.local import Run, known
+from ridgewise.serving.rates import matrix_peak, service_rates
+from ridgewise.timing import Efficiency, Rates
+from ridgewise.timing.coefficients import Band, Block, load_blocks
+from ridgewise.work import Plan, Step, Work, forward
+from ridgewise.work.forward import pointwise
+
+#: Engines measured under many users (block "serving"); the others were measured by single users.
+SERVICES = ("vllm", "sglang", "tensorrt-llm")
+#: What engines of the catalogue are called in the measurements, by maker where it depends on it.
+MEASURED_AS: Mapping[str, str] = {"mlx": "mlx-lm", "npu/Rockchip": "rkllm", "npu/Qualcomm": "qnn-genie"}
+#: Evidence by how well the measurements support a case.
+TIERS: Mapping[str, str] = {
+    "cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Setup:
+    """One model on one machine under one engine: ``replicas`` groups of ``tp·pp`` devices.
+
+    usable   bytes of one device that weights and caches may take
+    blocks   coefficients to use instead of the shipped ones (a user's own measurements moved them)
+    """
+
+    arch: Architecture
+    device: Device
+    engine: Engine
+    backend: Backend
+    plan: Plan
+    usable: Annotated[float, "B"]
+    replicas: int = 1
+    blocks: Mapping[str, Block] | None = None
+
+    def __post_init__(self) -> None:
+        """Weights as a file of this model holds them."""
+        object.__setattr__(self, "plan", replace(self.plan, format=stored(self.arch, self.plan.format)))
+
+    @property
+    def count(self) -> int:
+        return int(self.plan.tp * self.plan.pp) * self.replicas
+
+    @property
+    def many(self) -> bool:
+        """The engine's measurements are of many users."""
+        return self.engine.id in SERVICES
+
+    @cached_property
+    def run(self) -> Run:
+        """The same as a single user's run."""
+        unit = {"npu": "npu", "cpu": "cpu", "rockchip": "npu"}.get(self.backend.id, "gpu")
+        name = self.engine.id
+        called = MEASURED_AS.get(f"{name}/{self.device.vendor}", MEASURED_AS.get(name, name))
+        backend = self.backend.id if unit == "gpu" else local.backend(called, self.device, unit)
+        count = int(self.plan.tp * self.plan.pp)
+        split = "none" if count == 1 else "tensor" if self.plan.tp > 1 else "layer"
+        ubatch = 512.0 if called in local.GGML else 2048.0
+        return Run(
+            self.arch, self.plan.format, self.device, called, backend, unit, count, split,
+            kv_bits=float(self.plan.kv_bits), ubatch=ubatch,
+        )  # fmt: skip
+
+    @cached_property
+    def block(self) -> Block:
+        """The coefficients of the family; without any, the step formula's own defaults apply."""
+        name = BLOCK if self.many else self.run.block
+        return (self.blocks if self.blocks is not None else load_blocks()).get(name) or Block(name, {})
+
+    def keys(self, tokens: float = 1.0) -> dict[str, str]:
+        """Level → group of a pass of so many tokens."""
+        if self.many:
+            return service_keys(self.engine.id, self.device, self.arch, self.plan.format, self.plan)
+        return local.keys(self.run, tokens)
+
+    def coefficients(self, tokens: float = 1.0) -> dict[str, float]:
+        """Coefficients of a pass of so many tokens."""
+        return self.block.at(self.keys(tokens))
+
+    def efficiency(self, tokens: float = 1.0) -> Efficiency:
+        """Those that the step formula reads."""
+        return known(self.coefficients(tokens))
+
+    def rates(self, tokens: float = 1.0) -> Rates:
+        """What one device offers a pass of so many tokens."""
+        if self.many:
+            return service_rates(self.device, self.plan.format, float(self.plan.tp))
+        return local.rates(self.run, tokens)[0]
+
+    def work(self, step: Step) -> dict[str, Work]:
+        """Everything one step asks of one device."""
+        if self.many:
+            return {**forward(self.arch, step, self.plan), "pointwise": pointwise(self.arch, step, self.plan)}
+        return {**forward(self.arch, step, self.plan), **local.beside(self.run, step)}
+
+    @property
+    def peak(self) -> tuple[float, str] | None:
+        """Peak rate that prompts are held against, and its precision; None where no sheet gives one."""
+        if self.many:
+            return matrix_peak(self.device, self.plan.format)
+        found, _, _ = local.peaks(self.run, self.run.ubatch)
+        return None if found is None else (found, local.PRECISIONS[local.product(self.run, self.run.ubatch)])
+
+    @cached_property
+    def support(self) -> str:
+        """How well the measurements support this deployment: "cell", "device", "stack" or "none"."""
+        return self.block.support(self.keys())
+
+    @cached_property
+    def tier(self) -> str:
+        """Evidence of a speed: by support, and assumed where a figure of the device is."""
+        bandwidth = self.device.figures.get("bandwidth")
+        if bandwidth is None or bandwidth.kind == "assumed":
+            return "assumed"
+        return TIERS[self.support]
+
+    @cached_property
+    def lone(self) -> bool:
+        """Transferred from a single device."""
+        stack = self.keys()["stack"]
+        seen = self.block.seen.get("device", frozenset())
+        return self.support == "stack" and sum(pair.endswith(f"|{stack}") for pair in seen) == 1
+
+    def regime(self, sequences: float = 1.0) -> str:
+        """How errors and intervals group this deployment with so many sequences at once."""
+        if self.many:
+            return service_regime(self.device, self.arch, "closed_loop")
+        return local.regime(self.run, sequences)
+
+    def band(self, metric: str, sequences: float = 1.0) -> Band:
+        """The 80 % interval of a metric, as ratios to its prediction."""
+        found = self.block.band(metric, self.regime(sequences), self.support)
+        wider = UNSURE if self.tier == "assumed" else 1.0
+        return Band(found.low / wider, found.high * wider, found.rows)
+
+    def evidence(self, tokens: float = 1.0) -> list[dict[str, Any]]:
+        """Every factor that enters: coefficient, level, group, factor, doubt, measurements."""
+        keys = self.keys(tokens)
+        return [
+            {"coefficient": name, "level": level, "group": keys[level], "factor": found.factor,
+             "doubt": found.doubt, "measurements": found.rows}
+            for name, coefficient in self.block.coefficients.items()
+            for level, groups in coefficient.levels.items()
+            if level in keys and (found := groups.get(keys[level])) is not None
+        ]  # fmt: skip
+
+
+#: How much further each way an interval reaches where a figure was assumed.
+UNSURE = 1.5
