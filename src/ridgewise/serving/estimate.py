@@ -121,7 +121,7 @@ def step_time(setup: Setup, step: Step) -> Seconds:
 
 def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
     """Memory per device while ``sequences`` sequences per replica hold ``context`` tokens each."""
-    rules = policy(setup.engine.memory)
+    rules = policy(setup.engine.memory, setup.device.architecture)
     discrete = setup.device.kind.startswith("gpu")
     return inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
 
