@@ -53,7 +53,7 @@ def limits(engine: str, device: Device, year: int | None = None) -> Limits:
     return Limits(256.0, 8192.0, 1.0)
 
 
-def memory_policy(engine: str, year: int | None = None) -> MemoryPolicy:
+def memory_policy(engine: str, year: int | None = None, architecture: str = "") -> MemoryPolicy:
     """The memory rules of an engine; the textbook's where it has none of its own.
 
     Releases of vLLM before 2025 know no hybrid KV cache manager: they charge windowed layers their full length.
@@ -61,7 +61,7 @@ def memory_policy(engine: str, year: int | None = None) -> MemoryPolicy:
     early = engine.startswith("vllm") and year is not None and year < 2025
     for name in ("vllm-unified" if early else engine, engine, engine.partition("-")[0]):
         if name in POLICIES:
-            return policy(name)
+            return policy(name, architecture)
     return policy("textbook")
 
 

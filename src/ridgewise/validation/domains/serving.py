@@ -137,7 +137,11 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     budget = (_positive(row, "max_num_batched_tokens") or own.tokens) * attn_dp
     discrete = machine.kind.startswith("gpu")
     reserved = 1.0 if load == "static_batch" else own.reserved
-    held = float(capacity(arch, plan, prompt + reserved * answer, memory_policy(engine, year), usable, discrete))
+    held = float(
+        capacity(
+            arch, plan, prompt + reserved * answer, memory_policy(engine, year, machine.architecture), usable, discrete
+        )
+    )
     rate = (_positive(row, "request_rate") or np.inf) / replicas
     total = _inflight(row, load)
     inflight = max(total / replicas, 1.0)
@@ -305,11 +309,6 @@ def step_of(s: Situation, name: str) -> Step:
     return parts(s.prompt, s.answer, s.running, s.cut, s.plan.pp)[name]
 
 
-def regime(s: Situation) -> str:
-    """How reports and intervals group a situation."""
-    return service_regime(s.device, s.arch, s.load)
-
-
 #: Coefficients of time: name, prior, doubt, levels, low, high.
 STEPS: tuple[Spec, ...] = (
     Spec("weight_read", 0.75, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15}, 0.02, 0.95),
@@ -442,9 +441,10 @@ def prepared(
     places, at_rows = (np.array(column) for column in zip(*held, strict=True))
     kept = tuple(rows[place] for place in places)
     columns = {level: tuple(keys[at][level] for at in at_rows) for level in keys[0]}
+    regimes = [service_regime(s.device, s.arch, s.load) for s in situations]
     table = _table(situations, at_rows, np.array(first), kept)
     cases = Cases(
-        block, kept, places, columns, tuple(regime(situations[at]) for at in at_rows),
+        block, kept, places, columns, tuple(regimes[at] for at in at_rows),
         (table, added) if further else table, np.array([situations[at].assumed for at in at_rows]),
     )  # fmt: skip
     return Prepared((cases,), unsupported)
