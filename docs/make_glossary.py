@@ -45,7 +45,7 @@ def core() -> dict[str, tuple[type, ...]]:
     from ridgewise.memory.footprint import Footprint
     from ridgewise.models.architecture import Architecture, Feed, LayerGroup, Mixer
     from ridgewise.serving import Setup, Speed
-    from ridgewise.timing import Efficiency, Fitted, Rates, Term
+    from ridgewise.timing import Band, Coefficient, Efficiency, Rates, Term
     from ridgewise.training.estimate import TrainingEfficiency, TrainingEstimate
     from ridgewise.training.step import TrainingCoefficients
     from ridgewise.work import Plan, Slice, Step, Work
@@ -58,7 +58,7 @@ def core() -> dict[str, tuple[type, ...]]:
         "Engines": (Engine, Backend),
         "Workloads": (SingleUser, Service, Pretraining, FineTuning),
         "Work: what a pass asks for": (Slice, Step, Plan, Work),
-        "Timing: how long it takes": (Rates, Efficiency, Fitted, Term),
+        "Timing: how long it takes": (Rates, Efficiency, Coefficient, Band, Term),
         "Memory": (Footprint,),
         "Serving": (Setup, Speed),
         "Training": (TrainingEfficiency, TrainingCoefficients, TrainingEstimate),

@@ -98,33 +98,39 @@ def _option(arguments: str) -> dict[str, Any]:
     return first
 
 
-def timing() -> str:
-    """The fitted coefficients of decode and prefill, with what is left of the error on unseen rows."""
-    from ridgewise.timing import load_calibration
+def blocks() -> str:
+    """The blocks of coefficients: how much stands behind each, and the values its groups start from."""
+    from ridgewise.timing.coefficients import load_blocks
 
     rows = []
-    for key, fit in load_calibration().items():
-        eff = fit.efficiency
-        rows.append((
-            f"`{key}`", f"{eff.weight_read:g}", f"{eff.cache_read:g}", f"{eff.compute:g}", f"{eff.half_rows:g}",
-            f"{eff.attention:g}", f"{1e6 * eff.layer_overhead:.0f}", f"{1e6 * eff.expert_overhead:.0f}",
-            f"{1e3 * eff.step_overhead:.2f}", f"{1e3 * eff.request_overhead:.0f}", fit.rows, len(fit.devices),
-            f"{fit.decode_spread:.2f}", f"{fit.prefill_spread:.2f}",
-        ))  # fmt: skip
-    return table(
-        ("engine/back end", "weight_read", "cache_read", "compute", "half_rows", "attention", "layer [µs]",
-         "expert [µs]", "step [ms]", "request [ms]", "rows", "devices", "decode ×÷", "prefill ×÷"), rows,
-    )  # fmt: skip
+    for name, block in load_blocks().items():
+        devices = {pair.partition("|")[0] for pair in block.seen.get("device", ())}
+        factors = sum(len(groups) for c in block.coefficients.values() for groups in c.levels.values())
+        rows.append((f"`{name}`", block.rows, len(devices), len(block.sources), len(block.coefficients), factors))
+    return table(("block", "measurements", "devices", "sources", "coefficients", "factors of groups"), rows)
 
 
-def left_out() -> str:
-    """What each timing fit says about its own error."""
-    from ridgewise.timing import load_calibration
+def coefficients() -> str:
+    """The value of every coefficient of the step formula in each block that has it, before the factors of groups."""
+    from ridgewise.timing.coefficients import load_blocks
+    from ridgewise.units import digits
 
-    return table(
-        ("engine/back end", "kind", "evidence"),
-        ((f"`{key}`", fit.kind, fit.note) for key, fit in load_calibration().items()),
-    )
+    held = {n: b for n, b in load_blocks().items() if n.startswith("local-g") or n in ("local-cpu", "serving")}
+    names = sorted({name for block in held.values() for name in block.coefficients if name in _efficiency()})
+    rows = []
+    for name in names:
+        scale, unit = (1e6, " [µs]") if name.endswith("overhead") else (1.0, "")
+        cells = [digits(scale * b.coefficients[name].value) if name in b.coefficients else "" for b in held.values()]
+        rows.append((f"`{name}`{unit}", *cells))
+    return table(("coefficient", *(f"`{name}`" for name in held)), rows)
+
+
+def _efficiency() -> set[str]:
+    from dataclasses import fields
+
+    from ridgewise.timing import Efficiency
+
+    return {field.name for field in fields(Efficiency) if field.name != "fill"}
 
 
 def errors() -> str:
@@ -327,8 +333,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "errors-shipped": errors_shipped,
     "plots": plots,
-    "timing": timing,
-    "left-out": left_out,
+    "blocks": blocks,
+    "coefficients": coefficients,
     "training": training,
     "power": power,
     "classes": classes,

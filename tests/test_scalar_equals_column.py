@@ -33,7 +33,7 @@ from ridgewise.serving.estimate import (
     decode_seconds,
     fixed_seconds,
     footprint,
-    steady_state,
+    loaded,
     step_terms,
     step_time,
 )
@@ -109,7 +109,8 @@ def setup(arch: Architecture, row: Row) -> Setup:
     card = device("H100 SXM")
     backend = engine.backend(card)
     assert backend is not None
-    return Setup(arch, card, engine, backend, plan(row), 80 * 2.0**30)
+    # Degrees of parallelism choose the coefficients of a deployment: there they are names, not numbers.
+    return Setup(arch, card, engine, backend, Plan(BF16, 2.0, 1.0, row["kv_bits"]), 80 * 2.0**30)
 
 
 def whole(work: Mapping[str, Work]) -> dict[str, Any]:
@@ -279,9 +280,11 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.estimate.decode_seconds": lambda arch, row: decode_seconds(
         setup(arch, row), row["cached"], row["sequences"]
     ),
-    "serving.estimate.steady_state": lambda arch, row: steady_state(
-        setup(arch, row), Service(10.0, prompt=700.0, output=300.0), row["sequences"]
-    ),
+    "serving.estimate.loaded": lambda arch, row: [
+        np.reshape(getattr(felt, name), np.shape(row["sequences"]))
+        for felt in [loaded(setup(arch, row), Service(10.0, prompt=700.0, output=300.0), row["sequences"])]
+        for name in ("ttft", "tpot", "e2e", "output")
+    ],
     "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
                                                           row["usable"], True),
     "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
@@ -319,6 +322,7 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 EXEMPT = {
     "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
+    "serving.estimate.prompt_seconds": "one prompt, cut into passes whose kernels depend on their tokens",
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
     "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",
     "serving.local.token_seconds": "one pass of one run, as pass_seconds",

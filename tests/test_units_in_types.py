@@ -17,7 +17,7 @@ from ridgewise.hardware.offers import Host
 from ridgewise.memory import Footprint
 from ridgewise.memory.training import Bulk, MemoryCoefficients, Sharding
 from ridgewise.serving import Speed
-from ridgewise.timing import Efficiency, Fitted, Rates, Term
+from ridgewise.timing import Band, Efficiency, Rates, Term
 from ridgewise.training.estimate import TrainingEfficiency, TrainingEstimate
 from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import kinds
@@ -25,7 +25,7 @@ from ridgewise.work import Plan, Slice, Step, Work
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 CORE = (
-    Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Fitted, Draw, Cost, Purchase, Speed,
+    Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Band, Draw, Cost, Purchase, Speed,
     TrainingEfficiency, TrainingEstimate, Demand, Layout, Supply, TrainingCoefficients, StepTime,
     Bulk, Sharding, MemoryCoefficients,
     SingleUser, Service, Pretraining, FineTuning, Host,

@@ -6,60 +6,52 @@ import dataclasses
 
 import pytest
 
-from ridgewise.engines import load_engines
 from ridgewise.facts import catalog_path, source
 from ridgewise.facts.catalog import read_toml
 from ridgewise.hardware import DEVICE_KINDS, load_devices
-from ridgewise.hardware.device import WIDER
-from ridgewise.timing import Fitted, load_calibration
+from ridgewise.timing import load_blocks
 from ridgewise.training.estimate import TrainingEfficiency, load_training_calibration
 
-TIMING = sorted(load_calibration().values(), key=lambda fit: fit.key)
+BLOCKS = load_blocks()
 TRAINING = sorted(load_training_calibration().items())
 SHARES = ("weight_read", "cache_read", "compute", "attention")
 
 
-@pytest.mark.parametrize("fit", TIMING, ids=lambda fit: fit.key)
-def test_coefficients_are_physical(fit: Fitted) -> None:
-    """Shares of what a datasheet promises; overheads that a person would not wait for."""
-    for name in SHARES:
-        assert 0 < getattr(fit.efficiency, name) <= 1, name
-    assert fit.efficiency.half_rows > 0
-    for name in ("layer_overhead", "expert_overhead", "step_overhead", "request_overhead"):
-        assert 0 <= getattr(fit.efficiency, name) < 1, name
-    assert fit.decode_spread >= 1 and fit.prefill_spread >= 1
-    assert fit.peak == "" or fit.peak in WIDER
+@pytest.mark.parametrize("name", BLOCKS)
+def test_coefficients_are_physical(name: str) -> None:
+    """Shares of what a datasheet promises; overheads that a person would not wait for; factors within reason."""
+    for key, coefficient in BLOCKS[name].coefficients.items():
+        assert coefficient.low <= coefficient.value <= coefficient.high, key
+        if key in SHARES:
+            assert coefficient.high <= 1, key
+        if key.endswith("overhead"):
+            assert 0 <= coefficient.value < 1, key
+        for groups in coefficient.levels.values():
+            for group, found in groups.items():
+                assert 0.02 < found.factor < 50 and found.rows > 0, (key, group)
 
 
-@pytest.mark.parametrize("fit", TIMING, ids=lambda fit: fit.key)
-def test_a_fit_names_its_evidence(fit: Fitted) -> None:
-    devices = load_devices()
-    for name in fit.devices:
-        assert name in devices
-    for key in fit.sources:
-        assert source(key).title
-    measured = fit.kind == "measured"
-    assert measured == bool(fit.rows) == bool(fit.devices) == bool(fit.sources), "evidence and kind must agree"
-    assert fit.note
+@pytest.mark.parametrize("name", BLOCKS)
+def test_a_block_names_its_evidence(name: str) -> None:
+    block = BLOCKS[name]
+    assert block.rows == sum(block.sources.values()) > 0
+    for key in block.sources:
+        assert source(f"m-{key}").title
+    assert block.data and block.errors and "/" in block.bands
 
 
-@pytest.mark.parametrize("fit", TIMING, ids=lambda fit: fit.key)
-def test_a_fit_belongs_to_an_engine_and_its_back_end(fit: Fitted) -> None:
-    engine, *rest = fit.key.split("/")
-    if engine == "prior":
-        assert rest[0] in DEVICE_KINDS
-        return
-    backends = {backend.id: backend for backend in load_engines()[engine].backends}
-    assert rest[0] in backends
-    if len(rest) > 1:
-        assert rest[1] in backends[rest[0]].kinds
+@pytest.mark.parametrize("name", BLOCKS)
+def test_devices_of_a_block_are_in_the_catalogue(name: str) -> None:
+    devices = {pair.partition("|")[0].partition("/")[0] for pair in BLOCKS[name].seen["device"]} - {""}
+    if name not in ("local-memory", "vllm-memory"):
+        assert devices <= set(load_devices())
 
 
-@pytest.mark.parametrize("fit", TIMING, ids=lambda fit: fit.key)
-def test_a_guess_is_wider_than_a_measured_class(fit: Fitted) -> None:
-    if fit.kind == "assumed":
-        measured = sorted(other.decode_spread for other in TIMING if other.kind == "measured")
-        assert fit.decode_spread >= measured[len(measured) // 2]
+@pytest.mark.parametrize("name", BLOCKS)
+def test_intervals_hold_the_value_or_a_known_bias_and_are_not_absurd(name: str) -> None:
+    for key, band in BLOCKS[name].bands.items():
+        assert 0 < band.low < band.high, key
+        assert band.high / band.low < 100, key
 
 
 @pytest.mark.parametrize(("key", "eff"), TRAINING, ids=[key for key, _ in TRAINING])

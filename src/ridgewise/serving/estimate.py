@@ -180,8 +180,9 @@ def _speed(
     bound, intensity = _bound(setup, load)
     prefill_bound, _ = _bound(setup, prefill(prompt))
     first, rest, whole = bands(setup, concurrency / setup.replicas)
+    known = ttft if setup.peak is not None else None  # a guessed peak will do for a rate, not for a wait
     return Speed(
-        ttft, tpot, total, concurrency, bound, prefill_bound, intensity, first, rest, whole,
+        known, tpot, total, concurrency, bound, prefill_bound, intensity, first, rest, whole,
         setup.tier, setup.block.name, setup.lone, setup.peak[1] if setup.peak else "",
     )  # fmt: skip
 

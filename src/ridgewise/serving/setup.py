@@ -112,8 +112,11 @@ class Setup:
         """Peak rate that prompts are held against, and its precision; None where no sheet gives one."""
         if self.many:
             return matrix_peak(self.device, self.plan.format)
-        found, _, _ = local.peaks(self.run, self.run.ubatch)
-        return None if found is None else (found, local.PRECISIONS[local.product(self.run, self.run.ubatch)])
+        run = self.run
+        found, _, _ = local.peaks(run, run.ubatch)
+        named = (local.PRECISIONS[local.product(run, run.ubatch)], "fp16", "bf16", "int8", "fp32")
+        known = [kind for kind in named if local.figure(self.device, run.unit, f"peak_{kind}")]
+        return None if found is None or not known else (found, known[0])
 
     @cached_property
     def support(self) -> str:

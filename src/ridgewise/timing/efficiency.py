@@ -1,23 +1,19 @@
-"""What a real engine gets out of a real device: coefficients fitted on measurements, with their spread.
+"""What a real engine gets out of a real device: the coefficients that the step formula reads.
 
-They live in ``catalog/calibration/timing.toml``, one table per engine back end, each with the number of
-measurements, devices and sources it rests on.
+Their values come from the calibrated blocks (:mod:`ridgewise.timing.coefficients`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from functools import cache
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
-from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.units import Num
 
 
 @dataclass(frozen=True, slots=True)
 class Efficiency:
-    """Coefficients of one engine back end.
+    """Coefficients of one case.
 
     Each may be a column: one value per case.
 
@@ -64,42 +60,3 @@ class Efficiency:
     request_overhead: Annotated[Num, "s"] = 30e-3
     link_share: Annotated[Num, "ratio"] = 0.75
     link_wait: Annotated[Num, "ratio"] = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fitted:
-    """Coefficients with their evidence.
-
-    decode_spread, prefill_spread   ratio r such that about 80 % of measurements fall within
-                                    [prediction / r, prediction · r] on devices and sources left out
-    classes                         classes of models measured: "dense", "moe"
-    devices                         devices whose measurements entered the fit
-    peak                            precision of the peak that ``compute`` refers to; "" = the format's own
-    """
-
-    key: str
-    efficiency: Efficiency
-    decode_spread: Annotated[float, "ratio"]
-    prefill_spread: Annotated[float, "ratio"]
-    rows: int = 0
-    classes: tuple[str, ...] = ()
-    devices: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    peak: str = ""
-    kind: str = "measured"
-    note: str = ""
-
-
-_NAMES = {f.name for f in fields(Efficiency)}
-
-
-@cache
-def load_calibration() -> Mapping[str, Fitted]:
-    """The shipped coefficients by key: ``engine/back end`` with an optional ``/device class``."""
-    sheet: dict[str, dict[str, Any]] = read_toml(catalog_path("calibration", "timing.toml"))
-    return {key: _fitted(key, entry) for key, entry in sheet.items()}
-
-
-def _fitted(key: str, entry: Mapping[str, Any]) -> Fitted:
-    rest: dict[str, Any] = {k: v for k, v in frozen(entry).items() if k not in _NAMES}
-    return Fitted(key=key, efficiency=Efficiency(**{k: v for k, v in entry.items() if k in _NAMES}), **rest)

@@ -81,7 +81,8 @@ def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = Fa
     filled = np.asarray(eff.fill) > 0
     eff = replace(eff, half_rows=eff.half_rows * np.where(filled, rates.peak / np.where(filled, eff.fill, 1.0), 1.0))
     few = eff.few_rows * np.where(np.asarray(rows) > 1, eff.expert_few_rows, 1.0) if experts else eff.few_rows
-    return np.maximum(rates.peak * compute_share(rows, eff, experts=experts), few * rates.vector)
+    reached = np.maximum(rates.peak * compute_share(rows, eff, experts=experts), few * rates.vector)
+    return np.minimum(reached, rates.peak)
 
 
 def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]:
@@ -92,7 +93,7 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
         experts = operator == "experts"
         reached = rates.scores * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
-        read = eff.weight_read * eff.expert_read if experts else eff.weight_read
+        read = np.minimum(eff.weight_read * eff.expert_read, 1.0) if experts else eff.weight_read
         cached = eff.cache_read
         if operator == "recurrence":
             cached = np.where(np.asarray(eff.state_read) > 0, eff.state_read, eff.cache_read)
