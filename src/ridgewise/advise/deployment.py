@@ -29,7 +29,7 @@ from ridgewise.serving.estimate import (
     step_time,
 )
 from ridgewise.serving.local import Part
-from ridgewise.timing.coefficients import Band
+from ridgewise.timing.coefficients import Band, Block
 from ridgewise.units import Num, count, digits, parse, size
 from ridgewise.work import Plan, decode
 
@@ -47,6 +47,7 @@ def deploy(
     free: float | None,
     pp: int = 1,
     ep: int | None = None,
+    blocks: Mapping[str, Block] | None = None,
 ) -> Deployment:
     """One deployment with the blanks filled: the usual engine of the device, the usual format of both.
 
@@ -72,7 +73,8 @@ def deploy(
     if offered is None:
         raise RequestError(f"the memory of {device.name} is not in the catalogue", "--memory", ("--memory 64GiB",))
     bits = cache_bits(arch, chosen, kv_cache) if isinstance(kv_cache, str) else kv_cache
-    return Setup(arch, device, chosen, backend, _layout(arch, chosen, format_, bits, tp, pp, ep), offered)
+    plan = _layout(arch, chosen, format_, bits, tp, pp, ep)
+    return Setup(arch, device, chosen, backend, plan, offered, blocks=blocks)
 
 
 def _layout(arch: Architecture, engine: Engine, fmt: Format, kv_bits: float, tp: int, pp: int, ep: int | None) -> Plan:

@@ -259,9 +259,18 @@ def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Opti
 def _best(question: Question, options: list[Option]) -> Option:
     """Of one device: the best ranked among those that do; else the one that comes nearest."""
     able = [option for option in options if option.feasible]
+    if able and isinstance(question.workload, SingleUser) and question.priority != "speed":
+        able = [option for option in able if not any(_simpler(question, other, option) for other in able)]
     if able:
         return max(able, key=lambda option: (utility(question, option), -option.count))
     return min(options, key=lambda option: (option.distance, option.count))
+
+
+def _simpler(question: Question, one: Option, other: Option) -> bool:
+    """Does one do with fewer devices what the other does in no finer weights? Nobody builds in a second card for
+    himself to wait half a second less."""
+    losses = (quality_loss(question, question.weights(option.format)) for option in (one, other))
+    return one.count < other.count and next(losses) <= next(losses)
 
 
 def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
@@ -298,7 +307,7 @@ def _layouts_of(
             if not divides(question.arch, tp):
                 continue
             plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
-            setup = Setup(question.arch, device, engine, backend, plan, usable, replicas)
+            setup = Setup(question.arch, device, engine, backend, plan, usable, replicas, question.blocks)
             if _hopeless(setup):
                 continue
             options.append(evaluate(question, setup, configuration))
@@ -334,5 +343,5 @@ def again(question: Question, option: Option) -> Option:
     plan = Plan(question.weights(option.format), float(option.tp), float(option.pp), question.kv_bits)
     usable = Machine(option.device, 1, option.configuration).usable
     assert usable is not None
-    setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas)
+    setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas, question.blocks)
     return evaluate(question, setup, option.configuration)

@@ -49,7 +49,9 @@ def evaluate(question: Question, device: Device, count: int, configuration: floa
     method: Method = "full" if isinstance(work, Pretraining) else work.method
     sequences = work.batch / work.length if isinstance(work, Pretraining) else work.batch
     rank = work.rank if isinstance(work, FineTuning) else 16.0
-    run = search(question.arch, device, count, usable, method, work.tokens, work.length, sequences, rank)
+    run = search(
+        question.arch, device, count, usable, method, work.tokens, work.length, sequences, rank, question.blocks
+    )
     if run is None:
         return None
     draw = wall_power(device, count, "train")

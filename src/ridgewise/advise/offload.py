@@ -84,7 +84,7 @@ def offload(question: Question, option: Option) -> Offload | None:
         return None
     usable = Machine(host, 1, 2.0 * max(float(p.ram) for p in found) + 8 * 2.0**30).usable
     assert usable is not None, "the memory was given"
-    slow = single(Setup(arch, host, engine, backend, plan, usable), work)
+    slow = single(Setup(arch, host, engine, backend, plan, usable, blocks=question.blocks), work)
     fast, other = option.speed.tpot_band, slow.tpot_band
     band = inverse(Band(min(fast.low, other.low), max(fast.high, other.high)))
     splits = []

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from ridgewise.hardware import Device
 from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats
+from ridgewise.timing.coefficients import Block
 from ridgewise.workloads import Workload
 
 Priority = Literal["speed", "cost", "energy", "balanced"]
@@ -29,6 +30,7 @@ class Question:
     resolved    names that were taken for a certain variant
     host_price  the user's own price of the computer around boards [USD]; 0: already owned; None: the catalogue's
     prices      the user's own price per device [USD], by device id
+    blocks      coefficients that the user's own measurements moved; None: the shipped ones
     """
 
     arch: Architecture
@@ -44,6 +46,7 @@ class Question:
     resolved: tuple[str, ...] = ()
     host_price: float | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
+    blocks: Mapping[str, Block] | None = None
 
     def weights(self, name: str) -> Format:
         """The weight format of that id: a file's own, or the catalogue's."""

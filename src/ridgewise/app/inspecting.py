@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer, memory_basis
+from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own
 from ridgewise.errors import RequestError
 from ridgewise.units import parse
@@ -41,6 +42,7 @@ def _deployment(
         free,
         pp,
         ep,
+        own_blocks(),
     )
 
 

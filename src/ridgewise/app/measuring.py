@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from ridgewise.app.anchors import STORE
 from ridgewise.app.home import home, own, write_whole
 from ridgewise.errors import RequestError, nearest
 from ridgewise.evidence.completion import FLAGS, column_of, complete, content_hash, set_columns
@@ -58,7 +59,7 @@ class Imported:
 
 def store_at(path: Path | None) -> Store:
     """The store the user names, else the one in the user's data folder."""
-    return Store(path if path is not None else home() / "measurements.sqlite")
+    return Store(path if path is not None else home() / STORE)
 
 
 def import_files(

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from ridgewise.advise.limits import check_context, check_decoder
 from ridgewise.advise.question import Question
+from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError, nearest
 from ridgewise.facts import normal
@@ -304,6 +305,7 @@ def question(plan: PlanFile) -> Question:
             if normal(name) not in (found.id, normal(found.name))
         ),
         prices={_device(name).id: price for name, price in plan.prices.items()},
+        blocks=own_blocks(),
     )
 
 

@@ -33,7 +33,7 @@ from ridgewise.work import Step, decode, prefill
 from ridgewise.workloads import Service, SingleUser
 
 #: Numbers of requests in flight that are timed; between them one interpolates.
-GRID, COARSE = np.unique(np.round(np.geomspace(1, 4096, 64))), np.unique(np.round(np.geomspace(1, 256, 14)))
+GRID = np.unique(np.round(np.geomspace(1, 4096, 36)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _tokens(step: Step) -> float:
 def step_terms(setup: Setup, step: Step, of: float | None = None) -> list[Term]:
     """Every operator of a step against both roofs. ``of``: tokens whose coefficients apply, where not its own."""
     tokens = _tokens(step)
-    return terms(setup.work(step), setup.rates(tokens), setup.efficiency(of or tokens))
+    return terms(setup.work(step, tokens), setup.rates(tokens), setup.efficiency(of or tokens))
 
 
 def _layers(setup: Setup) -> tuple[float, float]:
@@ -108,11 +108,20 @@ def fixed_seconds(setup: Setup, step: Step) -> Seconds:
 
 
 def step_time(setup: Setup, step: Step) -> Seconds:
-    """Seconds of one step: operators, overhead, collectives."""
-    tokens, (layers, experts) = _tokens(step), _layers(setup)
+    """Seconds of one step: operators, overhead, collectives. Of a column of steps each runs its products as its own
+    number of tokens asks for."""
+    tokens = np.asarray(step.tokens)
+    if setup.many or tokens.ndim == 0:
+        return _timed(setup, step, _tokens(step))
+    few, much = (_timed(setup, step, float(limit)) for limit in (1.0, local.FEW_TOKENS + 1.0))
+    return np.where(tokens > local.FEW_TOKENS, much, few)
+
+
+def _timed(setup: Setup, step: Step, tokens: float) -> Seconds:
+    layers, experts = _layers(setup)
     message = step.tokens * setup.arch.hidden * 2.0
     seconds = step_seconds(
-        setup.work(step), setup.rates(tokens), setup.efficiency(tokens), layers, experts, message,
+        setup.work(step, tokens), setup.rates(tokens), setup.efficiency(tokens), layers, experts, message,
         setup.plan.tp, step.sequences,
     )  # fmt: skip
     stages = setup.coefficients(tokens).get("bubble", 0.0) * (setup.plan.pp - 1.0) if setup.many else 0.0
@@ -217,13 +226,15 @@ def single(setup: Setup, work: SingleUser) -> Speed:
 
 
 def manners(coefficients: Mapping[str, float]) -> Manners:
-    """How the engine queues, as fitted; what a block does not know keeps its default."""
+    """How the engine queues, as fitted; what a block does not know keeps its default. Real users do not start
+    together as the clients of a benchmark do."""
     named = {"request": "request_overhead"}
-    return Manners(**{
+    found = {
         field.name: coefficients[name]
         for field in fields(Manners)
         if (name := named.get(field.name, field.name)) in coefficients
-    })  # fmt: skip
+    }
+    return Manners(**{**found, "together": 0.0})
 
 
 def loaded(setup: Setup, work: Service, batch: Num) -> Felt:
@@ -233,12 +244,7 @@ def loaded(setup: Setup, work: Service, batch: Num) -> Felt:
     pp = float(setup.plan.pp) if setup.many else 1.0
     cut = packing(work.prompt, work.output, batch, budget)
     steps = parts(work.prompt, work.output, batch, cut, pp)
-    if setup.many:
-        seconds = {name: step_time(setup, step) for name, step in steps.items()}
-    else:  # what a product runs on depends on its number of tokens: one number at a time
-        each = [packing(work.prompt, work.output, b, budget) for b in batch]
-        rows = [parts(work.prompt, work.output, b, one, pp) for b, one in zip(batch, each, strict=True)]
-        seconds = {name: np.array([float(step_time(setup, row[name])) for row in rows]) for name in steps}
+    seconds = {name: step_time(setup, step) for name, step in steps.items()}
     found = setup.coefficients()
     ready = combined(seconds, cut, pp, found.get("interference", 1.0))
     return closed_loop(ready, manners(found), batch, batch, work.prompt, work.output)
@@ -246,7 +252,7 @@ def loaded(setup: Setup, work: Service, batch: Num) -> Felt:
 
 def service(setup: Setup, work: Service) -> Speed:
     """Many users over all replicas: the closed loop of sessions, answers and thinking."""
-    grid = GRID if setup.many else COARSE
+    grid = GRID
     felt = loaded(setup, work, grid)
     if work.concurrency is not None:
         batch = max(work.concurrency / setup.replicas, 1.0)

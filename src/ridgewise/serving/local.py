@@ -329,11 +329,12 @@ SCORE_BYTES = 8.0
 UNPACKED_BYTES = 4.0
 
 
-def beside(run: Run, step: Step) -> dict[str, Work]:
+def beside(run: Run, step: Step, tokens: float | None = None) -> dict[str, Work]:
     """What an engine does beside the model's products: kernels of their own, so their time adds.
 
     Element-wise kernels carry activations through memory; attention without flash attention carries the scores of
-    every head; products that want 16 bits have quantised weights unpacked to memory first.
+    every head; products that want 16 bits have quantised weights unpacked to memory first. ``tokens`` decide how
+    products run, where the step is a column of several numbers of them.
     """
     inner = queries = 0.0
     for group in run.arch.kinds:
@@ -353,7 +354,7 @@ def beside(run: Run, step: Step) -> dict[str, Work]:
         held = sum(g.count * g.mixer.state * g.mixer.state_bits / 8 for g in run.arch.kinds)
         found["scan"] = Work(activations=2 * held * (step.tokens - step.sequences))
     ggml = run.engine in GGML and run.unit == "gpu" and run.backend.startswith(("cuda", "rocm", "hip"))
-    if ggml and product(run, float(step.tokens)) == "unpacked":
+    if ggml and product(run, float(step.tokens) if tokens is None else tokens) == "unpacked":
         weights = run.arch.parameters_total - run.arch.embedding
         found["unpacking"] = Work(activations=UNPACKED_BYTES * weights / run.plan.tp)
     return found

@@ -24,6 +24,8 @@ from ridgewise.work.forward import pointwise
 SERVICES = ("vllm", "sglang", "tensorrt-llm")
 #: What engines of the catalogue are called in the measurements, by maker where it depends on it.
 MEASURED_AS: Mapping[str, str] = {"mlx": "mlx-lm", "npu/Rockchip": "rkllm", "npu/Qualcomm": "qnn-genie"}
+#: The load that plans are made for: people who ask again some time after the last answer.
+LOAD = "closed_loop"
 #: Evidence by how well the measurements support a case.
 TIERS: Mapping[str, str] = {
     "cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet",
@@ -84,12 +86,19 @@ class Setup:
     def keys(self, tokens: float = 1.0) -> dict[str, str]:
         """Level → group of a pass of so many tokens."""
         if self.many:
-            return service_keys(self.engine.id, self.device, self.arch, self.plan.format, self.plan)
+            return service_keys(self.engine.id, self.device, self.arch, self.plan.format, self.plan) | {"load": LOAD}
         return local.keys(self.run, tokens)
 
+    @cached_property
+    def _known(self) -> dict[str, dict[str, float]]:
+        return {}
+
     def coefficients(self, tokens: float = 1.0) -> dict[str, float]:
-        """Coefficients of a pass of so many tokens."""
-        return self.block.at(self.keys(tokens))
+        """Coefficients of a pass of so many tokens: looked up once for each way in which products run."""
+        way = "" if self.many else local.product(self.run, tokens)
+        if way not in self._known:
+            self._known[way] = self.block.at(self.keys(tokens))
+        return self._known[way]
 
     def efficiency(self, tokens: float = 1.0) -> Efficiency:
         """Those that the step formula reads."""
@@ -101,11 +110,11 @@ class Setup:
             return service_rates(self.device, self.plan.format, float(self.plan.tp))
         return local.rates(self.run, tokens)[0]
 
-    def work(self, step: Step) -> dict[str, Work]:
-        """Everything one step asks of one device."""
+    def work(self, step: Step, tokens: float) -> dict[str, Work]:
+        """Everything one step asks of one device; ``tokens`` decide how its products run."""
         if self.many:
             return {**forward(self.arch, step, self.plan), "pointwise": pointwise(self.arch, step, self.plan)}
-        return {**forward(self.arch, step, self.plan), **local.beside(self.run, step)}
+        return {**forward(self.arch, step, self.plan), **local.beside(self.run, step, tokens)}
 
     @property
     def peak(self) -> tuple[float, str] | None:
@@ -129,6 +138,8 @@ class Setup:
         bandwidth = self.device.figures.get("bandwidth")
         if bandwidth is None or bandwidth.kind == "assumed":
             return "assumed"
+        if self.support == "own":
+            return TIERS["cell" if self.keys()["cell"] in self.block.seen.get("cell", ()) else "device"]
         return TIERS[self.support]
 
     @cached_property
@@ -141,7 +152,7 @@ class Setup:
     def regime(self, sequences: float = 1.0) -> str:
         """How errors and intervals group this deployment with so many sequences at once."""
         if self.many:
-            return service_regime(self.device, self.arch, "closed_loop")
+            return service_regime(self.device, self.arch, LOAD)
         return local.regime(self.run, sequences)
 
     def band(self, metric: str, sequences: float = 1.0) -> Band:

@@ -98,10 +98,10 @@ class Block:
         return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
 
     def support(self, keys: Mapping[str, str]) -> str:
-        """How well the measurements support a case: the same "cell" (device, stack, model), the "device" under the
-        same stack, the "stack" elsewhere, or "none"."""
+        """How well the measurements support a case: the user's "own" device under this stack, the same "cell"
+        (device, stack, model), the "device" under the same stack, the "stack" elsewhere, or "none"."""
         pair = f"{keys['device']}|{keys['stack']}"
-        for level, group in (("cell", keys["cell"]), ("device", pair), ("stack", keys["stack"])):
+        for level, group in (("own", pair), ("cell", keys["cell"]), ("device", pair), ("stack", keys["stack"])):
             if group in self.seen.get(level, ()):
                 return level
         return "none"
@@ -111,7 +111,8 @@ class Block:
 
         A case that nothing among the measurements resembles gets a wider one.
         """
-        for key in (f"{metric} {regime}/{support}", f"{metric} {regime}/", f"{metric}/", "/"):
+        wide = (f"{metric}/own", "/own") if support == "own" else ()
+        for key in (f"{metric} {regime}/{support}", *wide, f"{metric} {regime}/", f"{metric}/", "/"):
             if key in self.bands:
                 found = self.bands[key]
                 wider = UNLIKE if support == "none" and not key.endswith("none") else 1.0

@@ -8,7 +8,7 @@ which explain most of what a single "bandwidth efficiency" gets wrong.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,24 +64,26 @@ class Term:
         return "compute" if float(np.mean(self.compute_seconds - self.memory_seconds)) > 0 else "memory"
 
 
-def compute_share(rows: Num, eff: Efficiency, *, experts: bool = False) -> Num:
+def compute_share(rows: Num, eff: Efficiency, *, experts: bool = False, stretch: Num = 1.0) -> Num:
     """Share of the peak rate a product with ``rows`` tokens reaches: saturating in its rows.
 
     Of routed experts what does not depend on the rows of one expert (sorting, imbalance) slows large products;
-    what does (padding of tiles) runs as fast as any product: ``1/share = (1/e + half/rows)/c``.
+    what does (padding of tiles) runs as fast as any product: ``1/share = (1/e + half/rows)/c``. ``stretch``: how
+    many times the rows a device needs to be filled.
     """
     if not experts:
-        return eff.compute * rows / (rows + eff.half_rows)
-    half = np.where(np.asarray(eff.expert_half_rows) > 0, eff.expert_half_rows * eff.expert_compute, eff.half_rows)
+        return eff.compute * rows / (rows + stretch * eff.half_rows)
+    own = np.asarray(eff.expert_half_rows) > 0
+    half = np.where(own, eff.expert_half_rows * eff.expert_compute, stretch * eff.half_rows)
     return eff.compute * eff.expert_compute * rows / (rows + half)
 
 
 def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = False) -> FlopPerSecond:
     """The better of the matrix units, which want many rows, and the vector units, which do not care."""
     filled = np.asarray(eff.fill) > 0
-    eff = replace(eff, half_rows=eff.half_rows * np.where(filled, rates.peak / np.where(filled, eff.fill, 1.0), 1.0))
+    stretch = np.where(filled, rates.peak / np.where(filled, eff.fill, 1.0), 1.0)
     few = eff.few_rows * np.where(np.asarray(rows) > 1, eff.expert_few_rows, 1.0) if experts else eff.few_rows
-    reached = np.maximum(rates.peak * compute_share(rows, eff, experts=experts), few * rates.vector)
+    reached = np.maximum(rates.peak * compute_share(rows, eff, experts=experts, stretch=stretch), few * rates.vector)
     return np.minimum(reached, rates.peak)
 
 

@@ -24,7 +24,7 @@ from ridgewise.memory.training import MemoryCoefficients, Method, Recompute, Sta
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
-from ridgewise.timing.coefficients import load_blocks
+from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import step as physics
 from ridgewise.training.step import Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import Count, Flop, Num, Tokens
@@ -159,12 +159,18 @@ class Pace:
     tier: str
 
 
-def pace(arch: Architecture, device: Device, eff: TrainingEfficiency, method: Method) -> Pace:
+def pace(
+    arch: Architecture,
+    device: Device,
+    eff: TrainingEfficiency,
+    method: Method,
+    blocks: Mapping[str, Block] | None = None,
+) -> Pace:
     """The coefficients of training ``arch`` on a device; no source of measurements enters its keys."""
     program = PROGRAMS[method]
     names = physics.keys(device, program, "16 bit", method, moe=arch.moe)
     slower = 1.0 if eff.rows else max(MEASURED_SHARE / eff.compute, 1.0)
-    block = load_blocks().get(BLOCK)
+    block = (blocks if blocks is not None else load_blocks()).get(BLOCK)
     if block is None:
         coefficients = TrainingCoefficients(pace=slower)
         return Pace(coefficients, 1.0 / eff.spread, eff.spread, _tier(device, eff))
@@ -222,16 +228,18 @@ def search(
     length: float,
     sequences: float,
     rank: float = 16.0,
+    blocks: Mapping[str, Block] | None = None,
 ) -> TrainingEstimate | None:
     """The fastest layout of ``count`` devices that fits; None when the catalogue knows no bf16 peak or
-    no measured class for the device. ``sequences`` is the global batch."""
+    no measured class for the device. ``sequences`` is the global batch; ``blocks`` are coefficients to use
+    instead of the shipped ones."""
     found = efficiency_for(device)
     if found is None or unsupported(device, method):
         return None
     key, eff = found
     rates = physics.supply(device)
     assert rates is not None, "candidates without a peak are dropped before"
-    known = pace(arch, device, eff, method)
+    known = pace(arch, device, eff, method, blocks)
     domain = physics.fast_domain(device)
     sequences = max(sequences, 1.0)
     per_node = int(device.number("max_per_node") or 8)
@@ -246,7 +254,18 @@ def search(
     for stage, recompute in product(STAGES, RECOMPUTES):
         tp, pp, shards, micro = (grid[name] for name in ("tp", "pp", "shards", "micro"))
         foot = training_memory(
-            arch, method, length, micro, usable, shards, tp, pp, recompute, rank, stage, memory_coefficients(method)
+            arch,
+            method,
+            length,
+            micro,
+            usable,
+            shards,
+            tp,
+            pp,
+            recompute,
+            rank,
+            stage,
+            memory_coefficients(method, blocks),
         )
         each = np.asarray(timed(grid, recompute, stage).total)
         tried.append((stage, recompute, foot, each, np.broadcast_to(foot.total, tp.shape)))
@@ -285,9 +304,9 @@ def search(
     )
 
 
-def memory_coefficients(method: Method) -> MemoryCoefficients:
+def memory_coefficients(method: Method, blocks: Mapping[str, Block] | None = None) -> MemoryCoefficients:
     """What programs hold beside the arithmetic: of the calibrated block "training-memory", else the priors."""
-    block = load_blocks().get(f"{BLOCK}-memory")
+    block = (blocks if blocks is not None else load_blocks()).get(f"{BLOCK}-memory")
     if block is None:
         return MemoryCoefficients()
     program = "" if method == "full" else PROGRAMS[method]

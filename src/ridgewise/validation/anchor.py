@@ -18,9 +18,11 @@ from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.domains import domain_of
 from ridgewise.validation.pooling import Layout, Spec, fit, layout
 
-#: Levels whose groups belong to one device, model or set-up, and the spread of a factor the block has no level for.
-OWN = ("device", "cell", "driven")
-CELL_SPREAD = 0.15
+#: Levels that tell one device from another; the widest spread among them is how far a user's own may differ.
+APART = ("device", "chip", "driven", "silicon", "architecture")
+#: How much more freely a user's own factors move than those between published devices: the measurements are of the
+#: very machine that is asked about.
+FREELY = 2.0
 
 
 def anchored(blocks: Mapping[str, Block], tables: Sequence[Table]) -> dict[str, Block]:
@@ -35,8 +37,8 @@ def anchored(blocks: Mapping[str, Block], tables: Sequence[Table]) -> dict[str, 
 
 
 def _anchored(block: Block, domain: Domain, cases: Cases) -> Block:
-    target, weight = judge.measured(cases), judge.weights(cases)
-    if not (weight > 0).any():
+    target, weight = judge.measured(cases), (judge.weights(cases) > 0).astype(float)
+    if not weight.any():
         return block
     count = len(cases.rows)
     keys = [{level: column[i] for level, column in cases.keys.items()} for i in range(count)]
@@ -58,7 +60,8 @@ def _anchored(block: Block, domain: Domain, cases: Cases) -> Block:
     for i in used:
         seen.setdefault("cell", set()).add(keys[i]["cell"])
         seen.setdefault("stack", set()).add(keys[i]["stack"])
-        seen.setdefault("device", set()).add(f"{keys[i]['device']}|{keys[i]['stack']}")
+        for level in ("device", "own"):
+            seen.setdefault(level, set()).add(f"{keys[i]['device']}|{keys[i]['stack']}")
     return replace(
         block, coefficients=coefficients, seen={level: frozenset(groups) for level, groups in seen.items()},
         rows=block.rows + len(used),
@@ -66,18 +69,13 @@ def _anchored(block: Block, domain: Domain, cases: Cases) -> Block:
 
 
 def _layout(block: Block, cases: Cases, count: int) -> Layout:
-    """Unknowns for the groups of the user's own levels; a known group's doubt is its spread."""
+    """Unknowns for the user's devices in every coefficient that differs between devices."""
     specs = []
     for name, coefficient in block.coefficients.items():
-        levels = {level: coefficient.spreads[level] for level in OWN if level in coefficient.spreads}
-        if levels:
-            specs.append(Spec(name, 1.0, 0.0, levels))
-    plan = layout(specs, cases.keys, count)
-    spreads = [
-        known.doubt if (known := block.coefficients[name].levels.get(level, {}).get(group)) else spread
-        for (name, level, group), spread in zip(plan.names, plan.spreads, strict=True)
-    ]
-    return replace(plan, spreads=np.maximum(np.array(spreads), 1e-3))
+        apart = [coefficient.spreads[level] for level in APART if level in coefficient.spreads]
+        if apart:
+            specs.append(Spec(name, 1.0, 0.0, {"device": FREELY * max(apart)}))
+    return layout(specs, cases.keys, count)
 
 
 def _moved(coefficient: Coefficient, level: str, group: str, log: float, doubt: float, cases: Cases) -> Coefficient:

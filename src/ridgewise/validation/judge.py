@@ -27,6 +27,8 @@ LEAN = 20
 #: Narrowest interval: what rounding in print leaves open.
 LEAST = 1.002
 COVERED = 0.80
+#: Factor on what the fit missed where it had seen the same publisher's other measurements.
+OWN_STRETCH = 1.25
 SEEN_LEVELS = ("cell", "device", "stack")
 FOLD_STEPS = 12
 
@@ -227,15 +229,28 @@ def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = 
     seen = {level: frozenset(k for k, u in zip(keys, used, strict=True) if u and k) for level, keys in pairs.items()}
     sources = Counter(row.get("source_key", "") for row, u in zip(cases.rows, used, strict=True) if u)
     roof = job.target - job.domain.roofline(cases)
+    around = {**bands(cases, withheld), **own_bands(job, found)}
     scale = {}
     for name in sorted({metric(row) for row in cases.rows}):
         mine = used & np.array([metric(row) == name for row in cases.rows]) & np.isfinite(roof)
         if mine.any():
             scale[name] = float(f"{np.exp(np.median(roof[mine])):.4g}")
     return Block(
-        cases.block, coefficients, seen, bands(cases, withheld), int(used.sum()), dict(sorted(sources.items())),
+        cases.block, coefficients, seen, dict(sorted(around.items())), int(used.sum()), dict(sorted(sources.items())),
         digest([row for row, u in zip(cases.rows, used, strict=True) if u]), scale, note=note,
     )  # fmt: skip
+
+
+def own_bands(job: Fitting, found: Found) -> dict[str, Band]:
+    """Intervals where the publisher itself was in the fit: what is left when a user's own machine was measured.
+
+    Residuals of the fit flatter, so their logarithms are stretched by a quarter.
+    """
+    used = np.flatnonzero(job.weight > 0)
+    part = Withheld("fit", used, OWN_STRETCH * (job.target - job.predict(found))[used], np.full(len(used), "own"))
+    made = bands(job.cases, [part])
+    kept = {key: band for key, band in made.items() if key.endswith("/own")}
+    return kept | {f"{key}own": band for key, band in made.items() if key.endswith("/") and " " not in key}
 
 
 def digest(rows: Sequence[Row]) -> str:
