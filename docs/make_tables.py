@@ -152,6 +152,35 @@ def _errors(folder: str) -> str:
     return table(HEADERS, error_rows(load_blocks(catalog_path("calibration", folder)).values()))
 
 
+#: What a reader looks for first → block, metric.
+RECORD = (
+    ("one user, tokens per second, GPUs (llama.cpp)", "local-gpu", "decode_tok_s"),
+    ("one user, prompts, GPUs (llama.cpp)", "local-gpu", "prefill_tok_s"),
+    ("one user, tokens per second, processors", "local-cpu", "decode_tok_s"),
+    ("service, time per token", "serving", "tpot_ms"),
+    ("service, tokens per second", "serving", "output_tok_s"),
+    ("service, time to first token", "serving", "ttft_ms"),
+    ("service, power", "energy", "watts"),
+    ("training language models, tokens per second", "training", "tokens_s_per_gpu"),
+    ("training, peak memory", "training-memory", "peak_mem_gib"),
+    ("KV cache (llama.cpp logs)", "local-memory", "kv_buffer_mib"),
+)
+
+
+def record() -> str:
+    """The errors that matter most, in one small table."""
+    from ridgewise.timing.coefficients import load_blocks
+
+    held, rows = load_blocks(), []
+    for what, block, metric in RECORD:
+        errors = held[block].errors
+        found = [errors.get(f"{scheme} {metric} all") for scheme in ("source", "device")]
+        cells = [f"{100 * numbers[1]:.0f} %" if numbers else "one source" for numbers in found]
+        known = next(numbers for numbers in found if numbers)
+        rows.append((what, f"{known[0]:,.0f}", *cells, f"{100 * known[5]:.0f} %"))
+    return table(("", "measurements", "source left out", "device left out", "datasheet roofline"), rows)
+
+
 def plots() -> str:
     """Every plot of predicted against measured."""
     found = sorted((console.ROOT / "docs" / "validation").glob("*.svg"))
@@ -333,6 +362,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "errors-shipped": errors_shipped,
     "plots": plots,
+    "record": record,
     "blocks": blocks,
     "coefficients": coefficients,
     "training": training,

@@ -223,7 +223,7 @@ def test_a_term_can_be_recomputed_from_what_is_shown(run: Run) -> None:
     # 32 layers of three 4,096 × 14,336 matrices: gate and up at 4.5 bits, down at 5.53.
     weights = 32 * 4096 * 14336 * (4.5 + 4.5 + 5.53125) / 8
     assert feed["weight_bytes"] == pytest.approx(weights, rel=1e-3)
-    share = document["coefficients"]["weight_read"]
+    share = decode["coefficients"]["weight_read"]
     assert feed["memory_s"] == pytest.approx(
         (feed["weight_bytes"] / share + feed["activation_bytes"]) / bandwidth, rel=1e-6
     )

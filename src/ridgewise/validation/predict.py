@@ -58,7 +58,12 @@ def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.nd
 
 
 def predict(table: Table, blocks: Mapping[str, Block], configs: Path | None = None) -> list[Prediction]:
-    """Every row of a table, once, in order."""
+    """Every row of a table, once, in order. What senseless conditions divide by zero has no prediction."""
+    with np.errstate(all="ignore"):
+        return _predict(table, blocks, configs)
+
+
+def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) -> list[Prediction]:
     domain = domain_of(table.kind.name)
     ready = domain.prepare(table.rows, table.kind.name, configs)
     found: dict[int, Prediction] = {}
