@@ -82,7 +82,8 @@ def test_every_option_says_how_well_it_is_supported(answered: Callable[[str], An
     for option in answered(name).options:
         assert option.tier in TIERS
         if option.speed:
-            assert option.speed.decode_spread > 1 and option.speed.prefill_spread > 1
+            for band in (option.speed.ttft_band, option.speed.tpot_band, option.speed.total_band):
+                assert 0 < band.low <= band.high
 
 
 @every_question
@@ -181,19 +182,19 @@ def test_every_class_of_hardware_can_answer_one_user(answered: Callable[[str], A
 def test_a_service_of_70b_holds_its_limit_at_the_upper_end(answered: Callable[[str], Answer]) -> None:
     for option in feasible(answered("200 users, 70B")):
         assert option.speed is not None and option.speed.ttft is not None
-        assert option.speed.ttft * option.speed.prefill_spread <= 1.0
+        assert option.speed.slow_ttft is not None and option.speed.slow_ttft <= 1.0
         # Without a TPOT limit answers keep up with reading: six tokens per second.
-        assert option.speed.tpot * option.speed.decode_spread <= 1 / 6
+        assert option.speed.slow_tpot <= 1 / 6
         assert option.batch_limit is not None and option.speed.concurrency <= option.batch_limit
 
 
 def test_requests_in_flight_obey_the_response_time_law(answered: Callable[[str], Answer]) -> None:
     """200 users, a quarter of them active: 50 conversations. Each is in flight R of every R + 30 s, with
-    R = TTFT + 512 · TPOT."""
+    R = TTFT + 511 · TPOT."""
     for option in feasible(answered("200 users, 70B")):
         speed = option.speed
         assert speed is not None and speed.ttft is not None
-        answer_time = speed.ttft + 512 * speed.tpot
+        answer_time = speed.ttft + 511 * speed.tpot
         assert speed.concurrency == pytest.approx(50 * answer_time / (answer_time + 30), rel=0.05)
         assert speed.total == pytest.approx(speed.concurrency * 512 / answer_time, rel=1e-6)
 

@@ -63,7 +63,10 @@ def test_there_is_a_way_out_and_every_way_out_works(ask: Ask, name: str) -> None
 
 
 def made(flags: dict[str, object], what: str) -> dict[str, object]:
-    """The flags with one way out applied."""
+    """The flags with one way out applied, or with two together."""
+    if " and " in what:
+        first, _, then = what.partition(" and ")
+        return made(made(flags, first), then)
     if found := re.search(r"--quant (\S+)\)", what):
         return {**flags, "quant": found[1]}
     if found := re.search(r"--kv-bits (\S+)\)", what):

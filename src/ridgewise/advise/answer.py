@@ -175,7 +175,7 @@ def _ends(pick: Option, known: Option) -> str:
         if option.run is not None:
             shown.append(f"{duration(option.run.high)}{asked}")
         elif option.speed is not None:
-            shown.append(f"{digits(option.speed.each / option.speed.decode_spread, 2)} tokens/s{asked}")
+            shown.append(f"{digits(1 / option.speed.slow_tpot, 2)} tokens/s{asked}")
     return f", {shown[0]}, against {shown[1]} of {known.name}, the best of tier {known.tier}"
 
 
@@ -235,7 +235,7 @@ def _slow_end(question: Question, pick: Option, other: Option) -> Iterator[str]:
         if later or dearer:
             yield f"{known}; at the slow end of its interval {ends[0]}, against {ends[1]} for the first"
     elif other.speed is not None and pick.speed is not None:
-        ends_ = [option.speed.each / option.speed.decode_spread for option in (other, pick) if option.speed]
+        ends_ = [1 / option.speed.slow_tpot for option in (other, pick) if option.speed]
         if ends_[0] < ends_[1] and (ends_[0] < FAST_ENOUGH or question.priority == "speed"):
             yield f"{known}; at the slow end {digits(ends_[0], 2)} tokens/s, against {digits(ends_[1], 2)}"
     if thin(other) > thin(pick):
@@ -258,13 +258,19 @@ def _unseen(question: Question, pick: Option, second: Option) -> Iterator[str]:
         yield f"its price is of today, the other's of {second.cost.as_of[:4]}"
 
 
+#: How many options of another priority's order are laid out anew under it.
+RIVALS = 8
+
+
 def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
     """What would change the answer: other priorities, other prices, other loads."""
     pick = options[0]
     for priority in PRIORITIES:
         if priority == question.priority:
             continue
-        other = ranked(replace(question, priority=priority), options)[0]
+        asked = replace(question, priority=priority)
+        near = [option for option in ranked(asked, options) if option.feasible][:RIVALS]
+        other = ranked(asked, evaluated(asked, _devices(near)))[0]  # the best layout depends on the priority as well
         if other.feasible and (other.device.id, other.count) != (pick.device.id, pick.count):
             yield f"with --priority {priority}: {other.name}"
     others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
@@ -493,11 +499,11 @@ def _wall(option: Option) -> float:
 
 def _slow_ttft(option: Option) -> float:
     speed = option.speed
-    return speed.ttft * speed.prefill_spread if speed and speed.ttft is not None else math.inf
+    return speed.slow_ttft if speed and speed.slow_ttft is not None else math.inf
 
 
 def _slow_tpot(option: Option) -> float:
-    return option.speed.tpot * option.speed.decode_spread if option.speed else math.inf
+    return option.speed.slow_tpot if option.speed else math.inf
 
 
 def _up(value: float) -> float:

@@ -92,7 +92,7 @@ def slow_energy(option: Option) -> float | None:
     if option.run is not None:
         return option.draw.wall * option.run.high if option.draw else None
     joules = option.joules_per_token
-    return joules * option.speed.decode_spread if joules and option.speed else None
+    return joules / option.speed.total_band.low if joules and option.speed else None
 
 
 def small_change(question: Question) -> float:
@@ -158,9 +158,9 @@ def _felt(question: Question, option: Option) -> float:
     speed = option.speed
     assert speed is not None
     capped = question.priority != "speed"
-    slowest = speed.each / speed.decode_spread
+    slowest = 1.0 / speed.slow_tpot
     each = min(slowest, FAST_ENOUGH) if capped else slowest
-    wait = speed.ttft * speed.prefill_spread if speed.ttft is not None else 4 * PROMPT_ENOUGH
+    wait = speed.slow_ttft if speed.slow_ttft is not None else 4 * PROMPT_ENOUGH
     waiting = max(wait, PROMPT_ENOUGH if capped else 0.05)
     slow = 2.0 * max(0.0, math.log2(6.0 / max(slowest, 1e-9)))
     return math.log2(each) - 0.5 * math.log2(waiting / PROMPT_ENOUGH) - slow
