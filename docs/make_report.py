@@ -42,8 +42,6 @@ def error_rows(blocks: Iterable[Block], whole: bool = True) -> list[list[str]]:
         for key, (n, median, macro, inside, width, roof, constant) in block.errors.items():
             scheme, _, rest = key.partition(" ")
             metric, _, regime = rest.partition(" ")
-            if metric == "all":
-                metric, regime = "total", metric
             if whole and regime != "all":
                 continue
             cells = [f"{100 * x:.0f} %" if np.isfinite(x) else "" for x in (median, macro, inside)]
@@ -86,7 +84,7 @@ def plots(fitted: Fitted) -> Iterable[tuple[Path, str]]:
     if not fitted.withheld:
         return
     job, part = fitted.job, fitted.withheld[0]
-    names = np.array([judge.metric(job.cases.rows[i]) or "total" for i in part.rows])
+    names = np.array([judge.metric(job.cases.rows[i]) for i in part.rows])
     for metric in sorted(set(names)):
         series: dict[str, list[tuple[float, float]]] = {}
         for i, ratio in zip(part.rows[names == metric], part.ratio[names == metric], strict=True):

@@ -159,3 +159,9 @@ def test_a_group_of_few_leans_on_the_wider_one() -> None:
     assert one.low <= 1 <= one.high
     assert list(block.bands) == sorted(block.bands)
     assert job.cases.block == block.name
+
+
+def test_a_table_without_metrics_has_intervals_too() -> None:
+    given = [{key: cell for key, cell in row.items() if key != "metric"} for row in rows()]
+    _, block = fitted(given)
+    assert {key.partition("/")[0] for key in block.bands} >= {"", "engine_total_gib"}

@@ -151,7 +151,7 @@ def table(found: ValidationDocument, console: Console | None = None) -> None:
             kind = regime.kind
             drawn.add_row(kind, style="bold")
         whole = regime.regime == "all"
-        name = f"  {regime.metric or 'total'}" if whole else f"    {regime.regime}"
+        name = f"  {regime.metric}" if whole else f"    {regime.regime}"
         base = [regime.baselines.get(key.replace(" ", "_")) for key in BASELINES]
         width = regime.interval_width
         count = f"{regime.n}" if regime.n == regime.n_predicted else f"{regime.n_predicted} of {regime.n}"
