@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ridgewise.advise import PRIORITIES, Answer, Question, answer
+from ridgewise.advise.inference import _of_device as evaluated_layouts_of
 from ridgewise.advise.inference import again
 from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, slow_cost, total_cost, utility
 from ridgewise.economics import AMORTISATION_MONTHS
@@ -306,6 +307,17 @@ def test_boards_paid_for_and_not_used_are_said(ask: Ask) -> None:
     line = [text for text in found.assumptions if "whole servers" in text]
     assert bool(spare) == bool(line)
     assert all(option.name in line[0] for option in spare)
+
+
+def test_a_server_paid_for_whole_is_used_whole_where_that_is_better(ask: Ask) -> None:
+    """Boards sold by the eight: with eight of them at the price of four, a service is laid out over both numbers and
+    takes the better one."""
+    found = ask("DeepSeek-V3", users="50", hardware=("MI300X",))
+    pick = found.pick
+    assert pick is not None and sold(pick.device, pick.count) % 8 == 0
+    other = [o for o in evaluated_layouts_of(found.question, pick.device, None) if o.feasible]
+    assert {o.count for o in other} >= {8}
+    assert all(utility(found.question, pick) >= utility(found.question, o) - 1e-9 for o in other)
 
 
 def test_ranks_are_of_machines_and_the_runner_up_is_in_the_table(ask: Ask) -> None:

@@ -13,7 +13,7 @@ from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.economics import monthly_cost, wall_power
-from ridgewise.economics.cost import TARIFF
+from ridgewise.economics.cost import TARIFF, sold
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
@@ -286,6 +286,9 @@ def _of_device(question: Question, device: Device, configuration: float | None) 
             yield from options
             able = [option for option in options if option.feasible]
             if any(quality_loss(question, question.weights(option.format)) == 0.0 for option in able):
+                bought = sold(device, count)
+                if bought > count and isinstance(question.workload, Service):  # a server is paid for whole
+                    yield from _layouts_of(question, device, configuration, usable, engine, backend, bought)
                 return
             further -= bool(able)
             if further == 0:
