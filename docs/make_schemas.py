@@ -16,6 +16,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
     from ridgewise.report.document import PlanDocument, schema
+    from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
     return {
@@ -25,6 +26,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
         "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
+        "import.schema.json": {"$schema": DIALECT, **schema(ImportDocument)},
+        "measurements-list.schema.json": {"$schema": DIALECT, **schema(ListDocument)},
+        "measurements-show.schema.json": {"$schema": DIALECT, **schema(RowDocument)},
+        "measurements-dump.schema.json": {"$schema": DIALECT, **schema(DumpDocument)},
     }
 
 

@@ -397,7 +397,7 @@ def _cpu() -> tuple[Spec, ...]:
 
 def _npu() -> tuple[Spec, ...]:
     return (
-        Spec("weight_read", 0.6, 0.3, {"engine": 0.2, "device": 0.15, "format": 0.2}, high=1.0),
+        Spec("weight_read", 0.75, 0.15, {"engine": 0.08, "device": 0.08}, high=1.0),
         Spec("expert_read", 0.8, 0.3, high=1.0),
         Spec("cache_read", 0.4, 0.5, {"engine": 0.3}, high=1.0),
         Spec("compute", 0.2, 0.6, {"engine": 0.4, "device": 0.3, "format": 0.3}, high=1.0),
