@@ -107,7 +107,9 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
     name: str, model: str, prompt: float, output: float
 ) -> None:
     setup = tried(name, model)
-    batch = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256])
+    # llama.cpp has a kernel of its own for the experts of a single token: a second one may well yield less in all.
+    alone = not setup.many and setup.arch.moe
+    batch = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256])[alone:]
     tpot = np.asarray(loaded(setup, Service(10.0, prompt=prompt, output=output), batch).tpot)
     reading = np.nan_to_num(float(step_time(setup, prefill(prompt))))
     yielded = batch * output / (reading + output * tpot)  # but for the wait in the queue

@@ -20,7 +20,7 @@ from ridgewise.hardware.device import Device
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format
 from ridgewise.serving.keys import model_class
-from ridgewise.serving.rates import MATRIX_TO_VECTOR, UNKNOWN_RIDGE
+from ridgewise.serving.rates import UNKNOWN_RIDGE, matrix_to_vector
 from ridgewise.timing import Efficiency, Rates, step_seconds
 from ridgewise.timing.coefficients import load_blocks
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
@@ -156,7 +156,7 @@ def rates(run: Run, tokens: float = 512.0) -> tuple[Rates, bool]:
     wide = wide or peak
     link = run.device.number("link_bandwidth") or UNNAMED_LINK
     latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
-    return Rates(peak, moved, vector or wide / MATRIX_TO_VECTOR, link, latency, wide), guessed
+    return Rates(peak, moved, vector or wide / matrix_to_vector(run.device), link, latency, wide), guessed
 
 
 def quantised(fmt: Format) -> bool:
@@ -191,11 +191,15 @@ def peaks(run: Run, tokens: float) -> tuple[float | None, float | None, float | 
     if run.unit == "cpu":
         return _cpu_peaks(run, single, half, whole)
     if run.unit == "npu":
-        return whole or half, half or (whole / 2 if whole else None), (whole or half or 0.0) / MATRIX_TO_VECTOR or None
+        return (
+            whole or half,
+            half or (whole / 2 if whole else None),
+            (whole or half or 0.0) / matrix_to_vector(run.device) or None,
+        )
     base = half or single
     if base is None:
         return whole, whole, None
-    single = single or base / MATRIX_TO_VECTOR
+    single = single or base / matrix_to_vector(run.device)
     kind, ggml = product(run, tokens), run.engine in GGML
     if kind == "integer" and whole:
         slow = run.device.vendor == "AMD" and "CDNA" not in run.device.architecture

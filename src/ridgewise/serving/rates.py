@@ -9,8 +9,14 @@ from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
 
 #: FLOP per byte assumed of a device whose peak no sheet gives: between Volta and Ampere.
 UNKNOWN_RIDGE = 150.0
-#: Matrix rate over vector rate where the sheet gives only the former: 8 on Ampere, 15 on Hopper.
-MATRIX_TO_VECTOR = 12.0
+#: Matrix rate over vector rate where the sheet gives only the former, by kind: 8 on A100, 15 on H100, 4 on RTX 6000
+#: Ada, 2 on GeForce 40 and 50 (16-bit products with 32-bit sums) and everything else.
+MATRIX_TO_VECTOR = {"gpu-datacenter": 12.0, "accelerator": 12.0, "tpu": 12.0, "npu": 12.0, "gpu-workstation": 4.0}
+
+
+def matrix_to_vector(device: Device) -> float:
+    """Matrix rate over vector rate of a device of this kind."""
+    return MATRIX_TO_VECTOR.get(device.kind, 2.0)
 
 
 def matrix_peak(device: Device, fmt: Format) -> tuple[float, str] | None:
@@ -33,5 +39,5 @@ def service_rates(device: Device, fmt: Format, group: float) -> Rates:
         mesh = (device.number("max_per_node") or 8) - 1
         link = link * max(min(group - 1, mesh), 1.0) / mesh
     latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
-    vector = min(device.number("peak_fp32") or base / MATRIX_TO_VECTOR, base)
+    vector = min(device.number("peak_fp32") or base / matrix_to_vector(device), base)
     return Rates(peak, bandwidth, vector, link, latency, base)

@@ -8,12 +8,12 @@ all heads, not at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ridgewise.models.architecture import Architecture, LayerGroup, Mixer
-from ridgewise.models.formats import Format, expert_bytes, feed_bytes, head_bytes, mixer_bytes
+from ridgewise.models.formats import Format, expert_bytes, feed_bytes, head_bytes, mixer_bytes, stored
 from ridgewise.units import Bytes, Count, Flop, Num, Tokens
 from ridgewise.work.plan import Plan
 from ridgewise.work.step import Slice, Step
@@ -76,6 +76,7 @@ def distinct_experts(experts: int, active: int, tokens: Tokens) -> Count:
 def forward(arch: Architecture, step: Step, plan: Plan) -> dict[str, Work]:
     """Work of one pass by operator name, per device (columns allowed in ``step`` and ``plan``)."""
     work: dict[str, Work] = {}
+    plan = replace(plan, format=stored(arch, plan.format)) if plan.format.block else plan
 
     def add(operator: str, part: Work) -> None:
         work[operator] = work[operator] + part if operator in work else part
