@@ -322,6 +322,7 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 EXEMPT = {
     "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
+    "serving.estimate.floor_seconds": "the physical floor of the passes of one prompt or one step",
     "serving.estimate.prompt_seconds": "one prompt, cut into passes whose kernels depend on their tokens",
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
     "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",

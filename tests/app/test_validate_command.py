@@ -139,3 +139,37 @@ def test_what_cannot_be_is_refused(table: Path, tmp_path: Path, capsys: pytest.C
     ):
         assert main(arguments) == 2, arguments
         assert "Traceback" not in capsys.readouterr().err
+
+
+def test_another_unit_is_not_compared(table: Path, tmp_path: Path) -> None:
+    out = tmp_path / "rows.csv"
+    table.write_text(HEADER + KV.replace(",MiB", ",GiB"), encoding="utf-8")
+    assert main(["validate", str(table), "--rows", str(out)]) == 0
+    assert written(out)[0]["reason"].startswith("unsupported: kv_buffer_mib in 'GiB'")
+
+
+def test_measurements_are_never_overwritten(table: Path) -> None:
+    before = table.read_text(encoding="utf-8")
+    assert main(["validate", str(table), "--rows", str(table)]) == 2
+    assert table.read_text(encoding="utf-8") == before
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_no_number_of_the_table_is_cut(
+    columns: str, table: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rich.console import Console
+
+    from ridgewise.app import judging
+    from ridgewise.report import validation
+
+    drawn = Console(width=int(columns), force_terminal=True, color_system=None, highlight=False)
+    validation.table(judging._files([table], None, None), drawn)
+    out = capsys.readouterr().out
+    assert "…" not in out and "kv_buffer_mib" in out
+    assert all(len(line) <= int(columns) for line in out.splitlines())
+
+
+def test_rows_of_known_publications_are_said_to_flatter(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "validate", catalog_path("measurements", "vllm-memory.csv"))
+    assert found["totals"]["seen"] == found["totals"]["scored"] == 4

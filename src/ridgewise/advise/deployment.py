@@ -20,8 +20,10 @@ from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.serving import Setup
 from ridgewise.serving.estimate import (
+    above,
     bands,
     fixed_seconds,
+    floor_seconds,
     footprint,
     prompt_parts,
     prompt_seconds,
@@ -505,6 +507,9 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
     context = prompt + output / 2
     first, rest, _ = bands(setup, batch)
     largest, steady = min(prompt, setup.run.ubatch), decode(context, batch)
+    reading, read = prompt_parts(setup, prompt), float(prompt_seconds(setup, prompt))
+    first = above(first, read, floor_seconds(setup, reading))
+    rest = above(rest, float(step_time(setup, steady)), floor_seconds(setup, (Part(steady),)))
     peak = setup.peak
     figures = {"bandwidth", "link_bandwidth"} | ({f"peak_{peak[1]}"} if peak else set())
     entered = [setup.device.figures[name] for name in sorted(figures) if name in setup.device.figures]
@@ -521,7 +526,7 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         output_tokens=output,
         batch=batch,
         phases=(
-            _phase("prefill", setup, prompt_parts(setup, prompt), prompt_seconds(setup, prompt), largest, first),
+            _phase("prefill", setup, reading, read, largest, first),
             _phase("decode", setup, (Part(steady),), step_time(setup, steady), batch, rest),
         ),
         ridge_point_flop_per_byte=peak[0] / setup.device.bandwidth if peak and setup.device.bandwidth else None,

@@ -32,6 +32,8 @@ def validate(
         if files:
             raise RequestError("is judged by itself, without files", "--run")
         return _run(run, configs, json=json)
+    if files and kinds:
+        raise RequestError("chooses among the shipped measurements: leave it out with files", "--kind")
     if not files and rows_to is not None:
         raise RequestError("rows are written for files of measurements: name one", "--rows", ("validate FILE --rows",))
     found = _files(files, configs, rows_to) if files else _withheld(kinds)
@@ -64,8 +66,11 @@ def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None) ->
     from ridgewise.timing.coefficients import load_blocks
     from ridgewise.validation.predict import compared, predict
 
+    if rows_to is not None and any(path.exists() and rows_to.exists() and path.samefile(rows_to) for path in files):
+        raise RequestError("would overwrite the measurements", "--rows", (f"{rows_to.stem}-predicted.csv",))
     tables = [read_table(path) for path in files]
     blocks = load_blocks()
+    known = {source for block in blocks.values() for source in block.sources}
     found, regimes = [], []
     for table in tables:
         rows = predict(table, blocks, configs)
@@ -73,7 +78,10 @@ def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None) ->
         regimes += [regime_document(regime, table.kind.name) for regime in compared(rows)]
     if rows_to is not None:
         write_whole(rows_to, rows_text(found))
-    return ValidationDocument(1, "validate", totals(len(found), regimes), tuple(regimes))
+    seen = sum(
+        row.get("use", "score") == "score" and row.get("source_key", "") in known for table in tables for row in table
+    )
+    return ValidationDocument(1, "validate", totals(len(found), regimes, seen), tuple(regimes))
 
 
 def _withheld(kinds: Sequence[str]) -> ValidationDocument:
@@ -104,9 +112,13 @@ def calibrate(extra: Path | None, out: Path | None, kinds: Sequence[str], check:
     wrong = [kind for kind in kinds if kind not in DOMAINS]
     if wrong:
         raise RequestError(f"unknown kind {wrong[0]!r}", "--kind", tuple(DOMAINS))
-    if (out is None) == (check is None):
+    if out is not None and check is not None:
+        raise RequestError("writes or compares, not both", "--out, --check", ("--out DIR", "--check DIR"))
+    if out is None and check is None:
         raise RequestError("say where the fit goes, or what it is compared with", "--out", ("--out DIR", "--check DIR"))
-    tables = list(shipped()) + (extra_tables(extra) if extra else [])
+    if check is not None and not check.is_dir():
+        raise RequestError("is no folder of a fit", str(check))
+    tables = list(shipped()) + (extra_tables(extra, _said) if extra else [])
     made, moved = [], []
     for fitted in fit_all(gathered(tables), _said, kinds):
         text, name = written(fitted.block), f"{fitted.block.name}.toml"

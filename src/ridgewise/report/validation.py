@@ -17,6 +17,8 @@ from ridgewise.validation.predict import BASELINES, Prediction, Regime
 
 #: Columns of text where the output is no terminal.
 WIDTH = 120
+#: Columns a narrow terminal goes without.
+WIDE, SPARED = 112, ("macro", "p90", "bias", "constant")
 COLUMNS = ("row_id", "measured", "predicted", "low", "high", "tier", "reason")
 
 
@@ -50,13 +52,15 @@ class RegimeDocument:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All rows together."""
+    """All rows together. ``seen``: rows to score of publications that took part in the fit: what is predicted there
+    flatters."""
 
     rows: int
     scored: int
     predicted: int
     share_predicted: float
     coverage_80: float | None
+    seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +113,14 @@ def regime_document(found: Regime, kind: str, withheld: str = "", one_source: bo
     )  # fmt: skip
 
 
-def totals(rows: int, regimes: Sequence[RegimeDocument]) -> Totals:
+def totals(rows: int, regimes: Sequence[RegimeDocument], seen: int = 0) -> Totals:
     """Sums over the lines that stand for a whole metric."""
-    whole = [r for r in regimes if r.regime == "all"]
+    whole = [r for r in regimes if r.regime == "all" and r.withheld != "device"]  # each row once
     scored, predicted = sum(r.n for r in whole), sum(r.n_predicted for r in whole)
     covered = [(r.coverage_80, r.n_predicted) for r in whole if r.coverage_80 is not None]
     weight = sum(n for _, n in covered)
     coverage = sum(c * n for c, n in covered) / weight if weight else None
-    return Totals(rows, scored, predicted, predicted / scored if scored else 0.0, coverage)
+    return Totals(rows, scored, predicted, predicted / scored if scored else 0.0, coverage, seen)
 
 
 def rows_text(rows: Sequence[Prediction]) -> str:
@@ -126,7 +130,7 @@ def rows_text(rows: Sequence[Prediction]) -> str:
     writer.writerow(COLUMNS)
     for row in rows:
         numbers = (row.measured, row.predicted, row.low, row.high)
-        cells = ["" if not math.isfinite(n) else f"{n:.6g}" for n in numbers]
+        cells = ["" if not math.isfinite(n) else f"{n:.{d}g}" for n, d in zip(numbers, (12, 6, 6, 6), strict=True)]
         writer.writerow([row.row_id, *cells, row.tier, row.reason])
     return out.getvalue()
 
@@ -141,9 +145,21 @@ def table(found: ValidationDocument, console: Console | None = None) -> None:
     if not console.is_terminal:
         console = Console(highlight=False, width=WIDTH, file=console.file)
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for place, title in enumerate(
-        ("metric", "withheld", "rows", "median", "macro", "p90", "bias", "in 80 %", "high/low", "roofline", "constant")
-    ):
+    titles = (
+        "metric",
+        "withheld",
+        "rows",
+        "median",
+        "macro",
+        "p90",
+        "bias",
+        "in 80 %",
+        "high/low",
+        "roofline",
+        "constant",
+    )
+    held = [title for title in titles if console.width >= WIDE or title not in SPARED]
+    for place, title in enumerate(held):
         drawn.add_column(title, justify="left" if place < 2 else "right", no_wrap=True)
     kind = None
     for regime in found.regimes:
@@ -155,13 +171,14 @@ def table(found: ValidationDocument, console: Console | None = None) -> None:
         base = [regime.baselines.get(key.replace(" ", "_")) for key in BASELINES]
         width = regime.interval_width
         count = f"{regime.n}" if regime.n == regime.n_predicted else f"{regime.n_predicted} of {regime.n}"
-        drawn.add_row(
+        cells = (
             name, regime.withheld + ("*" if regime.one_source else ""), count,
             _per_cent(regime.ape_median), _per_cent(regime.macro_ape_median), _per_cent(regime.ape_p90),
             _signed(regime.bias), _per_cent(regime.coverage_80),
             "" if width is None or not math.isfinite(width) else digits(width), *map(_per_cent, base),
-            style="" if whole else "dim",
         )  # fmt: skip
+        kept = [cell for cell, title in zip(cells, titles, strict=True) if title in held]
+        drawn.add_row(*kept, style="" if whole else "dim")
     console.print(drawn)
     console.print(
         Text("errors are |predicted − measured| / measured: median over rows, mean over source × device (macro)")
@@ -169,6 +186,13 @@ def table(found: ValidationDocument, console: Console | None = None) -> None:
     t = found.totals
     share = _per_cent(t.share_predicted)
     console.print(Text(f"{t.predicted:,} of {t.scored:,} rows to score predicted ({share}), {t.rows:,} rows in all"))
+    if t.seen:
+        console.print(
+            Text(
+                f"{t.seen:,} of them are of publications that the fit has seen: their errors flatter. "
+                "`ridgewise validate` without a file leaves sources and devices out"
+            )
+        )
     if any(r.one_source for r in found.regimes):
         console.print(Text("* one source: devices and models are left out instead of sources"))
 

@@ -12,7 +12,7 @@ coefficients that measurements are compared with. Bursts and open arrivals need 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated
 
@@ -183,12 +183,31 @@ def bands(setup: Setup, sequences: float = 1.0) -> tuple[Band, Band, Band]:
     return inverse(setup.band("prefill_tok_s", sequences)), inverse(rate), rate
 
 
+def floor_seconds(setup: Setup, parts_: Sequence[Part]) -> float:
+    """Seconds that no engine can beat: all FLOPs at the datasheet's peak, or all weights and cache at its bandwidth."""
+    seconds = 0.0
+    for part in parts_:
+        tokens = _tokens(part.step)
+        offered, work = setup.rates(tokens), setup.work(part.step, tokens).values()
+        flops, moved = sum(float(w.flops) for w in work), sum(float(w.weights + w.cache) for w in work)
+        peak = max(float(offered.peak), float(offered.scores))
+        seconds += float(part.times) * max(flops / peak, moved / float(offered.bandwidth))
+    return seconds
+
+
+def above(band: Band, value: float, floor: float) -> Band:
+    """The interval of a time, cut where physics ends it."""
+    return Band(max(band.low, min(floor / value, 1.0)), band.high, band.rows) if value > 0 else band
+
+
 def _speed(
     setup: Setup, ttft: float, tpot: float, total: float, concurrency: float, load: Step, prompt: float
 ) -> Speed:
     bound, intensity = _bound(setup, load)
     prefill_bound, _ = _bound(setup, prefill(prompt))
     first, rest, whole = bands(setup, concurrency / setup.replicas)
+    first = above(first, ttft, floor_seconds(setup, prompt_parts(setup, prompt)))
+    rest = above(rest, tpot, floor_seconds(setup, (Part(load),)))
     known = ttft if setup.peak is not None else None  # a guessed peak will do for a rate, not for a wait
     return Speed(
         known, tpot, total, concurrency, bound, prefill_bound, intensity, first, rest, whole,

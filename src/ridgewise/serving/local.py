@@ -174,13 +174,14 @@ def product(run: Run, tokens: float) -> str:
         return "integer"
     if run.engine.startswith("openvino"):
         return "integer" if figure(run.device, run.unit, "peak_int8") else "unpacked"
-    if run.engine not in GGML or not figure(run.device, run.unit, "peak_int8"):
+    if run.engine not in GGML:
         return "unpacked"
+    plain = not figure(run.device, run.unit, "peak_int8")  # few tokens are multiplied as they are read all the same
     many = tokens > FEW_TOKENS
     if run.backend == "cuda":
-        return "unpacked" if run.early and tensors and many else "integer"
+        return "unpacked" if many and (plain or (run.early and tensors)) else "integer"
     if run.backend.startswith(("rocm", "hip")):
-        return "unpacked" if "RDNA3" in arch and many else "integer"
+        return "unpacked" if many and (plain or "RDNA3" in arch) else "integer"
     return "unpacked"
 
 

@@ -109,10 +109,18 @@ class Block:
     def band(self, metric: str, regime: str, support: str) -> Band:
         """The interval of a metric in a regime with this support; without one, that of the next wider group.
 
-        A case that nothing among the measurements resembles gets a wider one.
+        A case that nothing among the measurements resembles gets a wider one. A user's own measurements narrow the
+        interval of a device that was measured before, and never widen it.
         """
-        wide = (f"{metric}/own", "/own") if support == "own" else ()
-        for key in (f"{metric} {regime}/{support}", *wide, f"{metric} {regime}/", f"{metric}/", "/"):
+        if support == "own":
+            before = self.band(metric, regime, "device")
+            for key in (f"{metric} {regime}/own", f"{metric}/own", "/own"):
+                if key in self.bands:
+                    found = self.bands[key]
+                    low, high = max(found.low, before.low), min(found.high, before.high)
+                    return Band(low, high, found.rows) if low < high else found
+            return before
+        for key in (f"{metric} {regime}/{support}", f"{metric} {regime}/", f"{metric}/", "/"):
             if key in self.bands:
                 found = self.bands[key]
                 wider = UNLIKE if support == "none" and not key.endswith("none") else 1.0

@@ -28,8 +28,9 @@ class Fitted:
     withheld: tuple[judge.Withheld, ...]
 
 
-def extra_tables(folder: Path) -> list[Table]:
-    """Every table of measurements below a folder, other CSV files left aside, in the order of their paths."""
+def extra_tables(folder: Path, said: Callable[[str], None] = lambda _: None) -> list[Table]:
+    """Every table of measurements below a folder, in the order of their paths; other CSV files are left aside, and
+    said to be."""
     if not folder.is_dir():
         raise RequestError("is no folder of measurements", str(folder))
     found = []
@@ -39,6 +40,7 @@ def extra_tables(folder: Path) -> list[Table]:
         except RequestError as error:
             if "none of the measurement schemas" not in error.what:
                 raise
+            said(f"left aside, no table of measurements: {path}")
     return found
 
 

@@ -89,7 +89,18 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
                 metric, cases.regimes[i], cells[i], row.get("use", "score") == "score",
                 dict(zip(BASELINES, (base, base * scale), strict=True)),
             )  # fmt: skip
-    return [found[i] if i in found else _without(table, i, ready.unsupported) for i in range(len(table.rows))]
+    reasons = {**ready.unsupported, **_other_units(table)}
+    return [_without(table, i, reasons) if i in reasons or i not in found else found[i] for i in range(len(table.rows))]
+
+
+def _other_units(table: Table) -> dict[int, str]:
+    """Rows in another unit than their metric's: a prediction beside them would compare two things."""
+    wanted = table.kind.metrics
+    return {
+        i: f"{row['metric']} in {row['unit']!r} instead of {wanted[row['metric']]!r}"
+        for i, row in enumerate(table.rows)
+        if row.get("unit") and row.get("metric", "") in wanted and row["unit"] != wanted[row["metric"]]
+    }
 
 
 def _without(table: Table, place: int, reasons: Mapping[int, str]) -> Prediction:
