@@ -168,9 +168,10 @@ def test_a_sheet_of_ones_own_joins_the_candidates(run: Run, tmp_path: Path, monk
     ).document
     mine = next(o for o in document["options"] if o["device"] == "my-card")
     theirs = next(o for o in document["options"] if o["device"] == "nvidia-rtx-4090")
-    # Twice the bandwidth of 1,008 GB/s, less what does not scale: overhead per layer and step.
+    # Twice the bandwidth of 1,008 GB/s, less what does not scale (overhead per layer and step) and what measured cards
+    # of the other's chip are known to reach beyond the class.
     ratio = mine["decode_tokens_per_s"]["value"] / theirs["decode_tokens_per_s"]["value"]
-    assert 1.5 < ratio < 2
+    assert 1.2 < ratio < 2
     assert mine["decode_tokens_per_s"]["tier"] == "assumed"  # no source given
     assert mine["purchase_usd"]["value"] < theirs["purchase_usd"]["value"]
 
