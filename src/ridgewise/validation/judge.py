@@ -21,7 +21,6 @@ from ridgewise.timing.coefficients import Band, Block, Coefficient
 from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.pooling import Found, Layout, fit, layout
 
-SUPPORTS = ("cell", "device", "stack", "none")
 #: Groups (source × device × model) at which an interval leans half on the wider group around it.
 LEAN = 20
 #: Narrowest interval: what rounding in print leaves open.
@@ -29,7 +28,6 @@ LEAST = 1.002
 COVERED = 0.80
 #: Factor on what the fit missed where it had seen the same publisher's other measurements.
 OWN_STRETCH = 1.25
-SEEN_LEVELS = ("cell", "device", "stack")
 FOLD_STEPS = 12
 
 
