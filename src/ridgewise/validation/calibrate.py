@@ -11,9 +11,9 @@ from ridgewise.errors import RequestError
 from ridgewise.evidence import KINDS, Row, Table, read_table
 from ridgewise.timing.coefficients import Block
 from ridgewise.validation import judge
-from ridgewise.validation.domain import Cases
 from ridgewise.validation.domains import DOMAINS
 from ridgewise.validation.predict import BASELINES, withheld
+from ridgewise.validation.steady import steadily
 
 #: Most digits of a kept number: further ones are below the doubt of any of them, and differ between machines.
 DIGITS = 5
@@ -62,19 +62,27 @@ def fit_all(
     only: Sequence[str] = (),
     cross: bool = True,
 ) -> Iterator[Fitted]:
-    """Every block, its intervals from sources and devices left out."""
-    for name, domain in DOMAINS.items():
-        if only and name not in only:
-            continue
-        for kind in domain.kinds:
-            if not rows.get(kind):
-                continue
-            for cases in domain.prepare(rows[kind], kind).cases:
-                yield _fitted(judge.fitting(domain, cases), cases, said, cross)
+    """Every block, its intervals from sources and devices left out; the same digits wherever it runs."""
+    tasks = [
+        (name, kind, tuple(rows[kind]), cross)
+        for name, domain in DOMAINS.items()
+        if not only or name in only
+        for kind in domain.kinds
+        if rows.get(kind)
+    ]
+    for made in steadily(_fits, tasks):
+        for fitted in made:
+            said(f"{fitted.block.name}: {fitted.block.rows} measurements, {len(fitted.job.plan.names)} unknowns")
+            yield fitted
 
 
-def _fitted(job: judge.Fitting, cases: Cases, said: Callable[[str], None], cross: bool) -> Fitted:
-    said(f"{cases.block}: {int((job.weight > 0).sum())} measurements, {len(job.plan.names)} unknowns")
+def _fits(task: tuple[str, str, Sequence[Row], bool]) -> list[Fitted]:
+    name, kind, rows, cross = task
+    domain = DOMAINS[name]
+    return [_fitted(judge.fitting(domain, cases), cross) for cases in domain.prepare(rows, kind).cases]
+
+
+def _fitted(job: judge.Fitting, cross: bool) -> Fitted:
     found = job.solve()
     parts = tuple(judge.cross_validate(job, found)) if cross else ()
     made = replace(judge.block(job, found, parts), errors=errors(job, parts))
