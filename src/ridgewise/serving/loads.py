@@ -61,11 +61,18 @@ def packing(prompt: Tokens, answer: Tokens, running: Count, budget: Tokens) -> P
     return Packing(chunk, prompt / chunk, np.clip(np.round(running / answer), 1.0, packed), packed)
 
 
-def parts(prompt: Tokens, answer: Tokens, running: Count, cut: Packing, stages: Count = 1.0) -> dict[str, Step]:
+def parts(
+    prompt: Tokens, answer: Tokens, running: Count, cut: Packing, stages: Count = 1.0, cached: Tokens = 0.0,
+    verified: Tokens = 1.0,
+) -> dict[str, Step]:  # fmt: skip
     """The engine steps a load is made of, to be timed: ``decode`` of all sequences of one pipeline stage at their
-    mean context, ``alone`` (a chunk of one prompt), ``joint`` (decode with chunks beside it) and ``packed``."""
-    behind = (prompt - cut.chunk) / 2
-    steady = decode(prompt + answer / 2, np.maximum(running / stages, 1.0))
+    mean context, ``alone`` (a chunk of one prompt), ``joint`` (decode with chunks beside it) and ``packed``.
+
+    ``cached``: tokens before the prompt that are in the cache already; ``verified``: tokens a decode step computes
+    for each sequence, more than one where drafts are checked.
+    """
+    behind = cached + (prompt - cut.chunk) / 2
+    steady = decode(cached + prompt + answer / 2, np.maximum(running / stages, 1.0), verified)
     return {
         "decode": steady,
         "alone": prefill(cut.chunk, 1.0, behind),

@@ -63,12 +63,14 @@ class Run:
 
     unit       part of the chip that computes: "gpu", "cpu" or "npu"
     count      devices
-    split      "none", "layer" (in turn), "tensor" (together) or "experts" (experts in the RAM of ``host``)
+    split      "none", "layer" (in turn), "tensor" (together), "experts" (experts in the RAM of ``host``) or "ram"
+               (layers there, the share ``lowered`` of all; experts of the others too where split is "experts")
     flash      attention without storing the scores
     ubatch     tokens of a prompt that pass the weights together
     threads    threads of a processor at work; None: one per core
     released   year and month (202406) of the engine's release; None: now
-    host       processor that holds the experts
+    host       processor whose RAM holds the experts or layers
+    lowered    share of the layers in that RAM
     """
 
     arch: Architecture
@@ -85,11 +87,12 @@ class Run:
     threads: int | None = None
     released: int | None = None
     host: Device | None = None
+    lowered: Annotated[float, "ratio"] = 0.0
 
     @property
     def block(self) -> str:
         """The calibration block whose coefficients apply."""
-        if self.split == "experts":
+        if self.split in ("experts", "ram"):
             return "local-hybrid"
         if self.unit in ("cpu", "npu"):
             return f"local-{self.unit}"
@@ -244,6 +247,8 @@ def streamed(run: Run, tokens: float) -> bool:
     ik_llama.cpp from 32 tokens per expert (its pull request 520), others never."""
     if run.engine not in GGML:
         return False
+    if run.split == "ram":
+        return tokens >= STREAMED
     feeds = [group.feed for group in run.arch.kinds if group.feed.experts]
     each = max((feed.experts / max(feed.active, 1) for feed in feeds), default=1.0)
     return tokens >= STREAMED * (each if run.engine.startswith("ik") else 1.0)
@@ -367,11 +372,11 @@ def beside(run: Run, step: Step, tokens: float | None = None) -> dict[str, Work]
 
 def regime(run: Run, sequences: float = 1.0) -> str:
     """How reports and intervals group a run with so many sequences at once."""
-    if sequences > 1 and run.unit == "gpu" and run.split != "experts":
+    if sequences > 1 and run.unit == "gpu" and run.host is None:
         return "gpu batch"
     if run.count > 1:
         return "several gpus"
-    place = "hybrid" if run.split == "experts" else run.unit
+    place = "hybrid" if run.split in ("experts", "ram") else run.unit
     return f"{place} {'moe' if run.arch.moe else 'dense'}" if place in ("gpu", "cpu") else place
 
 
@@ -423,21 +428,32 @@ def coefficients(run: Run, tokens: float = 512.0) -> dict[str, float]:
     return block.at(keys(run, tokens)) if block else {}
 
 
-def pass_seconds(run: Run, step: Step, found: Mapping[str, float]) -> Seconds:
-    """Seconds of one engine step with these coefficients: what plans, explanations and validation all use."""
-    tokens, arch, plan = float(step.tokens), run.arch, run.plan
-    given, _ = rates(run, tokens)
-    work = {**forward(arch, step, plan), **beside(run, step)}
-    apart = {name: work.pop(name) for name in ("experts",) if run.split == "experts" and name in work}
+def pass_seconds(run: Run, step: Step, found: Mapping[str, float], tokens: float | None = None) -> Seconds:
+    """Seconds of one engine step with these coefficients: what plans, explanations and validation all use.
+    ``tokens`` decide how products run, where the step is a column of several numbers of them."""
+    size, arch, plan = float(step.tokens) if tokens is None else tokens, run.arch, run.plan
+    given, _ = rates(run, size)
+    work, apart = placed(run, {**forward(arch, step, plan), **beside(run, step, size)})
     layers = sum(group.count for group in arch.kinds if group.feed.experts)
     eff = known(found)
     seconds = step_seconds(
-        work, given, eff, arch.layers, layers, tokens * arch.hidden * 2.0, plan.tp, float(step.sequences)
+        work, given, eff, arch.layers, layers, step.tokens * arch.hidden * 2.0, plan.tp, step.sequences
     )
     if apart:
-        theirs = known(fetching(found, streamed(run, tokens)))
-        seconds = seconds + step_seconds(apart, fetching_rates(run, given, tokens), theirs, 0.0)
+        theirs = known(fetching(found, streamed(run, size)))
+        seconds = seconds + step_seconds(apart, fetching_rates(run, given, size), theirs, 0.0)
     return seconds
+
+
+def placed(run: Run, work: Mapping[str, Work]) -> tuple[dict[str, Work], dict[str, Work]]:
+    """Work of the card, and of what lies in RAM: the experts, or its share of every operator of the layers."""
+    if run.host is None:
+        return dict(work), {}
+    share = {name: run.lowered for name in work if name not in ("embedding", "head", "unpacking", "pointwise")}
+    if run.split == "experts" and "experts" in work:
+        share["experts"] = 1.0
+    card = {name: part * (1.0 - share.get(name, 0.0)) for name, part in work.items()}
+    return card, {name: work[name] * part for name, part in share.items() if part}
 
 
 def known(found: Mapping[str, Any]) -> Efficiency:

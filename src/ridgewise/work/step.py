@@ -33,8 +33,8 @@ class Slice:
 
     @property
     def logits(self) -> Tokens:
-        """Tokens whose next-token distribution is computed."""
-        return self.tokens if self.phase == "training" else self.sequences
+        """Tokens whose next-token distribution is computed: of a prompt the last one alone."""
+        return self.sequences if self.phase == "prefill" else self.tokens
 
     def pairs(self, window: int | None = None, *, causal: bool = True, chunked: bool = False) -> Num:
         """Query–key pairs attended: Σ over the new tokens of the tokens each one sees.
@@ -92,9 +92,10 @@ def prefill(prompt: Tokens, sequences: Count = 1.0, cached: Tokens = 0.0) -> Ste
     return Step((Slice("prefill", sequences, prompt, cached),))
 
 
-def decode(context: Tokens, sequences: Count = 1.0) -> Step:
-    """Generating one token per sequence with ``context`` tokens already cached."""
-    return Step((Slice("decode", sequences, 1.0, context),))
+def decode(context: Tokens, sequences: Count = 1.0, verified: Tokens = 1.0) -> Step:
+    """Generating one token per sequence with ``context`` tokens already cached; ``verified`` more than one: checking
+    so many drafted tokens at once."""
+    return Step((Slice("decode", sequences, verified, context),))
 
 
 def training(length: Tokens, sequences: Count = 1.0) -> Step:
