@@ -32,13 +32,18 @@ from ridgewise.serving import Setup, loads
 from ridgewise.serving.estimate import (
     decode_seconds,
     fixed_seconds,
+    floor_seconds,
     footprint,
     loaded,
+    prompt_seconds,
     step_terms,
     step_time,
 )
 from ridgewise.serving.limits import capacity, memory_policy
-from ridgewise.serving.local import pipelined
+from ridgewise.serving.local import Part, pipelined
+from ridgewise.serving.outcome import Load, outcome
+from ridgewise.serving.outcome import room as held_at_once
+from ridgewise.serving.speculation import accepted
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
@@ -47,7 +52,6 @@ from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
-from ridgewise.workloads import Service
 
 ROWS = 24
 Row = Mapping[str, Any]
@@ -111,6 +115,14 @@ def setup(arch: Architecture, row: Row) -> Setup:
     assert backend is not None
     # Degrees of parallelism choose the coefficients of a deployment: there they are names, not numbers.
     return Setup(arch, card, engine, backend, Plan(BF16, 2.0, 1.0, row["kv_bits"]), 80 * 2.0**30)
+
+
+def alone(arch: Architecture, row: Row) -> Setup:
+    """A single user's engine: its kernels change with the number of tokens."""
+    engine, card = load_engines()["llama.cpp"], device("RTX 3090")
+    backend = engine.backend(card)
+    assert backend is not None
+    return Setup(arch, card, engine, backend, Plan(weight_format("q4_k_m")), 24 * 2.0**30)
 
 
 def whole(work: Mapping[str, Work]) -> dict[str, Any]:
@@ -282,9 +294,21 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     ),
     "serving.estimate.loaded": lambda arch, row: [
         np.reshape(getattr(felt, name), np.shape(row["sequences"]))
-        for felt in [loaded(setup(arch, row), Service(10.0, prompt=700.0, output=300.0), row["sequences"])]
+        for felt in [loaded(setup(arch, row), 700.0, 300.0, row["sequences"])]
         for name in ("ttft", "tpot", "e2e", "output")
     ],
+    "serving.estimate.prompt_seconds": lambda arch, row: [
+        prompt_seconds(kind(arch, row), row["new"], row["cached"]) for kind in (setup, alone)
+    ],
+    "serving.estimate.floor_seconds": lambda arch, row: [
+        floor_seconds(kind(arch, row), (Part(mixed(row)),)) for kind in (setup, alone)
+    ],
+    "serving.outcome.outcome": lambda arch, row: [
+        outcome(kind(arch, row), Load(row["new"], 200.0, row["sequences"], 1 / row["rank"], together))
+        for kind in (setup, alone) for together in (False, True)
+    ],
+    "serving.outcome.room": lambda arch, row: held_at_once(setup(arch, row), row["cached"] + 1),
+    "serving.speculation.accepted": lambda arch, row: accepted(1 / row["rank"], row["new"]),
     "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
                                                           row["usable"], True),
     "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
@@ -322,8 +346,9 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 EXEMPT = {
     "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
-    "serving.estimate.floor_seconds": "the physical floor of the passes of one prompt or one step",
-    "serving.estimate.prompt_seconds": "one prompt, cut into passes whose kernels depend on their tokens",
+    "serving.estimate.prompt_parts": "passes to be timed, those that never occur left out; prompt_seconds sums them",
+    "serving.local.prompt_steps": "passes to be timed, those that never occur left out; prompt_seconds sums them",
+    "serving.speculation.Draft.gained": "what one draft yields; accepted is the formula",
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
     "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",
     "serving.local.token_seconds": "one pass of one run, as pass_seconds",

@@ -21,7 +21,7 @@ from ridgewise.models.read import load
 from ridgewise.serving import Setup, single
 from ridgewise.serving.estimate import decode_seconds, footprint, loaded, step_terms, step_time
 from ridgewise.work import Plan, decode, forward, prefill
-from ridgewise.workloads import Service, SingleUser
+from ridgewise.workloads import SingleUser
 
 GIB = 2.0**30
 NAMES = sorted(device.id for device in load_devices().values() if device.bandwidth)
@@ -78,8 +78,10 @@ def test_more_peak_never_slows_a_prompt(name: str, model: str, prompt: float, fa
     if peak is None:
         assert single(setup, SingleUser(prompt=prompt)).ttft is None
         return
-    faster = with_figure(setup, f"peak_{peak[1]}", factor)
-    assert step_time(faster, prefill(prompt)) <= step_time(setup, prefill(prompt))
+    faster = setup  # all of them: what one precision is over another tells kinds of units apart
+    for figure in [name for name in setup.device.figures if name.startswith("peak_")]:
+        faster = with_figure(faster, figure, factor)
+    assert step_time(faster, prefill(prompt)) <= step_time(setup, prefill(prompt)) * (1 + 1e-12)
 
 
 @settings(deadline=None)
@@ -110,7 +112,7 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
     # llama.cpp has a kernel of its own for the experts of a single token: a second one may well yield less in all.
     alone = not setup.many and setup.arch.moe
     batch = np.array([1.0, 2, 4, 8, 16, 32, 64, 128, 256])[alone:]
-    tpot = np.asarray(loaded(setup, Service(10.0, prompt=prompt, output=output), batch).tpot)
+    tpot = np.asarray(loaded(setup, prompt, output, batch).tpot)
     reading = np.nan_to_num(float(step_time(setup, prefill(prompt))))
     yielded = batch * output / (reading + output * tpot)  # but for the wait in the queue
     assert np.all(np.diff(tpot) >= -1e-12)

@@ -508,8 +508,8 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
     first, rest, _ = bands(setup, batch)
     largest, steady = min(prompt, setup.run.ubatch), decode(context, batch)
     reading, read = prompt_parts(setup, prompt), float(prompt_seconds(setup, prompt))
-    first = above(first, read, floor_seconds(setup, reading))
-    rest = above(rest, float(step_time(setup, steady)), floor_seconds(setup, (Part(steady),)))
+    first = above(first, read, float(floor_seconds(setup, reading)))
+    rest = above(rest, float(step_time(setup, steady)), float(floor_seconds(setup, (Part(steady),))))
     peak = setup.peak
     figures = {"bandwidth", "link_bandwidth"} | ({f"peak_{peak[1]}"} if peak else set())
     entered = [setup.device.figures[name] for name in sorted(figures) if name in setup.device.figures]

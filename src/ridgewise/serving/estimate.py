@@ -13,7 +13,7 @@ coefficients that measurements are compared with. Bursts and open arrivals need 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Annotated
 
 import numpy as np
@@ -89,9 +89,18 @@ def _tokens(step: Step) -> float:
 
 
 def step_terms(setup: Setup, step: Step, of: float | None = None) -> list[Term]:
-    """Every operator of a step against both roofs. ``of``: tokens whose coefficients apply, where not its own."""
+    """Every operator of a step against both roofs, those in RAM apart. ``of``: tokens whose coefficients apply, where
+    not its own."""
     tokens = _tokens(step)
-    return terms(setup.work(step, tokens), setup.rates(tokens), setup.efficiency(of or tokens))
+    if setup.many:
+        return terms(setup.work(step, tokens), setup.rates(tokens), setup.efficiency(of or tokens))
+    card, ram = local.placed(setup.run, setup.work(step, tokens))
+    found = terms(card, setup.rates(tokens), setup.efficiency(of or tokens))
+    if ram:
+        there = local.fetching(setup.coefficients(of or tokens), local.streamed(setup.run, tokens))
+        slow = terms(ram, local.fetching_rates(setup.run, setup.rates(tokens), tokens), local.known(there))
+        found += [replace(term, operator=f"{term.operator} in RAM") for term in slow]
+    return found
 
 
 def _layers(setup: Setup) -> tuple[float, float]:
@@ -113,13 +122,18 @@ def step_time(setup: Setup, step: Step) -> Seconds:
     tokens = np.asarray(step.tokens)
     if setup.many or tokens.ndim == 0:
         return _timed(setup, step, _tokens(step))
-    few, much = (_timed(setup, step, float(limit)) for limit in (1.0, local.FEW_TOKENS + 1.0))
-    return np.where(tokens > local.FEW_TOKENS, much, few)
+    bounds = [n for n in local.turns(setup.run) if np.min(tokens) <= n < np.max(tokens)]
+    seconds = _timed(setup, step, float(np.min(tokens)))
+    for bound in bounds:
+        seconds = np.where(tokens > bound, _timed(setup, step, bound + 1.0), seconds)
+    return seconds
 
 
 def _timed(setup: Setup, step: Step, tokens: float) -> Seconds:
     layers, experts = _layers(setup)
     message = step.tokens * setup.arch.hidden * 2.0
+    if not setup.many and setup.host is not None:
+        return local.pass_seconds(setup.run, step, setup.coefficients(tokens), tokens)
     seconds = step_seconds(
         setup.work(step, tokens), setup.rates(tokens), setup.efficiency(tokens), layers, experts, message,
         setup.plan.tp, step.sequences,
@@ -183,15 +197,15 @@ def bands(setup: Setup, sequences: float = 1.0) -> tuple[Band, Band, Band]:
     return inverse(setup.band("prefill_tok_s", sequences)), inverse(rate), rate
 
 
-def floor_seconds(setup: Setup, parts_: Sequence[Part]) -> float:
+def floor_seconds(setup: Setup, parts_: Sequence[Part]) -> Seconds:
     """Seconds that no engine can beat: all FLOPs at the datasheet's peak, or all weights and cache at its bandwidth."""
-    seconds = 0.0
+    offered = [setup.rates(tokens) for tokens in (1.0, local.FEW_TOKENS + 1.0)]
+    peak = max(float(np.max(peak)) for rates in offered for peak in (rates.peak, rates.scores))
+    seconds: Seconds = 0.0
     for part in parts_:
-        tokens = _tokens(part.step)
-        offered, work = setup.rates(tokens), setup.work(part.step, tokens).values()
-        flops, moved = sum(float(w.flops) for w in work), sum(float(w.weights + w.cache) for w in work)
-        peak = max(float(offered.peak), float(offered.scores))
-        seconds += float(part.times) * max(flops / peak, moved / float(offered.bandwidth))
+        work = setup.work(part.step, _tokens(part.step)).values()
+        flops, moved = sum(w.flops for w in work), sum(w.weights + w.cache for w in work)
+        seconds = seconds + part.times * np.maximum(flops / peak, moved / offered[0].bandwidth)
     return seconds
 
 
@@ -206,8 +220,8 @@ def _speed(
     bound, intensity = _bound(setup, load)
     prefill_bound, _ = _bound(setup, prefill(prompt))
     first, rest, whole = bands(setup, concurrency / setup.replicas)
-    first = above(first, ttft, floor_seconds(setup, prompt_parts(setup, prompt)))
-    rest = above(rest, tpot, floor_seconds(setup, (Part(load),)))
+    first = above(first, ttft, float(floor_seconds(setup, prompt_parts(setup, prompt))))
+    rest = above(rest, tpot, float(floor_seconds(setup, (Part(load),))))
     known = ttft if setup.peak is not None else None  # a guessed peak will do for a rate, not for a wait
     return Speed(
         known, tpot, total, concurrency, bound, prefill_bound, intensity, first, rest, whole,
@@ -215,33 +229,31 @@ def _speed(
     )  # fmt: skip
 
 
-def prompt_parts(setup: Setup, prompt: float) -> tuple[Part, ...]:
-    """The engine steps that read one prompt with nothing beside it."""
+def prompt_parts(setup: Setup, prompt: Tokens, cached: Tokens = 0.0) -> tuple[Part, ...]:
+    """The engine steps that read one prompt with nothing beside it, on top of ``cached`` tokens."""
     if not setup.many:
-        return local.prompt_steps(setup.run, prompt)
+        return local.prompt_steps(setup.run, prompt, cached)
     cut = packing(prompt, 1.0, 1.0, limits(setup.engine.id, setup.device).tokens)
-    return (Part(prefill(cut.chunk, 1.0, (prompt - cut.chunk) / 2), cut.chunks),)
+    return (Part(prefill(cut.chunk, 1.0, cached + (prompt - cut.chunk) / 2), cut.chunks),)
 
 
-def prompt_seconds(setup: Setup, prompt: float) -> Seconds:
-    """Seconds in which one prompt is read with nothing beside it."""
-    if setup.many:
-        return sum((part.times * step_time(setup, part.step) for part in prompt_parts(setup, prompt)), 0.0)
-    return local.prompt_seconds(setup.run, prompt, found=setup.coefficients(min(prompt, setup.run.ubatch)))
+def prompt_seconds(setup: Setup, prompt: Tokens, cached: Tokens = 0.0) -> Seconds:
+    """Seconds in which one prompt is read with nothing beside it, a request's fixed cost not included."""
+    parts_ = prompt_parts(setup, prompt, cached)
+    total = sum((part.times * step_time(setup, part.step) for part in parts_), 0.0)
+    if setup.many or setup.run.split != "layer":
+        return total
+    count, share = sum((part.times for part in parts_), 0.0), setup.coefficients().get("pipeline", 0.0)
+    return local.pipelined(total, count, float(setup.run.count), float(setup.arch.layers), share)
 
 
 def decode_seconds(setup: Setup, context: Tokens, sequences: Count = 1.0) -> Seconds:
-    """One decode step."""
-    return step_time(setup, decode(context, sequences))
-
-
-def single(setup: Setup, work: SingleUser) -> Speed:
-    """One user: the prompt is read, then one step per token at the mean context of the answer."""
-    context = work.prompt + work.output / 2
-    overhead = setup.coefficients().get("request_overhead", 0.0)
-    ttft = float(prompt_seconds(setup, work.prompt)) + overhead
-    tpot = float(decode_seconds(setup, context))
-    return _speed(setup, ttft, tpot, 1 / tpot, 1.0, decode(context), work.prompt)
+    """Seconds per token while ``sequences`` sequences answer: one step, or with drafts one pass over what it yields."""
+    draft = setup.draft
+    if draft is None:
+        return step_time(setup, decode(context, sequences))
+    checking = step_time(setup, decode(context, sequences, draft.tokens + 1.0))
+    return (checking + draft.tokens * decode_seconds(draft.setup, context, sequences)) / draft.gained
 
 
 def manners(coefficients: Mapping[str, float]) -> Manners:
@@ -256,23 +268,38 @@ def manners(coefficients: Mapping[str, float]) -> Manners:
     return Manners(**{**found, "together": 0.0})
 
 
-def loaded(setup: Setup, work: Service, batch: Num) -> Felt:
-    """What users of one replica feel with ``batch`` requests in flight (a column, or a number)."""
-    batch = np.atleast_1d(np.asarray(batch, dtype=float))
+def loaded(
+    setup: Setup, prompt: Tokens, output: Tokens, batch: Num, running: Count | None = None, cached: Num = 0.0,
+) -> Felt:  # fmt: skip
+    """What users of one replica feel with ``batch`` requests in flight, ``running`` of them at once (all, where not
+    given). ``cached``: share of the prompt that the prefix cache holds. Numbers or columns."""
+    at_once = batch if running is None else np.minimum(running, batch)
+    new, depth = prompt * (1.0 - cached), prompt * cached
     budget = limits(setup.engine.id, setup.device).tokens if setup.many else setup.run.ubatch
     pp = float(setup.plan.pp) if setup.many else 1.0
-    cut = packing(work.prompt, work.output, batch, budget)
-    steps = parts(work.prompt, work.output, batch, cut, pp)
+    verified = setup.draft.tokens + 1.0 if setup.draft else 1.0
+    cut = packing(new, output, at_once, budget)
+    steps = parts(new, output, at_once, cut, pp, depth, verified)
     seconds = {name: step_time(setup, step) for name, step in steps.items()}
     found = setup.coefficients()
     ready = combined(seconds, cut, pp, found.get("interference", 1.0))
-    return closed_loop(ready, manners(found), batch, batch, work.prompt, work.output)
+    ready = replace(ready, alone=prompt_seconds(setup, new, depth))
+    if setup.draft:
+        ready = replace(ready, decode=decode_seconds(setup, prompt + output / 2, np.maximum(at_once / pp, 1.0)))
+    return closed_loop(ready, manners(found), batch, at_once, prompt, output)
+
+
+def single(setup: Setup, work: SingleUser) -> Speed:
+    """One user: the prompt is read, then one step per token at the mean context of the answer."""
+    felt = loaded(setup, work.prompt, work.output, 1.0)
+    ttft, tpot = float(felt.ttft), float(felt.tpot)
+    return _speed(setup, ttft, tpot, 1 / tpot, 1.0, decode(work.prompt + work.output / 2), work.prompt)
 
 
 def service(setup: Setup, work: Service) -> Speed:
     """Many users over all replicas: the closed loop of sessions, answers and thinking."""
     grid = GRID
-    felt = loaded(setup, work, grid)
+    felt = loaded(setup, work.prompt, work.output, grid)
     if work.concurrency is not None:
         batch = max(work.concurrency / setup.replicas, 1.0)
     else:

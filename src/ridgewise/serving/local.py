@@ -24,7 +24,7 @@ from ridgewise.serving.rates import UNKNOWN_RIDGE, matrix_to_vector
 from ridgewise.timing import Efficiency, Rates, step_seconds
 from ridgewise.timing.coefficients import load_blocks
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
-from ridgewise.units import Num, Seconds
+from ridgewise.units import Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, Work, decode, forward, prefill
 
 _NAMES = tuple(field.name for field in fields(Efficiency))
@@ -370,6 +370,14 @@ def beside(run: Run, step: Step, tokens: float | None = None) -> dict[str, Work]
     return found
 
 
+def turns(run: Run) -> tuple[float, ...]:
+    """Numbers of tokens above which a pass runs in another way: other kernels, experts fetched over the slot."""
+    if run.host is None:
+        return (FEW_TOKENS,)
+    fetched = next((n for n in 2.0 ** np.arange(5, 14) if streamed(run, float(n))), np.inf)
+    return tuple(sorted({float(FEW_TOKENS), float(fetched) - 1.0}))
+
+
 def regime(run: Run, sequences: float = 1.0) -> str:
     """How reports and intervals group a run with so many sequences at once."""
     if sequences > 1 and run.unit == "gpu" and run.host is None:
@@ -388,21 +396,20 @@ class Part:
     times: Num = 1.0
 
 
-def prompt_steps(run: Run, prompt: float, depth: float = 0.0, sequences: float = 1.0) -> tuple[Part, ...]:
+def prompt_steps(run: Run, prompt: Tokens, depth: Tokens = 0.0, sequences: float = 1.0) -> tuple[Part, ...]:
     """The micro-batches that read ``sequences`` prompts of so many tokens on top of ``depth`` cached ones: full ones
     at their mean depth (pairs are linear in it), then the rest."""
     size = run.ubatch
-    if prompt * sequences <= size:
-        return (Part(prefill(prompt, sequences, depth)),)
-    if prompt <= size:
-        together = max(np.floor(size / prompt), 1.0)
+    if sequences > 1 and np.all(prompt <= size):
+        together = np.clip(np.floor(size / prompt), 1.0, sequences)
         return (Part(prefill(prompt, together, depth), sequences / together),)
     full = np.floor(prompt / size)
     rest = prompt - full * size
-    parts = [Part(prefill(size, 1.0, depth + (full - 1) * size / 2), sequences * full)]
-    if rest >= 1:
-        parts.append(Part(prefill(rest, 1.0, depth + full * size), sequences))
-    return tuple(parts)
+    found = (
+        Part(prefill(size, 1.0, depth + np.maximum(full - 1, 0.0) * size / 2), sequences * full),
+        Part(prefill(np.maximum(rest, 1.0), 1.0, depth + full * size), sequences * np.where(rest > 0, 1.0, 0.0)),
+    )
+    return tuple(part for part in found if np.any(part.times))
 
 
 def answer_step(depth: float, output: float, sequences: float = 1.0) -> Part:

@@ -7,14 +7,18 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any
 
+import numpy as np
+
 from ridgewise.engines import Backend, Engine
 from ridgewise.hardware.device import Device
+from ridgewise.memory.training import adapter_parameters
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import stored
 from ridgewise.serving import local
 from ridgewise.serving.keys import BLOCK, service_keys, service_regime
 from ridgewise.serving.local import Run, known
 from ridgewise.serving.rates import matrix_peak, service_rates
+from ridgewise.serving.speculation import Draft
 from ridgewise.timing import Efficiency, Rates
 from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.work import Plan, Step, Work, forward
@@ -38,6 +42,10 @@ class Setup:
 
     usable   bytes of one device that weights and caches may take
     blocks   coefficients to use instead of the shipped ones (a user's own measurements moved them)
+    host     processor whose RAM holds what does not fit the card: the routed ``experts``, or the share ``lowered``
+             of the layers
+    draft    what drafts tokens that the model checks
+    adapters LoRA adapters served beside the model, of ``rank``
     """
 
     arch: Architecture
@@ -48,6 +56,12 @@ class Setup:
     usable: Annotated[float, "B"]
     replicas: int = 1
     blocks: Mapping[str, Block] | None = None
+    host: Device | None = None
+    experts: bool = False
+    lowered: Annotated[float, "ratio"] = 0.0
+    draft: Draft | None = None
+    adapters: Annotated[float, "1"] = 0.0
+    rank: Annotated[float, "1"] = 16.0
 
     def __post_init__(self) -> None:
         """Weights as a file of this model holds them."""
@@ -71,10 +85,12 @@ class Setup:
         backend = self.backend.id if unit == "gpu" else local.backend(called, self.device, unit)
         count = int(self.plan.tp * self.plan.pp)
         split = "none" if count == 1 else "tensor" if self.plan.tp > 1 else "layer"
+        if self.host is not None:
+            split = "experts" if self.experts else "ram"
         ubatch = 512.0 if called in local.GGML else 2048.0
         return Run(
             self.arch, self.plan.format, self.device, called, backend, unit, count, split,
-            kv_bits=float(self.plan.kv_bits), ubatch=ubatch,
+            kv_bits=float(self.plan.kv_bits), ubatch=ubatch, host=self.host, lowered=self.lowered,
         )  # fmt: skip
 
     @cached_property
@@ -112,9 +128,21 @@ class Setup:
 
     def work(self, step: Step, tokens: float) -> dict[str, Work]:
         """Everything one step asks of one device; ``tokens`` decide how its products run."""
-        if self.many:
-            return {**forward(self.arch, step, self.plan), "pointwise": pointwise(self.arch, step, self.plan)}
-        return {**forward(self.arch, step, self.plan), **local.beside(self.run, step, tokens)}
+        beside = {"pointwise": pointwise(self.arch, step, self.plan)} if self.many else None
+        found = {**forward(self.arch, step, self.plan), **(beside or local.beside(self.run, step, tokens))}
+        return found | {"adapters": self._adapters(step)} if self.adapters else found
+
+    @property
+    def adapter_bytes(self) -> float:
+        """Bytes of all adapters on one device, in 16 bits."""
+        return float(self.adapters * 2.0 * adapter_parameters(self.arch, self.rank) / self.plan.tp)
+
+    def _adapters(self, step: Step) -> Work:
+        """Two thin products beside every projection; a step reads the adapters its sequences use (Punica, arXiv
+        2310.18547), at most one each."""
+        own = adapter_parameters(self.arch, self.rank) / self.plan.tp
+        used = np.minimum(step.sequences, self.adapters)
+        return Work(2.0 * own * step.tokens, 2.0 * own * used, rows=step.tokens / np.maximum(used, 1.0))
 
     @property
     def peak(self) -> tuple[float, str] | None:

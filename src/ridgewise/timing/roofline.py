@@ -96,6 +96,9 @@ def terms(work: Mapping[str, Work], rates: Rates, eff: Efficiency) -> list[Term]
         reached = rates.scores * eff.attention if scores else compute_rate(part.rows, rates, eff, experts=experts)
         computing = part.flops / reached
         read = np.minimum(eff.weight_read * eff.expert_read, 1.0) if experts else eff.weight_read
+        if experts:  # at worst every token is multiplied by itself, its experts read anew
+            alone = part.flops / np.maximum(eff.few_rows * rates.vector, 1e-9)
+            computing = np.minimum(computing, np.maximum(alone, part.weights * part.rows / (read * rates.bandwidth)))
         cached = eff.cache_read
         if operator == "recurrence":
             cached = np.where(np.asarray(eff.state_read) > 0, eff.state_read, eff.cache_read)
