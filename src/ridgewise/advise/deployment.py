@@ -239,7 +239,14 @@ class Split:
 MOST_CONTEXT, MOST_SEQUENCES = 131072, 2**20
 
 
-def _placed(setup: Deployment, split: Split, sequences: float, context: float) -> tuple[Footprint, float]:
+def split_of(setup: Deployment) -> Split:
+    """The split that a deployment with parts in RAM has."""
+    if setup.host is None:
+        return Split()
+    return Split(round((1.0 - setup.lowered) * setup.arch.layers) + 1, setup.experts)
+
+
+def placed(setup: Deployment, split: Split, sequences: float, context: float) -> tuple[Footprint, float]:
     """The footprint of the fullest device and what lies in RAM. Groups that attend apart hold whole sequences."""
     if not split.any:
         groups = float(setup.plan.attn_dp)
@@ -251,7 +258,7 @@ def _placed(setup: Deployment, split: Split, sequences: float, context: float) -
 
 
 def _holds(setup: Deployment, split: Split, sequences: float, context: float) -> bool:
-    return float(_placed(setup, split, sequences, context)[0].left) >= 0
+    return float(placed(setup, split, sequences, context)[0].left) >= 0
 
 
 def _most(holds: Callable[[int], bool], most: int) -> int:
@@ -295,8 +302,8 @@ def fit_answer(
         raise RequestError("parts in RAM are for llama.cpp on one card", flag, ("--engine llama.cpp",))
     if cpu_moe and not setup.arch.moe:
         raise RequestError(f"{setup.arch.name} has no experts to leave in RAM", "--cpu-moe", ("--ngl N",))
-    foot, ram = _placed(setup, split, sequences, context)
-    one, two = (float(_placed(setup, split, 1.0, n)[0].parts["KV cache"]) for n in (65536.0, 131072.0))
+    foot, ram = placed(setup, split, sequences, context)
+    one, two = (float(placed(setup, split, 1.0, n)[0].parts["KV cache"]) for n in (65536.0, 131072.0))
     left, total, doubt = float(foot.left), float(foot.total), float(foot.doubt)
     guessed = tuple(part for part in rules.guessed if float(foot.parts[part]) > 0)
     return FitAnswer(

@@ -14,17 +14,19 @@ from ridgewise.units import parse
 CONTEXT = 8192.0
 
 
-def _number(text: str, unit: str, flag: str, low: float, high: float) -> float:
+def number(text: str, unit: str, flag: str, low: float, high: float) -> float:
+    """A number given as text, within bounds."""
     value = parse(text, unit, flag)
     if not low <= value <= high:
         raise RequestError(f"{text} is outside {low:g} … {high:g}", flag)
     return value
 
 
-def _deployment(
+def deployment(
     model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int, pp: int, ep: int | None,
     memory: float | None = None, free: float | None = None,
 ) -> Deployment:  # fmt: skip
+    """The deployment that the flags name."""
     from ridgewise.engines import engine as find_engine
     from ridgewise.hardware.sheets import device
     from ridgewise.models.formats import weight_format
@@ -52,15 +54,15 @@ def fit(
     cpu_moe: bool, *, json: bool,
 ) -> int:  # fmt: skip
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
-    tokens = CONTEXT if context is None else _number(context, "tokens", "--context", 1, 1e9)
-    sequences = _number(concurrency, "1", "--concurrency", 1, 1e9)
-    size = _number(memory, "B", "--memory", 2**20, 2**60) if memory else None
-    left = _number(free, "B", "--free", 0, 2**60) if free else None
-    deployment = _deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left)
-    if context is None and deployment.arch.max_context:
-        tokens = min(tokens, float(deployment.arch.max_context))
-    basis = memory_basis(deployment.device, size, left)
-    found = fit_answer(deployment, sequences, tokens, ngl, cpu_moe, basis)
+    tokens = CONTEXT if context is None else number(context, "tokens", "--context", 1, 1e9)
+    sequences = number(concurrency, "1", "--concurrency", 1, 1e9)
+    size = number(memory, "B", "--memory", 2**20, 2**60) if memory else None
+    left = number(free, "B", "--free", 0, 2**60) if free else None
+    made = deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left)
+    if context is None and made.arch.max_context:
+        tokens = min(tokens, float(made.arch.max_context))
+    basis = memory_basis(made.device, size, left)
+    found = fit_answer(made, sequences, tokens, ngl, cpu_moe, basis)
     _show(found, json)
     return 0 if found.fits else 1
 
@@ -71,10 +73,10 @@ def explain(
 ) -> int:  # fmt: skip
     """Print every term of one estimate."""
     found = explanation(
-        _deployment(model, hardware, engine, quant, "16", tp, pp, ep),
-        _number(prompt, "tokens", "--prompt", 1, 1e8),
-        _number(output, "tokens", "--output", 1, 1e8),
-        _number(batch, "1", "--batch", 1, 1e6),
+        deployment(model, hardware, engine, quant, "16", tp, pp, ep),
+        number(prompt, "tokens", "--prompt", 1, 1e8),
+        number(output, "tokens", "--output", 1, 1e8),
+        number(batch, "1", "--batch", 1, 1e6),
     )
     _show(found, json)
     return 0

@@ -62,6 +62,10 @@ class Range:
         """The same as a rate of one."""
         return Range(1.0 / self.value, 1.0 / self.high, 1.0 / self.low)
 
+    def __add__(self, other: Range) -> Range:
+        """The sum of two that err together."""
+        return Range(self.value + other.value, self.low + other.low, self.high + other.high)
+
     def __mul__(self, times: Num) -> Range:
         return Range(self.value * times, self.low * times, self.high * times)
 
@@ -89,8 +93,7 @@ def room(setup: Setup, context: Tokens) -> Count:
     """Sequences of ``context`` tokens that one replica's memory holds; a column of contexts gives a column."""
     rules = policy(setup.engine.memory, setup.device.architecture)
     discrete = setup.device.kind.startswith("gpu")
-    usable = setup.usable - setup.adapter_bytes
-    empty, one = (inference(setup.arch, setup.plan, n, context, rules, usable, discrete) for n in (0.0, 1.0))
+    empty, one = (inference(setup.arch, setup.plan, n, context, rules, setup.usable, discrete) for n in (0.0, 1.0))
     return np.maximum(np.floor(empty.left / np.maximum(one.total - empty.total, 1.0)), 0.0)
 
 
@@ -128,13 +131,12 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
     first = floor_seconds(setup, prompt_parts(setup, prompt * (1.0 - cached), prompt * cached))
     steady = floor_seconds(setup, (Part(decode(prompt + output / 2, running)),))
     gained = setup.draft.gained if setup.draft else 1.0
-    ttft = _range(felt.ttft, *_band(setup, "ttft", running), first)
-    tpot = _range(felt.tpot, *_band(setup, "tpot", running), steady / gained)
+    ttft = ranged(felt.ttft, *_band(setup, "ttft", running), first)
+    tpot = ranged(felt.tpot, *_band(setup, "tpot", running), steady / gained)
     low, high = _band(setup, "output", running)
     yielded = felt.output * setup.replicas * busy
     total = Range(yielded, yielded * low, yielded * high)
-    e2e = Range(*(first + (output - 1.0) * rest for first, rest in zip(_parts(ttft), _parts(tpot), strict=True)))
-    return Outcome(ttft, tpot, e2e, total, total * (1.0 / output), running, held)
+    return Outcome(ttft, tpot, ttft + tpot * (output - 1.0), total, total * (1.0 / output), running, held)
 
 
 def most_sequences(setup: Setup) -> float:
@@ -156,10 +158,6 @@ def _together(setup: Setup, load: Load, batch: Count, running: Count) -> Felt:
     return static_batch(ready, manners(setup.coefficients()), batch, running, load.prompt, load.output)
 
 
-def _parts(found: Range) -> tuple[Num, Num, Num]:
-    return found.value, found.low, found.high
-
-
 def _band(setup: Setup, what: str, running: Count) -> tuple[Num, Num]:
     """Low and high of a metric as ratios to its prediction: those of one sequence, or of several at once."""
     place = {"ttft": 0, "tpot": 1, "output": 2}[what]
@@ -170,6 +168,6 @@ def _band(setup: Setup, what: str, running: Count) -> tuple[Num, Num]:
     return np.where(alone, one.low, several.low)[()], np.where(alone, one.high, several.high)[()]
 
 
-def _range(value: Seconds, low: Num, high: Num, floor: Seconds) -> Range:
+def ranged(value: Seconds, low: Num, high: Num, floor: Seconds) -> Range:
     """A time with its interval, which ends where physics does."""
     return Range(value, np.minimum(np.maximum(value * low, floor), value), value * high)

@@ -1,0 +1,68 @@
+"""The two phases on machines of their own: one reads prompts, the other writes answers.
+
+The dividing line inside inference: prefill wants compute, decode wants bandwidth (Splitwise, arXiv 2311.18677;
+DistServe, arXiv 2401.09670). The cache of a prompt travels between them. Prompts queue for the reading machine,
+
+    wait = ρ/(2(1 − ρ)) · p        (M/D/1: Poisson arrivals, equal prompts of p seconds, utilisation ρ)
+
+and answers are written without prompts beside them: b sequences at once yield b/((o − 1)·d(b)) requests a second.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ridgewise.memory import cache_bytes
+from ridgewise.memory.engines import policy
+from ridgewise.serving.estimate import GRID, bands, decode_seconds, floor_seconds, prompt_parts, prompt_seconds
+from ridgewise.serving.local import Part
+from ridgewise.serving.outcome import Load, Outcome, Range, most_sequences, ranged, room
+from ridgewise.serving.setup import Setup
+from ridgewise.units import Bytes, BytesPerSecond, Tokens
+from ridgewise.work import decode
+
+#: Utilisation of the reading machine beyond which its queue is taken to be endless.
+FULL = 0.98
+
+
+def handed_over(setup: Setup, tokens: Tokens) -> Bytes:
+    """Bytes of cache that one prompt leaves, over all devices of the writing machine's group."""
+    whole = policy("textbook")
+    return float(setup.plan.tp * setup.plan.pp) * cache_bytes(setup.arch, setup.plan, 1.0, tokens, whole)
+
+
+def apart(reader: Setup, writer: Setup, load: Load, link: BytesPerSecond) -> Outcome:
+    """What users feel where ``reader`` does the prompts and ``writer`` the answers of one load (numbers, no columns),
+    the cache passing over a link of so many bytes per second."""
+    prompt, output, asked = float(load.prompt), float(load.output), float(load.concurrency)
+    new, depth = prompt * (1.0 - float(load.cached)), prompt * float(load.cached)
+    reading = float(prompt_seconds(reader, new, depth))
+    held = float(min(room(writer, prompt + output), most_sequences(writer)))
+    most = max(held, 1.0) * writer.replicas
+    running = np.unique(np.append(GRID[most > GRID], most))
+    step = np.asarray(decode_seconds(writer, prompt + output / 2, np.maximum(running / writer.replicas, 1.0)))
+    step = step * np.ones_like(running)
+    rate = running / (np.maximum(output - 1.0, 1.0) * step)
+    rate = np.minimum(rate, FULL * reader.replicas / reading)
+    used = rate * reading / reader.replicas
+    able = (used < FULL) | (running == running[0])
+    running, step, rate, used = (column[able] for column in (running, step, rate, used))
+    overhead = reader.coefficients().get("request_overhead", 0.0)
+    moving = float(handed_over(writer, new)) / link
+    first = overhead + reading * (1.0 + used / (2.0 * (1.0 - used))) + moving + step
+    carried = running + rate * first
+    at = min(asked, float(carried[-1]))
+    at_once, tpot, flow, ttft = (float(np.interp(at, carried, c)) for c in (running, step, rate, first))
+    if asked < carried[0]:  # fewer requests than one that is always written
+        flow = asked / float(first[0] + (output - 1.0) * step[0])
+    ttft += max(asked - at, 0.0) / flow
+    (low_first, _, _), (_, low_rest, whole) = bands(reader), bands(writer, at_once / writer.replicas)
+    floor = float(floor_seconds(reader, prompt_parts(reader, new, depth)))
+    steady = float(floor_seconds(writer, (Part(decode(prompt + output / 2, max(at_once / writer.replicas, 1.0))),)))
+    first_range = ranged(ttft, low_first.low, low_first.high, floor)
+    rest_range = ranged(tpot, low_rest.low, low_rest.high, steady)
+    total = Range(flow * output, flow * output * whole.low, flow * output * whole.high)
+    return Outcome(
+        first_range, rest_range, first_range + rest_range * (output - 1.0), total, total * (1.0 / output),
+        at_once / writer.replicas, held,
+    )  # fmt: skip
