@@ -30,12 +30,16 @@ from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
 from ridgewise.serving import Setup, loads
 from ridgewise.serving.estimate import (
+    GRID,
     decode_seconds,
     fixed_seconds,
     floor_seconds,
     footprint,
+    largest_batch,
     loaded,
+    memory_batch,
     prompt_seconds,
+    settled,
     step_terms,
     step_time,
 )
@@ -52,6 +56,7 @@ from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
+from ridgewise.workloads import Service
 
 ROWS = 24
 Row = Mapping[str, Any]
@@ -303,6 +308,14 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.estimate.floor_seconds": lambda arch, row: [
         floor_seconds(kind(arch, row), (Part(mixed(row)),)) for kind in (setup, alone)
     ],
+    "serving.estimate.memory_batch": lambda arch, row: memory_batch(setup(arch, row), row["cached"] + 1),
+    "serving.estimate.largest_batch": lambda arch, row: largest_batch(setup(arch, row), row["cached"] + 1),
+    "serving.estimate.settled": lambda arch, row: [
+        np.reshape(column, np.shape(row["sequences"]))
+        for column in settled(
+            Service(5000.0), row["sequences"], loaded(setup(arch, {**row, "kv_bits": 16.0}), 700.0, 300.0, GRID)
+        )
+    ],
     "serving.outcome.outcome": lambda arch, row: [
         outcome(kind(arch, row), Load(row["new"], 200.0, row["sequences"], 1 / row["rank"], together))
         for kind in (setup, alone) for together in (False, True)
@@ -344,8 +357,6 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 
 #: Public names with units that answer one question at a time, and why.
 EXEMPT = {
-    "serving.estimate.memory_batch": "the limit of one deployment; a sweep asks footprint for its rows",
-    "serving.estimate.largest_batch": "the limit of one deployment; a sweep asks footprint for its rows",
     "serving.estimate.prompt_parts": "passes to be timed, those that never occur left out; prompt_seconds sums them",
     "serving.local.prompt_steps": "passes to be timed, those that never occur left out; prompt_seconds sums them",
     "serving.speculation.Draft.gained": "what one draft yields; accepted is the formula",

@@ -13,7 +13,7 @@ coefficients that measurements are compared with. Bursts and open arrivals need 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Annotated
 
 import numpy as np
@@ -46,27 +46,54 @@ class Speed:
     concurrency   requests in flight, all replicas together
     peak          precision of the peak that prefill was held against
     lone          the coefficients rest on one device alone
-    bound         what limits decode: "memory", "compute" or "overhead"
-    prefill_bound what limits prefill
-    intensity     FLOP per byte of one decode step
-    ttft_band, tpot_band, total_band   80 % intervals as ratios to the values
+    ttft_spread, tpot_spread, total_band   80 % intervals as ratios to the values, as calibrated
     key           the block of coefficients
+    setup, prompt, load   what was timed: the deployment, the prompt it reads, one decode step
     """
 
     ttft: Annotated[float, "s"] | None
     tpot: Annotated[float, "s"]
     total: Annotated[float, "tokens/s"]
     concurrency: Annotated[float, "1"]
-    bound: str
-    prefill_bound: str
-    intensity: Annotated[float, "FLOP/B"]
-    ttft_band: Band
-    tpot_band: Band
+    ttft_spread: Band
+    tpot_spread: Band
     total_band: Band
     tier: str
     key: str
     lone: bool
     peak: str
+    setup: Setup = field(repr=False, compare=False)
+    prompt: Annotated[float, "tokens"] = field(repr=False, compare=False)
+    load: Step = field(repr=False, compare=False)
+
+    @property
+    def bound(self) -> str:
+        """What limits decode: "memory", "compute" or "overhead"."""
+        return _bound(self.setup, self.load)[0]
+
+    @property
+    def prefill_bound(self) -> str:
+        """What limits prefill."""
+        return _bound(self.setup, prefill(self.prompt))[0]
+
+    @property
+    def intensity(self) -> Annotated[float, "FLOP/B"]:
+        """FLOP per byte of one decode step."""
+        return _bound(self.setup, self.load)[1]
+
+    @property
+    def ttft_band(self) -> Band:
+        """The interval of the TTFT, cut where physics ends it."""
+        if self.ttft is None:
+            return self.ttft_spread
+        return above(
+            self.ttft_spread, self.ttft, float(floor_seconds(self.setup, prompt_parts(self.setup, self.prompt)))
+        )
+
+    @property
+    def tpot_band(self) -> Band:
+        """The interval of the TPOT, cut where physics ends it."""
+        return above(self.tpot_spread, self.tpot, float(floor_seconds(self.setup, (Part(self.load),))))
 
     @property
     def each(self) -> float:
@@ -75,12 +102,12 @@ class Speed:
     @property
     def slow_tpot(self) -> float:
         """Seconds per token at the slow end of the interval."""
-        return self.tpot * self.tpot_band.high
+        return self.tpot * self.tpot_spread.high
 
     @property
     def slow_ttft(self) -> float | None:
         """Seconds to the first token at the slow end of the interval."""
-        return None if self.ttft is None else self.ttft * self.ttft_band.high
+        return None if self.ttft is None else self.ttft * self.ttft_spread.high
 
 
 def _tokens(step: Step) -> float:
@@ -149,27 +176,27 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
     return inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
 
 
-def largest_batch(setup: Setup, context: Tokens) -> float:
+def largest_batch(setup: Setup, context: Tokens) -> Count:
     """Sequences of ``context`` tokens one replica runs at once: what memory holds, and no more than the engine's
     own limit."""
-    return min(memory_batch(setup, context), float(setup.engine.max_sequences))
+    return np.minimum(memory_batch(setup, context), float(setup.engine.max_sequences))
 
 
-def memory_batch(setup: Setup, context: Tokens) -> float:
+def memory_batch(setup: Setup, context: Tokens) -> Count:
     """Sequences of ``context`` tokens that memory holds: what is left over bytes per sequence; inf where a sequence
     takes none."""
     empty, one = footprint(setup, 0.0, context), footprint(setup, 1.0, context)
-    each, left = float(one.total - empty.total), float(empty.left)
-    if each <= 0:
-        return np.inf if left >= 0 else 0.0
-    most = max(left // each, 0.0)
-    if most <= 1 or float(footprint(setup, most, context).left) >= 0:
-        return most
-    low = 1.0  # another stage of the pipeline becomes the fullest one
-    while most - low > 1:
-        middle = (low + most) // 2
-        low, most = (middle, most) if float(footprint(setup, middle, context).left) >= 0 else (low, middle)
-    return low
+    each, left = np.asarray(one.total - empty.total), np.asarray(empty.left)
+    takes = each > 0
+    most = np.where(takes, np.maximum(left // np.where(takes, each, 1.0), 0.0), np.where(left >= 0, np.inf, 0.0))
+    asked = np.isfinite(most) & (most > 1)
+    over = asked & (np.asarray(footprint(setup, np.where(asked, most, 1.0), context).left) < 0)
+    low, high = np.where(over, 1.0, most), most
+    while np.any(over & (high > low + 1)):  # another stage of the pipeline becomes the fullest one
+        middle = np.where(over, (low + high) // 2, 1.0)
+        held, narrow = np.asarray(footprint(setup, middle, context).left) >= 0, over & (high > low + 1)
+        low, high = np.where(narrow & held, middle, low), np.where(narrow & ~held, middle, high)
+    return low[()]
 
 
 def _bound(setup: Setup, step: Step) -> tuple[str, float]:
@@ -214,18 +241,16 @@ def above(band: Band, value: float, floor: float) -> Band:
     return Band(max(band.low, min(floor / value, 1.0)), band.high, band.rows) if value > 0 else band
 
 
-def _speed(
-    setup: Setup, ttft: float, tpot: float, total: float, concurrency: float, load: Step, prompt: float
-) -> Speed:
-    bound, intensity = _bound(setup, load)
-    prefill_bound, _ = _bound(setup, prefill(prompt))
+def speed(setup: Setup, work: SingleUser | Service, batch: float, ttft: float, tpot: float) -> Speed:
+    """The speed of a deployment of which each replica has ``batch`` requests in flight, which feel these latencies."""
+    total, concurrency = 1.0 / tpot, batch * setup.replicas
+    if isinstance(work, Service):
+        total = concurrency * work.output / (ttft + (work.output - 1.0) * tpot)
     first, rest, whole = bands(setup, concurrency / setup.replicas)
-    first = above(first, ttft, float(floor_seconds(setup, prompt_parts(setup, prompt))))
-    rest = above(rest, tpot, float(floor_seconds(setup, (Part(load),))))
-    known = ttft if setup.peak is not None else None  # a guessed peak will do for a rate, not for a wait
+    peak = setup.peak  # a guessed one will do for a rate, not for a wait
     return Speed(
-        known, tpot, total, concurrency, bound, prefill_bound, intensity, first, rest, whole,
-        setup.tier, setup.block.name, setup.lone, setup.peak[1] if setup.peak else "",
+        None if peak is None else ttft, tpot, total, concurrency, first, rest, whole, setup.tier, setup.block.name,
+        setup.lone, "" if peak is None else peak[1], setup, work.prompt, decode(work.prompt + work.output / 2, batch),
     )  # fmt: skip
 
 
@@ -261,9 +286,9 @@ def manners(coefficients: Mapping[str, float]) -> Manners:
     together as the clients of a benchmark do."""
     named = {"request": "request_overhead"}
     found = {
-        field.name: coefficients[name]
-        for field in fields(Manners)
-        if (name := named.get(field.name, field.name)) in coefficients
+        manner.name: coefficients[name]
+        for manner in fields(Manners)
+        if (name := named.get(manner.name, manner.name)) in coefficients
     }
     return Manners(**{**found, "together": 0.0})
 
@@ -292,22 +317,39 @@ def loaded(
 def single(setup: Setup, work: SingleUser) -> Speed:
     """One user: the prompt is read, then one step per token at the mean context of the answer."""
     felt = loaded(setup, work.prompt, work.output, 1.0)
-    ttft, tpot = float(felt.ttft), float(felt.tpot)
-    return _speed(setup, ttft, tpot, 1 / tpot, 1.0, decode(work.prompt + work.output / 2), work.prompt)
+    return speed(setup, work, 1.0, float(felt.ttft), float(felt.tpot))
 
 
 def service(setup: Setup, work: Service) -> Speed:
     """Many users over all replicas: the closed loop of sessions, answers and thinking."""
-    grid = GRID
-    felt = loaded(setup, work.prompt, work.output, grid)
+    felt = loaded(setup, work.prompt, work.output, GRID)
+    batch, ttft, tpot = (float(column[0]) for column in settled(work, setup.replicas, felt))
+    return speed(setup, work, batch, ttft, tpot)
+
+
+def settled(work: Service, replicas: Count, felt: Felt) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Requests in flight of one replica where sessions, answers and thinking balance, and the TTFT and TPOT they feel.
+
+    ``felt``: a row of :data:`GRID` per deployment, and per entry of ``replicas``.
+    """
+    each = np.atleast_1d(np.asarray(replicas, dtype=float))
+    ttft, tpot, e2e = (
+        np.broadcast_to(np.atleast_2d(column), (each.size, GRID.size)) for column in (felt.ttft, felt.tpot, felt.e2e)
+    )
     if work.concurrency is not None:
-        batch = max(work.concurrency / setup.replicas, 1.0)
+        batch = np.maximum(work.concurrency / each, 1.0)
     else:
-        sessions = max(work.users * work.active_share / setup.replicas, 1.0)
-        answer = np.asarray(felt.e2e)
-        carried = grid * (answer + work.think) / answer
-        batch = float(np.clip(np.interp(sessions, carried, grid), min(1.0, sessions), grid[-1]))
-    first, rest = (float(np.interp(batch, grid, np.broadcast_to(c, grid.shape))) for c in (felt.ttft, felt.tpot))
-    context = work.prompt + work.output / 2
-    total = batch * setup.replicas * work.output / (first + (work.output - 1.0) * rest)
-    return _speed(setup, first, rest, total, batch * setup.replicas, decode(context, batch), work.prompt)
+        sessions = np.maximum(work.users * work.active_share / each, 1.0)
+        carried = GRID * (e2e + work.think) / e2e
+        batch = np.array([np.interp(n, row, GRID) for n, row in zip(sessions, carried, strict=True)])
+        batch = np.clip(batch, np.minimum(1.0, sessions), GRID[-1])
+    return batch, _read_off(batch, ttft), _read_off(batch, tpot)
+
+
+def _read_off(batch: np.ndarray, curves: np.ndarray) -> np.ndarray:
+    """Of every curve over :data:`GRID` its value at one point: lines between the points, level beyond the last."""
+    left = np.clip(np.searchsorted(GRID, batch, side="right") - 1, 0, GRID.size - 2)
+    rows = np.arange(len(curves))
+    low, high = curves[rows, left], curves[rows, left + 1]
+    slope = (high - low) / (GRID[left + 1] - GRID[left])
+    return np.where(batch >= GRID[-1], curves[:, -1], slope * (batch - GRID[left]) + low)
