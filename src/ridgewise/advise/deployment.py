@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from ridgewise.advise.inference import LADDERS, SERVICE_ENGINES, SINGLE_ENGINES
 from ridgewise.advise.limits import check_context, check_decoder, check_tensor_parallel, divides
 from ridgewise.engines import Engine, load_engines
@@ -32,8 +34,10 @@ from ridgewise.serving.estimate import (
 )
 from ridgewise.serving.local import Part
 from ridgewise.timing.coefficients import Band, Block
+from ridgewise.training.estimate import PASSES, efficiency_for, pace, step_seconds, unsupported
+from ridgewise.training.step import supply
 from ridgewise.units import Num, count, digits, parse, size
-from ridgewise.work import Plan, decode
+from ridgewise.work import Plan, Work, decode, forward, training
 
 Deployment = Setup
 
@@ -470,8 +474,18 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A phase on the roofline of one device: FLOP per byte it moves, and the FLOP/s it reaches."""
+
+    phase: str
+    intensity_flop_per_byte: float
+    reached_flop_per_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """Everything behind the speed of one deployment."""
+    """Everything behind the speed of one deployment; ``roofline`` has its phases and training the model, where the
+    device trains."""
 
     schema_version: int
     command: str
@@ -488,6 +502,7 @@ class Explanation:
     ridge_point_flop_per_byte: float | None
     peak_flop_per_s: float | None
     peak_precision: str
+    roofline: tuple[Mark, ...]
     inputs: tuple[Input, ...]
     coefficient_block: str
     coefficient_rows: int
@@ -498,6 +513,9 @@ class Explanation:
     formulas: tuple[str, ...]
     assumptions: tuple[str, ...]
 
+
+#: Tokens of a sequence and sequences per step of the training step that is marked on the roofline.
+TRAINED_LENGTH, TRAINED_SEQUENCES = 4096.0, 64.0
 
 FORMULAS = (
     "step = Σ over operators of max(FLOPs / (peak · share), weights/(bw · weight_read) + cache/(bw · cache_read) "
@@ -520,6 +538,10 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
     peak = setup.peak
     figures = {"bandwidth", "link_bandwidth"} | ({f"peak_{peak[1]}"} if peak else set())
     entered = [setup.device.figures[name] for name in sorted(figures) if name in setup.device.figures]
+    phases = (
+        _phase("prefill", setup, reading, read, largest, first),
+        _phase("decode", setup, (Part(steady),), step_time(setup, steady), batch, rest),
+    )
     return Explanation(
         schema_version=1,
         command="explain",
@@ -532,13 +554,11 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
         prompt_tokens=prompt,
         output_tokens=output,
         batch=batch,
-        phases=(
-            _phase("prefill", setup, reading, read, largest, first),
-            _phase("decode", setup, (Part(steady),), step_time(setup, steady), batch, rest),
-        ),
+        phases=phases,
         ridge_point_flop_per_byte=peak[0] / setup.device.bandwidth if peak and setup.device.bandwidth else None,
         peak_flop_per_s=peak[0] if peak else None,
         peak_precision=peak[1] if peak else "",
+        roofline=(*map(_mark, phases), *_training_mark(setup)),
         inputs=tuple(_input(setup.device, figure) for figure in entered),
         coefficient_block=setup.block.name,
         coefficient_rows=setup.block.rows,
@@ -553,6 +573,25 @@ def explanation(setup: Deployment, prompt: float, output: float, batch: float) -
             *setup.arch.assumptions,
         ),
     )
+
+
+def _mark(phase: Phase) -> Mark:
+    work = sum(row.work_flop for row in phase.operators)
+    return Mark(phase.phase, phase.intensity_flop_per_byte, work / (phase.step_s or math.inf))
+
+
+def _training_mark(setup: Setup) -> Iterator[Mark]:
+    """Training the same model in 16 bits: forward and backward of one sequence at a time on one device."""
+    found, rates = efficiency_for(setup.device), supply(setup.device)
+    if unsupported(setup.device, "full") or found is None or rates is None:
+        return
+    step = training(TRAINED_LENGTH)
+    work = sum(forward(setup.arch, step, Plan(load_formats()["bf16"])).values(), Work())
+    one = {name: np.ones(1) for name in ("tp", "pp", "shards", "micro")}
+    pace_ = pace(setup.arch, setup.device, found[1], "full").coefficients
+    time = step_seconds(setup.arch, rates, 1, pace_, "full", "none", TRAINED_LENGTH, TRAINED_SEQUENCES, one, stage=1)
+    flops = PASSES["full"] * float(work.flops) * TRAINED_SEQUENCES
+    yield Mark("training", float(work.intensity), flops / float(np.max(time.total)))
 
 
 def _unfit(setup: Setup, batch: float, context: float) -> tuple[str, ...]:

@@ -277,12 +277,13 @@ def explain(
     ep: Annotated[
         int | None, typer.Option(min=1, max=1024, help="devices that share the experts: a multiple of --tp")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="write the roofline plot here (SVG)")] = None,
     json: Json = False,
 ) -> int:
     """Every number of an estimate: operators, formulas, inputs with sources, coefficients with evidence."""
     from ridgewise.app import inspecting
 
-    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, json=json)
+    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, plot, json=json)
 
 
 @app.command()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer, memory_basis
 from ridgewise.app.anchors import own_blocks
-from ridgewise.app.home import own
+from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError
 from ridgewise.units import parse
 
@@ -69,15 +70,23 @@ def fit(
 
 def explain(
     model: str, hardware: str, engine: str | None, quant: str | None, prompt: str, output: str, batch: str,
-    tp: int, pp: int, ep: int | None, *, json: bool,
+    tp: int, pp: int, ep: int | None, plot: Path | None, *, json: bool,
 ) -> int:  # fmt: skip
-    """Print every term of one estimate."""
+    """Print every term of one estimate; draw the roofline to ``plot``."""
     found = explanation(
         deployment(model, hardware, engine, quant, "16", tp, pp, ep),
         number(prompt, "tokens", "--prompt", 1, 1e8),
         number(output, "tokens", "--output", 1, 1e8),
         number(batch, "1", "--batch", 1, 1e6),
     )
+    if plot is not None:
+        from ridgewise.report.roofline import svg
+
+        if found.ridge_point_flop_per_byte is None or found.peak_flop_per_s is None:
+            raise RequestError(f"the catalogue knows no peak rate of {found.device}", "--plot")
+        bandwidth = found.peak_flop_per_s / found.ridge_point_flop_per_byte
+        title = f"{found.model} on {found.device}"
+        write_whole(plot, svg(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
     _show(found, json)
     return 0
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ridgewise.advise.deployment import Explanation, FitAnswer, Phase
 from ridgewise.facts import load_sources
+from ridgewise.report.roofline import text as roofline
 from ridgewise.units import count, digits, duration, quantity, rate, size, whole
 
 #: What raises the engine's own limit on sequences.
@@ -113,6 +114,9 @@ def _show_explanation(found: Explanation, console: Console) -> None:
     if found.ridge_point_flop_per_byte:
         console.print()
         console.print(Text(_ridge_line(found, found.ridge_point_flop_per_byte)))
+        peak = found.peak_flop_per_s or 0.0
+        for line in roofline(found.roofline, peak, peak / found.ridge_point_flop_per_byte):
+            console.print(Text(line, no_wrap=True))
     _list(console, "Formulas", found.formulas)
     known = load_sources()
     lines = []
