@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ridgewise.advise import inference, learning
+from ridgewise.advise.field import Field
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.offload import offload
 from ridgewise.advise.option import Option
@@ -75,7 +76,8 @@ def answer(question: Question, catalogue: Sequence[Device], top: int | None = No
     the first so many instead of the best of each kind."""
     available = tuple(device for device in catalogue if device.status == "available")
     devices = question.hardware or available
-    options = tuple(ranked(question, evaluated(question, devices)))
+    field = Field()
+    options = tuple(ranked(question, field.options(question, devices)))
     dropped = tuple(unable(question, options))
     pick = options[0] if options and options[0].feasible else None
     table = tuple(once(options)[:top] if top else shortlist(list(options), question.named))
@@ -85,21 +87,14 @@ def answer(question: Question, catalogue: Sequence[Device], top: int | None = No
         options=options,
         table=table,
         why=tuple(reasons(question, options)) if pick else (),
-        changes=tuple(changes(question, options)) if pick else (),
+        changes=tuple(changes(question, options, field)) if pick else (),
         findings=tuple(findings(question, options)),
-        fixes=() if pick else tuple(fixes(question, options, available)),
+        fixes=() if pick else tuple(fixes(question, options, available, field)),
         dropped=dropped,
         assumptions=(*assumptions(question, pick), *sold_together(table)),
         weights=WEIGHTS[question.priority],
         ranking=tuple(rules(question)),
     )
-
-
-def evaluated(question: Question, devices: Sequence[Device]) -> list[Option]:
-    """The best layout of every device for this question."""
-    if isinstance(question.workload, Pretraining | FineTuning):
-        return list(learning.candidates(question, tuple(devices)))
-    return list(inference.candidates(question, tuple(devices)))
 
 
 def unable(question: Question, options: Sequence[Option]) -> Iterator[str]:
@@ -262,7 +257,7 @@ def _unseen(question: Question, pick: Option, second: Option) -> Iterator[str]:
 RIVALS = 8
 
 
-def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
+def changes(question: Question, options: Sequence[Option], field: Field) -> Iterator[str]:
     """What would change the answer: other priorities, other prices, other loads."""
     pick = options[0]
     for priority in PRIORITIES:
@@ -270,7 +265,9 @@ def changes(question: Question, options: Sequence[Option]) -> Iterator[str]:
             continue
         asked = replace(question, priority=priority)
         near = [option for option in ranked(asked, options) if option.feasible][:RIVALS]
-        other = ranked(asked, evaluated(asked, _devices(near)))[0]  # the best layout depends on the priority as well
+        other = ranked(asked, field.options(asked, _devices(near)))[
+            0
+        ]  # the best layout depends on the priority as well
         if other.feasible and (other.device.id, other.count) != (pick.device.id, pick.count):
             yield f"with --priority {priority}: {other.name}"
     others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
@@ -359,14 +356,14 @@ def _growth(question: Question, pick: Option) -> Iterator[str]:
         yield "it is close to its limit: the next step up is due with the next tens of users"
 
 
-def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Device]) -> Iterator[str]:
+def fixes(question: Question, options: Sequence[Option], catalogue: Sequence[Device], field: Field) -> Iterator[str]:
     """Nothing is feasible: by how much, and the nearest changes that would make it so."""
     if options:
         nearest = options[0]
         yield f"nearest: {nearest.name}: {'; '.join(nearest.shortfalls)}"
     yield from _offloads(question, options)
-    found = list(_ways(_single(question, options, catalogue)))
-    yield from found or _pairs(question, options, catalogue)
+    found = list(_ways(_single(question, options, catalogue, field), field))
+    yield from found or _pairs(question, options, catalogue, field)
 
 
 #: A change of a question: what it is, the question changed, and the devices that can come to do it so.
@@ -377,62 +374,64 @@ PAIRS, NAMED_PAIRS = 12, 3
 CACHE_REACH, WEIGHT_REACH = 3.0, 7.0
 
 
-def _ways(changes: Iterable[Change]) -> Iterator[str]:
+def _ways(changes: Iterable[Change], field: Field) -> Iterator[str]:
     """Of some changes those that make it possible, with the machine that would do."""
     for what, changed, devices in changes:
-        found = _found(changed, devices)
+        found = _found(changed, devices, field)
         if found and found[0].feasible:
             yield f"{what}: {found[0].name} would do"
 
 
-def _found(question: Question, devices: Sequence[Device]) -> list[Option]:
+def _found(question: Question, devices: Sequence[Device], field: Field) -> list[Option]:
     """The ranked options of a changed question; none where it cannot be computed."""
     try:
-        return ranked(question, evaluated(question, question.hardware or devices))
+        return ranked(question, field.options(question, question.hardware or devices))
     except RequestError:
         return []
 
 
-def _pairs(question: Question, options: Sequence[Option], catalogue: Sequence[Device]) -> Iterator[str]:
+def _pairs(question: Question, options: Sequence[Option], catalogue: Sequence[Device], field: Field) -> Iterator[str]:
     """Two changes together, the first pairs that work: other hardware and limits before the rest."""
     first = ("on other", "with a TTFT", "with a TPOT", "for ")
     singles = sorted(
-        _single(question, options, catalogue),
+        _single(question, options, catalogue, field),
         key=lambda change: next(
             (place for place, start in enumerate(first) if change[0].startswith(start)), len(first)
         ),
     )
     tried = named = 0
     for what, changed, devices in singles:
-        around = _found(changed, devices)
-        for then, again, able in _single(changed, around, catalogue):
+        around = _found(changed, devices, field)
+        for then, again, able in _single(changed, around, catalogue, field):
             if then.split(" ")[:3] == what.split(" ")[:3] or tried >= PAIRS or named >= NAMED_PAIRS:
                 continue
             tried += 1
-            for way in _ways([(f"{what} and {then}", again, able)]):
+            for way in _ways([(f"{what} and {then}", again, able)], field):
                 named += 1
                 yield way
 
 
-def _single(question: Question, options: Sequence[Option], catalogue: Sequence[Device]) -> Iterator[Change]:
+def _single(
+    question: Question, options: Sequence[Option], catalogue: Sequence[Device], field: Field
+) -> Iterator[Change]:
     """Every single change, gentlest first."""
     yield from _relaxations(question, options, catalogue)
-    yield from _limits(question, catalogue)
+    yield from _limits(question, catalogue, field)
 
 
-def _limits(question: Question, catalogue: Sequence[Device]) -> Iterator[Change]:
+def _limits(question: Question, catalogue: Sequence[Device], field: Field) -> Iterator[Change]:
     """Limits moved just as far as something needs: budget, power, latencies, users."""
     work = question.workload
     if question.budget is not None:
         free = replace(question, budget=None)
-        needed, devices = _least(free, catalogue, _asked, lambda q, most: replace(q, budget=most))
+        needed, devices = _least(free, catalogue, field, _asked, lambda q, most: replace(q, budget=most))
         if needed is not None:
             amount = _up(needed)
             what = f"with a budget of {money(amount)} (--budget {amount:.0f})"
             yield what, replace(question, budget=amount), devices
     if question.max_power is not None:
         free = replace(question, max_power=None)
-        needed, devices = _least(free, catalogue, _wall, lambda q, most: replace(q, max_power=most))
+        needed, devices = _least(free, catalogue, field, _wall, lambda q, most: replace(q, max_power=most))
         if needed is not None:
             watts = _up(needed)
             what = f"with a power limit of {power(watts)} (--max-power {watts:.0f}W)"
@@ -442,7 +441,7 @@ def _limits(question: Question, catalogue: Sequence[Device]) -> Iterator[Change]
     for name, value, slow in (("slo_ttft", work.slo_ttft, _slow_ttft), ("slo_tpot", work.slo_tpot, _slow_tpot)):
         if value is None:
             continue
-        able = [o for o in _found(_with_slo(question, name, None), catalogue) if o.feasible]
+        able = [o for o in _found(_with_slo(question, name, None), catalogue, field) if o.feasible]
         most = min(map(slow, able), default=math.inf)
         if math.isfinite(most):
             limit = _up(1000 * most) / 1000
@@ -450,7 +449,7 @@ def _limits(question: Question, catalogue: Sequence[Device]) -> Iterator[Change]
             what = f"with a {name[4:].upper()} limit of {duration(limit)} ({flag})"
             yield what, _with_slo(question, name, limit), _devices(able)
     if isinstance(work, Service) and work.concurrency is None and question.hardware:
-        users = _fewer_users(question, work)
+        users = _fewer_users(question, work, field)
         if users is not None:
             fewer = replace(question, workload=replace(work, users=users))
             yield f"for {whole(users)} users (--users {users:.0f})", fewer, ()
@@ -471,19 +470,20 @@ def _devices(options: Iterable[Option]) -> tuple[Device, ...]:
 def _least(
     question: Question,
     devices: Sequence[Device],
+    field: Field,
     need: Callable[[Option], float],
     limited: Callable[[Question, float], Question],
 ) -> tuple[float | None, tuple[Device, ...]]:
     """The least of a limited quantity with which something does it, and the devices that can without the limit:
     taken from their options, and lowered as long as another layout needs less."""
-    able = [option for option in _found(question, devices) if option.feasible]
+    able = [option for option in _found(question, devices, field) if option.feasible]
     candidates, least = _devices(able), None
     for _ in range(3):
         most = min(map(need, able), default=math.inf)
         if not math.isfinite(most):
             break
         least, question = most, limited(question, 0.98 * most)
-        able = [option for option in _found(question, candidates) if option.feasible]
+        able = [option for option in _found(question, candidates, field) if option.feasible]
     return least, candidates
 
 
@@ -512,12 +512,12 @@ def _up(value: float) -> float:
     return float(f"{math.ceil(value / step - 1e-9) * step:.6g}")
 
 
-def _fewer_users(question: Question, work: Service) -> float | None:
+def _fewer_users(question: Question, work: Service, field: Field) -> float | None:
     """The most users, in two digits, that the named hardware carries; None where it carries not even two."""
     low, high = 1.0, work.users
     while high / low > 1.1:
         middle = math.sqrt(low * high)
-        found = _found(replace(question, workload=replace(work, users=middle)), ())
+        found = _found(replace(question, workload=replace(work, users=middle)), (), field)
         low, high = (middle, high) if found and found[0].feasible else (low, middle)
     step = 10.0 ** max(math.floor(math.log10(low)) - 1, 0)
     users = math.floor(low / step) * step

@@ -38,28 +38,53 @@ COUNTS: dict[str, tuple[int, ...]] = {
 }
 
 
-def evaluate(question: Question, device: Device, count: int, configuration: float | None) -> Option | None:
-    """The fastest layout of ``count`` devices; None where nothing is known about training on them."""
-    work = question.workload
+class Runs:
+    """The runs of one question on every device, found once, whatever the limits they are held against."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], tuple[TrainingEstimate, ...]] = {}
+
+    def of(self, question: Question, device: Device, configuration: float | None) -> tuple[TrainingEstimate, ...]:
+        """The fastest layout of every number of devices; none where nothing is known about training on them."""
+        work = question.workload
+        assert isinstance(work, Pretraining | FineTuning)
+        key = (device, configuration, replace(work, deadline=None))
+        if key not in self._known:
+            self._known[key] = tuple(_runs(question, device, configuration))
+        return self._known[key]
+
+
+def _runs(question: Question, device: Device, configuration: float | None) -> Iterator[TrainingEstimate]:
+    work, usable = question.workload, usable_memory(device, configuration)
     assert isinstance(work, Pretraining | FineTuning)
-    usable = Machine(device, count, configuration).usable
-    if usable is None:
-        return None
-    usable *= 1.0 - MARGIN
+    counts = [n for n in COUNTS.get(device.kind, ()) if not device.slotted or n <= SLOTTED]
+    if usable is None or not counts:
+        return iter(())
     method: Method = "full" if isinstance(work, Pretraining) else work.method
     sequences = work.batch / work.length if isinstance(work, Pretraining) else work.batch
     rank = work.rank if isinstance(work, FineTuning) else 16.0
-    run = search(
-        question.arch, device, count, usable, method, work.tokens, work.length, sequences, rank, question.blocks
-    )
-    if run is None:
-        return None
+    return search(
+        question.arch, device, (1,) if device.complete else counts, usable, method, work.tokens, work.length, sequences,
+        rank, question.blocks,
+    )  # fmt: skip
+
+
+def usable_memory(device: Device, configuration: float | None) -> float | None:
+    """Memory of one device less the margin [B]; None when unknown."""
+    usable = Machine(device, 1, configuration).usable
+    return None if usable is None else usable * (1.0 - MARGIN)
+
+
+def evaluate(question: Question, device: Device, configuration: float | None, run: TrainingEstimate) -> Option:
+    """Memory, time, power and cost of one run, and what it falls short of."""
+    work, usable, count = question.workload, usable_memory(device, configuration), run.count
+    assert isinstance(work, Pretraining | FineTuning) and usable is not None
     draw = wall_power(device, count, "train")
     option = Option(
         device=device,
         count=count,
         engine="training",
-        format="nf4" if method == "qlora" else "bf16",
+        format="nf4" if isinstance(work, FineTuning) and work.method == "qlora" else "bf16",
         tp=run.tp,
         pp=run.pp,
         replicas=run.shards,
@@ -135,24 +160,18 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
     yield from money_and_power(question, option, min(ways, default=None))
 
 
-def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
+def candidates(question: Question, devices: tuple[Device, ...], runs: Runs) -> Iterator[Option]:
     """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
     for device in devices:
-        if device.kind not in COUNTS:
-            continue
         for configuration in configurations(device)[-1:]:
-            options = list(_of_device(question, device, configuration))
+            options = list(_of_device(question, device, configuration, runs))
             if options:
                 yield min(options, key=lambda o: (o.distance, o.count))
 
 
-def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
-    for count in COUNTS.get(device.kind, ()) if not device.complete else (1,):
-        if device.slotted and count > SLOTTED:
-            return
-        option = evaluate(question, device, count, configuration)
-        if option is None:
-            return
+def _of_device(question: Question, device: Device, configuration: float | None, runs: Runs) -> Iterator[Option]:
+    for run in runs.of(question, device, configuration):
+        option = evaluate(question, device, configuration, run)
         yield option
         if option.feasible:
             return

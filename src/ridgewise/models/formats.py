@@ -52,9 +52,12 @@ def load_formats() -> dict[str, Format]:
 
 def weight_format(name: str, where: str = "--quant") -> Format:
     """A format by id or printed name; RequestError names the nearest ones."""
-    formats = load_formats()
-    index = NameIndex("weight format", {key: (entry.name,) for key, entry in formats.items()})
-    return formats[index.resolve(name, where)]
+    return load_formats()[_index().resolve(name, where)]
+
+
+@cache
+def _index() -> NameIndex:
+    return NameIndex("weight format", {key: (entry.name,) for key, entry in load_formats().items()})
 
 
 def native_format(arch: Architecture) -> Format:

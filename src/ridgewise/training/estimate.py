@@ -8,9 +8,9 @@ else their priors; classes of device that no measurement covers are slowed by ``
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import Annotated, Any
 
@@ -20,13 +20,21 @@ from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint
 from ridgewise.memory.training import NAMES as MEMORY_NAMES
-from ridgewise.memory.training import MemoryCoefficients, Method, Recompute, Stage, adapter_parameters
-from ridgewise.memory.training import training as training_memory
+from ridgewise.memory.training import (
+    MemoryCoefficients,
+    Method,
+    Recompute,
+    Sharding,
+    Stage,
+    adapter_parameters,
+    bulk,
+    parts,
+)
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import step as physics
-from ridgewise.training.step import Layout, StepTime, Supply, TrainingCoefficients
+from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import Count, Flop, Num, Tokens
 from ridgewise.work import Plan, forward
 from ridgewise.work import training as training_step
@@ -37,6 +45,8 @@ RECOMPUTES: tuple[Recompute, ...] = ("none", "full")
 #: Extra forward passes that recomputation costs.
 RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "full": 1.0}
 STAGES: tuple[Stage, ...] = (1, 3)
+#: What a layout consists of.
+COLUMNS = ("stage", "repeated", "tp", "pp", "shards", "micro")
 
 
 #: Programs whose measurements stand for a run of each method.
@@ -131,10 +141,13 @@ def flops_per_token(arch: Architecture, length: Tokens, method: Method = "full")
     return PASSES[method] * sum(part.flops for part in work.values()) / step.tokens
 
 
-def _grid(count: int, per_node: int, sequences: float) -> dict[str, np.ndarray]:
-    """Every layout of ``count`` devices as columns: tp inside a node, pp, FSDP over the rest, micro-batch."""
+@lru_cache(maxsize=64)
+def _layouts(count: int, per_node: int, sequences: float) -> np.ndarray:
+    """Every layout of ``count`` devices, one a column of :data:`COLUMNS`: what is shared out, what is computed twice,
+    tp inside a node, pp, data parallelism over the rest, micro-batch."""
     rows = [
-        (tp, pp, count // (tp * pp), micro)
+        (stage, RECOMPUTED[recompute], tp, pp, count // (tp * pp), micro)
+        for stage, recompute in product(STAGES, RECOMPUTES)
         for tp in (1, 2, 4, 8)
         if tp <= min(per_node, count) and count % tp == 0
         for pp in (1, 2, 4, 8, 16)
@@ -142,8 +155,7 @@ def _grid(count: int, per_node: int, sequences: float) -> dict[str, np.ndarray]:
         for micro in (1, 2, 4, 8, 16)
         if micro == 1 or micro * (count // (tp * pp)) <= sequences
     ]
-    columns = np.array(rows, dtype=float).T
-    return dict(zip(("tp", "pp", "shards", "micro"), columns, strict=True))
+    return np.array(rows, dtype=float).T
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,23 +217,36 @@ def step_seconds(
     rank: float = 16.0,
 ) -> StepTime:
     """Seconds of one optimiser step of every layout in ``grid``: tp, pp, shards, micro."""
-    tp, pp, shards, micro = grid["tp"], grid["pp"], grid["shards"], grid["micro"]
+    layouts = {"stage": float(stage), "repeated": RECOMPUTED[recompute], **grid}
+    need = _demand(arch, length, method, rank)
+    return _step_time(need, arch.layers, rates, domain, coefficients, method, length, sequences, layouts)
+
+
+def _demand(arch: Architecture, length: Tokens, method: Method, rank: Count) -> Demand:
+    return physics.demand(arch, length, None if method == "full" else adapter_parameters(arch, rank))
+
+
+def _step_time(
+    need: Demand, layers: int, rates: Supply, domain: int, coefficients: TrainingCoefficients, method: Method,
+    length: Tokens, sequences: Count, grid: Mapping[str, Num],
+) -> StepTime:  # fmt: skip
+    """Seconds of one optimiser step of every layout in ``grid``: :data:`COLUMNS`."""
+    stage, repeated, tp, pp, shards, micro = (grid[name] for name in COLUMNS)
     one = 1.0 + 0.0 * np.asarray(tp)
-    trained = None if method == "full" else adapter_parameters(arch, rank)
-    even = np.where((np.asarray(pp) > 1) & (arch.layers % np.asarray(pp) == 0), 0.0, 1.0)
+    even = np.where((np.asarray(pp) > 1) & (layers % np.asarray(pp) == 0), 0.0, 1.0)
     plain = one if physics.lineage(PROGRAMS[method]) == "eager" else 0.0 * one
     layout = Layout(
         tp * pp * shards, domain * one, tp, pp, one, one, shards, one, micro,
-        np.maximum(sequences / (shards * micro), 1.0), length, float(stage) * one, PASSES[method] * one,
-        RECOMPUTED[recompute] * one, one, one if method == "qlora" else 0.0 * one, even, plain,
+        np.maximum(sequences / (shards * micro), 1.0), length, stage * one, PASSES[method] * one,
+        repeated * one, one, one if method == "qlora" else 0.0 * one, even, plain,
     )  # fmt: skip
-    return physics.step_time(physics.demand(arch, length, trained), layout, rates, coefficients)
+    return physics.step_time(need, layout, rates, coefficients)
 
 
 def search(
     arch: Architecture,
     device: Device,
-    count: int,
+    counts: Sequence[int],
     usable: float,
     method: Method,
     tokens: float,
@@ -229,79 +254,59 @@ def search(
     sequences: float,
     rank: float = 16.0,
     blocks: Mapping[str, Block] | None = None,
-) -> TrainingEstimate | None:
-    """The fastest layout of ``count`` devices that fits; None when the catalogue knows no bf16 peak or
-    no measured class for the device. ``sequences`` is the global batch; ``blocks`` are coefficients to use
-    instead of the shipped ones."""
+) -> Iterator[TrainingEstimate]:
+    """Of every count of devices the fastest layout that fits, all timed side by side; nothing when the catalogue knows
+    no bf16 peak or no measured class for the device. ``sequences`` is the global batch; ``blocks`` are coefficients
+    to use instead of the shipped ones."""
     found = efficiency_for(device)
     if found is None or unsupported(device, method):
-        return None
+        return
     key, eff = found
-    rates = physics.supply(device)
-    assert rates is not None, "candidates without a peak are dropped before"
+    rates, peak = physics.supply(device), device.peak("bf16")
+    assert rates is not None and peak is not None, "candidates without a peak are dropped before"
     known = pace(arch, device, eff, method, blocks)
-    domain = physics.fast_domain(device)
     sequences = max(sequences, 1.0)
     per_node = int(device.number("max_per_node") or 8)
-    grid = _grid(count, per_node, sequences)
-
-    def timed(layouts: Mapping[str, Num], recompute: Recompute, stage: Stage) -> StepTime:
-        return step_seconds(
-            arch, rates, domain, known.coefficients, method, recompute, length, sequences, layouts, stage, rank
+    blocks_of = [_layouts(count, per_node, sequences) for count in counts]
+    grid = dict(zip(COLUMNS, np.concatenate(blocks_of, axis=1), strict=True))
+    need, domain = _demand(arch, length, method, rank), physics.fast_domain(device)
+    step = _step_time(need, arch.layers, rates, domain, known.coefficients, method, length, sequences, grid)
+    plan = Sharding(
+        grid["shards"], grid["stage"], grid["tp"], grid["pp"], 1.0, 1.0, 1.0, grid["micro"], length, grid["repeated"],
+        1.0, 1.0,
+    )  # fmt: skip
+    foot = Footprint(parts(bulk(arch, method, rank), plan, memory_coefficients(method, blocks)), usable)
+    per_token = flops_per_token(arch, length, "full") * PASSES[method] / 3.0
+    total, start = np.asarray(foot.total), 0
+    for count, block in zip(counts, blocks_of, strict=True):
+        here = slice(start, start + block.shape[1])
+        row, start = start + _choose(np.asarray(step.total)[here], total[here], usable), here.stop
+        one = {name: float(column[row]) for name, column in grid.items()}
+        seconds, compute, messages = (float(part[row]) for part in (step.total, step.compute, step.messages))
+        least = float(total[here].min())
+        batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
+        run, rate = tokens / batch_tokens * seconds, batch_tokens / seconds
+        yield TrainingEstimate(
+            seconds=run,
+            low=run / known.high,
+            high=run / known.low / (EFFECTIVE if count > per_node else 1.0),
+            tokens_per_second=rate,
+            mfu=float(per_token * rate / (count * peak[0])),
+            fits=least <= usable,
+            memory={part: float(np.broadcast_to(v, total.shape)[row]) for part, v in foot.parts.items()},
+            memory_left=usable - float(total[row]),
+            memory_least=least,
+            count=count,
+            tp=int(one["tp"]),
+            pp=int(one["pp"]),
+            shards=int(one["shards"]),
+            micro_batch=int(one["micro"]),
+            recompute=next(name for name in RECOMPUTES if RECOMPUTED[name] == one["repeated"]),
+            stage=next(stage for stage in STAGES if stage == one["stage"]),
+            bound="compute" if compute >= messages else "links",
+            key=key,
+            tier=known.tier,
         )
-
-    tried = []
-    for stage, recompute in product(STAGES, RECOMPUTES):
-        tp, pp, shards, micro = (grid[name] for name in ("tp", "pp", "shards", "micro"))
-        foot = training_memory(
-            arch,
-            method,
-            length,
-            micro,
-            usable,
-            shards,
-            tp,
-            pp,
-            recompute,
-            rank,
-            stage,
-            memory_coefficients(method, blocks),
-        )
-        each = np.asarray(timed(grid, recompute, stage).total)
-        tried.append((stage, recompute, foot, each, np.broadcast_to(foot.total, tp.shape)))
-    stage, recompute, foot, row = _choose(tried, usable)
-    least = min(float(total.min()) for *_, total in tried)
-    fits_any = least <= usable
-    one = {name: float(column[row]) for name, column in grid.items()}
-    step = timed(one, recompute, stage)
-    seconds, compute, communication = float(step.total), float(step.compute), float(step.messages)
-    batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
-    run = tokens / batch_tokens * seconds
-    rate = batch_tokens / seconds
-    peak = device.peak("bf16")
-    assert peak is not None
-    mfu = flops_per_token(arch, length, "full") * PASSES[method] / 3.0 * rate / (count * peak[0])
-    return TrainingEstimate(
-        seconds=run,
-        low=run / known.high,
-        high=run / known.low / (EFFECTIVE if count > per_node else 1.0),
-        tokens_per_second=rate,
-        mfu=float(mfu),
-        fits=fits_any,
-        memory={part: float(np.broadcast_to(v, grid["tp"].shape)[row]) for part, v in foot.parts.items()},
-        memory_left=float(np.broadcast_to(foot.left, grid["tp"].shape)[row]),
-        memory_least=least,
-        count=count,
-        tp=int(one["tp"]),
-        pp=int(one["pp"]),
-        shards=int(one["shards"]),
-        micro_batch=int(one["micro"]),
-        recompute=recompute,
-        stage=stage,
-        bound="compute" if compute >= communication else "links",
-        key=key,
-        tier=known.tier,
-    )
 
 
 def memory_coefficients(method: Method, blocks: Mapping[str, Block] | None = None) -> MemoryCoefficients:
@@ -314,20 +319,13 @@ def memory_coefficients(method: Method, blocks: Mapping[str, Block] | None = Non
     return MemoryCoefficients(**{name: value for name, value in block.at(names).items() if name in MEMORY_NAMES})
 
 
-Tried = tuple[Stage, Recompute, Footprint, np.ndarray, np.ndarray]
-
-
-def _choose(tried: Sequence[Tried], usable: float) -> tuple[Stage, Recompute, Footprint, int]:
+def _choose(seconds: np.ndarray, memory: np.ndarray, usable: float) -> int:
     """Of the layouts that fit the one with least memory within 5 % of the fastest; else the tightest one."""
-    fitting = [float(s[m <= usable].min()) for *_, s, m in tried if (m <= usable).any()]
-    limit = 1.05 * min(fitting) if fitting else np.inf
-
-    def cost(entry: Tried) -> np.ndarray:
-        *_, seconds, memory = entry
-        return np.where((memory <= usable) & (seconds <= limit), memory, np.inf) if fitting else memory
-
-    best = min(tried, key=lambda entry: float(cost(entry).min()))
-    return best[0], best[1], best[2], int(np.argmin(cost(best)))
+    fits = memory <= usable
+    if not fits.any():
+        return int(np.argmin(memory))
+    near = fits & (seconds <= 1.05 * seconds[fits].min())
+    return int(np.argmin(np.where(near, memory, np.inf)))
 
 
 def _tier(device: Device, eff: TrainingEfficiency) -> str:
