@@ -1,8 +1,6 @@
 """What a serving engine does when it is not told otherwise: sequences at once, tokens per step, cache, layout.
 
-One table for every command. Sources: vLLM ``engine/arg_utils.py`` (256 sequences; 1,024 and 8,192 tokens per step
-on devices of 70 GiB and more from 2025 on; 2,048 tokens otherwise), SGLang ``server_args.py`` (chunks of 8,192
-tokens, the pool bounds the batch), TensorRT-LLM ``llmapi`` (2,048 sequences, 8,192 tokens).
+One rule for every command, over what the engine's sheet says of itself (``catalog/engines``).
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ from typing import Annotated
 
 import numpy as np
 
+from ridgewise.engines import kin
 from ridgewise.hardware.device import Device
 from ridgewise.memory import inference, weight_bytes
-from ridgewise.memory.engines import POLICIES, MemoryPolicy, policy
+from ridgewise.memory.engines import MemoryPolicy, policy
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format
 from ridgewise.units import Count, Tokens
@@ -22,7 +21,6 @@ from ridgewise.work.plan import Plan
 
 #: Share of the memory below which what is left for the cache is too little to run, and what is then taken.
 SPARE, TAKEN = 0.03, 0.95
-LARGE_DEVICE = 70 * 2.0**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +38,24 @@ class Limits:
     reserved: Annotated[float, "ratio"]
 
 
+#: An engine whose sheet says nothing.
+UNKNOWN = Limits(256.0, 8192.0, 1.0)
+
+
 def limits(engine: str, device: Device, year: int | None = None) -> Limits:
-    """The limits an engine sets itself on a device."""
-    large = (device.memory or 0.0) >= LARGE_DEVICE and device.architecture != "Ampere"
-    recent = year is None or year >= 2025
-    if engine == "sglang":
-        return Limits(4096.0, 8192.0 if large else 4096.0, 0.6)
-    if engine == "tensorrt-llm":
-        return Limits(2048.0, 8192.0, 1.0)
-    if engine.startswith("vllm"):
-        return Limits(1024.0 if large and recent else 256.0, 8192.0 if large and recent else 2048.0, 0.6)
-    return Limits(256.0, 8192.0, 1.0)
+    """The limits an engine sets itself on a device. ``year`` is that of its release; None: now."""
+    sheet = kin(engine)
+    for limit in sheet.limits if sheet else ():
+        if limit.applies(device, year):
+            return Limits(float(limit.sequences), float(limit.tokens), limit.reserved)
+    return UNKNOWN
 
 
 def memory_policy(engine: str, year: int | None = None, architecture: str = "") -> MemoryPolicy:
-    """The memory rules of an engine; the textbook's where it has none of its own.
-
-    Releases of vLLM before 2025 know no hybrid KV cache manager: they charge windowed layers their full length.
-    """
-    early = engine.startswith("vllm") and year is not None and year < 2025
-    for name in ("vllm-unified" if early else engine, engine, engine.partition("-")[0]):
-        if name in POLICIES:
-            return policy(name, architecture)
-    return policy("textbook")
+    """The memory rules of an engine's release, where need be its own for an architecture of devices; the textbook's
+    where it has none."""
+    sheet = kin(engine)
+    return policy(sheet.policy(year) if sheet else "textbook", architecture)
 
 
 def cache_bits(engine: str, device: Device, fmt: Format, arch: Architecture) -> float:
@@ -72,7 +65,9 @@ def cache_bits(engine: str, device: Device, fmt: Format, arch: Architecture) -> 
     if fmt.id not in ("fp8", "nvfp4"):
         return 16.0
     latent = any(group.mixer.kind == "mla" for group in arch.kinds)
-    eight = fmt.id == "nvfp4" or engine == "tensorrt-llm" or not arch.moe or (latent and device.number("peak_fp4"))
+    sheet = kin(engine)
+    own = sheet is not None and sheet.eight_bit_cache
+    eight = fmt.id == "nvfp4" or own or not arch.moe or (latent and device.number("peak_fp4"))
     return 8.0 if eight else 16.0
 
 

@@ -24,10 +24,6 @@ from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.work import Plan, Step, Work, forward
 from ridgewise.work.forward import pointwise
 
-#: Engines measured under many users (block "serving"); the others were measured by single users.
-SERVICES = ("vllm", "sglang", "tensorrt-llm")
-#: What engines of the catalogue are called in the measurements, by maker where it depends on it.
-MEASURED_AS: Mapping[str, str] = {"mlx": "mlx-lm", "npu/Rockchip": "rkllm", "npu/Qualcomm": "qnn-genie"}
 #: The load that plans are made for: people who ask again some time after the last answer.
 LOAD = "closed_loop"
 #: Evidence by how well the measurements support a case.
@@ -74,23 +70,24 @@ class Setup:
     @property
     def many(self) -> bool:
         """The engine's measurements are of many users."""
-        return self.engine.id in SERVICES
+        return self.engine.serves(self.backend)
+
+    @property
+    def called(self) -> str:
+        """What measurements call the engine."""
+        return self.engine.called(self.backend)
 
     @cached_property
     def run(self) -> Run:
         """The same as a single user's run."""
-        unit = {"npu": "npu", "cpu": "cpu", "rockchip": "npu"}.get(self.backend.id, "gpu")
-        name = self.engine.id
-        called = MEASURED_AS.get(f"{name}/{self.device.vendor}", MEASURED_AS.get(name, name))
-        backend = self.backend.id if unit == "gpu" else local.backend(called, self.device, unit)
+        backend = self.backend.stack or self.backend.id
         count = int(self.plan.tp * self.plan.pp)
         split = "none" if count == 1 else "tensor" if self.plan.tp > 1 else "layer"
         if self.host is not None:
             split = "experts" if self.experts else "ram"
-        ubatch = 512.0 if called in local.GGML else 2048.0
         return Run(
-            self.arch, self.plan.format, self.device, called, backend, unit, count, split,
-            kv_bits=float(self.plan.kv_bits), ubatch=ubatch, host=self.host, lowered=self.lowered,
+            self.arch, self.plan.format, self.device, self.called, backend, self.backend.unit, count, split,
+            kv_bits=float(self.plan.kv_bits), ubatch=float(self.engine.chunk), host=self.host, lowered=self.lowered,
         )  # fmt: skip
 
     @cached_property
@@ -102,7 +99,7 @@ class Setup:
     def keys(self, tokens: float = 1.0) -> dict[str, str]:
         """Level → group of a pass of so many tokens."""
         if self.many:
-            return service_keys(self.engine.id, self.device, self.arch, self.plan.format, self.plan) | {"load": LOAD}
+            return service_keys(self.called, self.device, self.arch, self.plan.format, self.plan) | {"load": LOAD}
         return local.keys(self.run, tokens)
 
     @cached_property
