@@ -61,9 +61,9 @@ def deploy(
     """
     check_decoder(arch)
     chosen = engine or _usual_engine(device, fmt)
-    backend = chosen.backend(device)
+    backend = chosen.backend(device, asked=engine is not None)
     if backend is None:
-        able = tuple(e.id for e in load_engines().values() if e.backend(device))
+        able = tuple(e.id for e in load_engines().values() if e.backend(device, asked=True))
         raise RequestError(f"{chosen.name} does not run on {device.name}", "--engine", able)
     format_ = fmt or _usual_format(arch, chosen, backend.formats)
     if format_.family not in chosen.families:
@@ -173,7 +173,7 @@ def _usual_format(arch: Architecture, engine: Engine, allowed: tuple[str, ...]) 
         return formats["gguf-mxfp4"]
     if native.family in engine.families and (not allowed or native.id in allowed):
         return native
-    names = [name for family in engine.families for name in LADDERS[family] if not allowed or name in allowed]
+    names = [name for family in engine.families for name in LADDERS.get(family, ()) if not allowed or name in allowed]
     return formats[(names or list(allowed))[0]]
 
 

@@ -293,7 +293,7 @@ def number_class(fmt: Format) -> str:
     if name == "w4":
         return "w4"
     if fmt.family != "gguf":
-        return f"{fmt.family}{round(fmt.default):d}"
+        return f"{'hf' if fmt.family == 'exl' else fmt.family}{round(fmt.default):d}"
     if name.startswith("iq"):
         return name[:3]
     kind = "k" if "_k" in name else "0"

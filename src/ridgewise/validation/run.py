@@ -88,7 +88,7 @@ def deployment(meta: Mapping[str, Any], configs: Path | None = None) -> Setup:
     arch, _ = architecture({name: text(name) for name in ("config_file", "model_id", "params_b")}, configs)
     machine = device(text("device_id"), "meta.json, device_id")
     chosen = engine(text("engine", "vllm"), "meta.json, engine")
-    backend = chosen.backend(machine)
+    backend = chosen.backend(machine, asked=True)
     if backend is None:
         raise RequestError(f"{chosen.name} does not run on {machine.name}", "meta.json, engine")
     tp, pp = float(meta.get("tp") or 1), float(meta.get("pp") or 1)
