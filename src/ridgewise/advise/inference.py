@@ -64,7 +64,7 @@ def engines_for(question: Question, device: Device) -> Iterator[tuple[Engine, Ba
     else:
         order = SINGLE_ENGINES if device.kind != "gpu-datacenter" else ("vllm", "llama.cpp")
     for name in order:
-        backend = engines[name].backend(device)
+        backend = engines[name].backend(device, asked=bool(question.engine))
         if backend is not None:
             yield engines[name], backend
             if isinstance(question.workload, Service):
@@ -341,7 +341,7 @@ def unable(question: Question, device: Device) -> str:
 def again(question: Question, option: Option) -> Option:
     """The same deployment under another question: the same devices, layout, engine and format."""
     engine = load_engines()[option.engine]
-    backend = engine.backend(option.device)
+    backend = engine.backend(option.device, asked=True)
     assert backend is not None, "the option was built with this back end"
     plan = Plan(question.weights(option.format), float(option.tp), float(option.pp), question.kv_bits)
     usable = Machine(option.device, 1, option.configuration).usable
