@@ -3,8 +3,9 @@
 The dividing line inside inference: prefill wants compute, decode wants bandwidth (Splitwise, arXiv 2311.18677;
 DistServe, arXiv 2401.09670). The cache of a prompt travels between them. Prompts queue for the reading machine,
 
-    wait = ρ/(2(1 − ρ)) · p        (M/D/1: Poisson arrivals, equal prompts of p seconds, utilisation ρ)
+    wait = u/(2(1 − u)) · p,   u = ρ·(c − 1)/c
 
+(M/D/1 with equal prompts of p seconds at utilisation ρ; of c requests in flight one sees the other c − 1, Bard 1979),
 and answers are written without prompts beside them: b sequences at once yield b/((o − 1)·d(b)) requests a second.
 """
 
@@ -23,6 +24,8 @@ from ridgewise.work import decode
 
 #: Utilisation of the reading machine beyond which its queue is taken to be endless.
 FULL = 0.98
+#: Rounds in which requests in flight and their wait for the reading machine settle.
+ROUNDS = 12
 
 
 def handed_over(setup: Setup, tokens: Tokens) -> Bytes:
@@ -47,14 +50,20 @@ def apart(reader: Setup, writer: Setup, load: Load, link: BytesPerSecond) -> Out
     used = rate * reading / reader.replicas
     able = (used < FULL) | (running == running[0])
     running, step, rate, used = (column[able] for column in (running, step, rate, used))
-    overhead = reader.coefficients().get("request_overhead", 0.0)
     moving = float(handed_over(writer, new)) / link
-    first = overhead + reading * (1.0 + used / (2.0 * (1.0 - used))) + moving + step
-    carried = running + rate * first
+    unloaded = reader.coefficients().get("request_overhead", 0.0) + reading + moving + step
+    first = unloaded
+    for _ in range(ROUNDS):
+        seen = used * (1.0 - 1.0 / np.maximum(running + rate * first, 1.0))
+        first = unloaded + reading * seen / (2.0 * (1.0 - seen))
+    alone = unloaded[0] + max(output - 1.0, 1.0) * step[0]  # one request in flight: nothing waits for another
+    curve = {
+        "carried": (1.0, running + rate * first), "running": (1.0, running), "step": (step[0], step),
+        "rate": (1.0 / alone, rate), "first": (unloaded[0], first),
+    }  # fmt: skip
+    carried, *columns = (np.append(begin, rest) for begin, rest in curve.values())
     at = min(asked, float(carried[-1]))
-    at_once, tpot, flow, ttft = (float(np.interp(at, carried, c)) for c in (running, step, rate, first))
-    if asked < carried[0]:  # fewer requests than one that is always written
-        flow = asked / float(first[0] + (output - 1.0) * step[0])
+    at_once, tpot, flow, ttft = (float(np.interp(at, carried, column)) for column in columns)
     ttft += max(asked - at, 0.0) / flow
     (low_first, _, _), (_, low_rest, whole) = bands(reader), bands(writer, at_once / writer.replicas)
     floor = float(floor_seconds(reader, prompt_parts(reader, new, depth)))
