@@ -12,6 +12,7 @@ from ridgewise.hardware.sheets import device
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
 from ridgewise.serving import Setup, step_time
+from ridgewise.serving.outcome import Load, outcome
 from ridgewise.work import Plan, decode
 
 ROWS = 1_000_000
@@ -43,4 +44,10 @@ def rows() -> Iterator[tuple[str, str, str, float]]:
         yield f"one decode step, {model}", f"{1e6 * one:.0f} µs", "one column of 10⁶ rows", one / floor
         seconds = median(lambda d=deployment: million(d, contexts, batches), 3)
         what = f"10⁶ decode steps in blocks, {model}"
+        yield what, f"{seconds:.2f} s, {ROWS / seconds / 1e6:.1f} M/s", "one column of 10⁶ rows", seconds / floor
+        answer = median(lambda d=deployment: outcome(d, Load(concurrency=8.0)), 51)
+        yield f"one estimate with intervals, {model}", f"{1e3 * answer:.1f} ms", "one column of 10⁶ rows", answer / floor
+        load_ = Load(contexts / 4, batches, batches)
+        seconds = median(lambda d=deployment, asked=load_: outcome(d, asked), 3)
+        what = f"10⁶ estimates with intervals, {model}"
         yield what, f"{seconds:.2f} s, {ROWS / seconds / 1e6:.1f} M/s", "one column of 10⁶ rows", seconds / floor
