@@ -46,7 +46,8 @@ def rows() -> Iterator[tuple[str, str, str, float]]:
         what = f"10⁶ decode steps in blocks, {model}"
         yield what, f"{seconds:.2f} s, {ROWS / seconds / 1e6:.1f} M/s", "one column of 10⁶ rows", seconds / floor
         answer = median(lambda d=deployment: outcome(d, Load(concurrency=8.0)), 51)
-        yield f"one estimate with intervals, {model}", f"{1e3 * answer:.1f} ms", "one column of 10⁶ rows", answer / floor
+        what = f"one estimate with intervals, {model}"
+        yield what, f"{1e3 * answer:.1f} ms", "one column of 10⁶ rows", answer / floor
         load_ = Load(contexts / 4, batches, batches)
         seconds = median(lambda d=deployment, asked=load_: outcome(d, asked), 3)
         what = f"10⁶ estimates with intervals, {model}"

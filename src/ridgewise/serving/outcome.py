@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Annotated, Any
 
@@ -104,11 +105,13 @@ def outcome(setup: Setup, load: Load) -> Outcome:
     if rows <= BLOCK:
         return _outcome(setup, load)
     wide = {name: np.broadcast_to(column, rows) for name, column in numbers.items()}
-    blocks = []
-    for start in range(0, rows, BLOCK):
+
+    def part(start: int) -> Outcome:
         p, o, c, k = (wide[name][start : start + BLOCK] for name in NUMBERS)
-        blocks.append(_outcome(setup, Load(p, o, c, k, load.together)))
-    found: Outcome = _joined(blocks)
+        return _outcome(setup, Load(p, o, c, k, load.together))
+
+    with ThreadPoolExecutor() as pool:  # NumPy computes columns outside the interpreter's lock
+        found: Outcome = _joined(list(pool.map(part, range(0, rows, BLOCK))))
     return found
 
 
