@@ -16,12 +16,14 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
     from ridgewise.report.document import PlanDocument, schema
+    from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
     return {
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
         "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
+        "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
