@@ -29,6 +29,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
 from ridgewise.serving import Setup, loads
+from ridgewise.serving.apart import handed_over
 from ridgewise.serving.estimate import (
     GRID,
     decode_seconds,
@@ -45,7 +46,7 @@ from ridgewise.serving.estimate import (
 )
 from ridgewise.serving.limits import capacity, memory_policy
 from ridgewise.serving.local import Part, pipelined
-from ridgewise.serving.outcome import Load, outcome
+from ridgewise.serving.outcome import Load, outcome, ranged
 from ridgewise.serving.outcome import room as held_at_once
 from ridgewise.serving.speculation import accepted
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
@@ -321,6 +322,8 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         for kind in (setup, alone) for together in (False, True)
     ],
     "serving.outcome.room": lambda arch, row: held_at_once(setup(arch, row), row["cached"] + 1),
+    "serving.outcome.ranged": lambda arch, row: ranged(row["latency"], 0.5, 2.0, row["latency"] * row["micro"] / 8),
+    "serving.apart.handed_over": lambda arch, row: handed_over(setup(arch, row), row["new"]),
     "serving.speculation.accepted": lambda arch, row: accepted(1 / row["rank"], row["new"]),
     "serving.limits.capacity": lambda arch, row: capacity(arch, plan(row), row["cached"] + 1, memory_policy("vllm"),
                                                           row["usable"], True),
@@ -359,6 +362,7 @@ CASES["memory.engines"] = lambda arch, row: list(policies(arch, row))
 EXEMPT = {
     "serving.estimate.prompt_parts": "passes to be timed, those that never occur left out; prompt_seconds sums them",
     "serving.local.prompt_steps": "passes to be timed, those that never occur left out; prompt_seconds sums them",
+    "serving.apart.apart": "one load on two machines: its queue is solved along a curve of loads",
     "serving.speculation.Draft.gained": "what one draft yields; accepted is the formula",
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
     "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",

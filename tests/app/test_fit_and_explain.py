@@ -292,3 +292,25 @@ def test_a_bad_request_is_refused_by_name(run: Run, case: tuple[str, ...]) -> No
     assert said.out == "" and named in said.err
     said = run(*arguments, "--json")
     assert said.code == 2 and said.document["error"]["what"]
+
+
+def test_an_engine_told_to_run_fewer_sequences_makes_room(run: Run) -> None:
+    """gpt-oss-120b on one H100 of 80 GB: by default vLLM samples 1,024 sequences at once while it profiles, 9.7 FP32
+    copies of 201,088 logits each; its recipe for that card tells it less."""
+    default = run("fit", "gpt-oss-120b", "H100 SXM", "--engine", "vllm", "--json")
+    assert default.code == 1
+    assert any("--max-sequences" in fix for fix in default.document["fixes"])
+    assert any("--utilization 0.95" in fix for fix in default.document["fixes"])
+    told = run("fit", "gpt-oss-120b", "H100 SXM", "--engine", "vllm", "--max-sequences", "128", "--json")
+    assert told.code == 0
+    assert told.document["engine_limit_requests"] == 128
+    saved = default.document["parts_bytes"]["buffers"] - told.document["parts_bytes"]["buffers"]
+    assert saved == pytest.approx(9.7 * (1024 - 128) * 201088 * 4, rel=0.01)
+    more = run("fit", "gpt-oss-120b", "H100 SXM", "--engine", "vllm", "--utilization", "0.95", "--json")
+    assert more.document["reserved_bytes"] == pytest.approx(0.05 * more.document["memory_total_bytes"])
+
+
+@pytest.mark.parametrize(("flag", "value"), [("--utilization", "1.2"), ("--max-sequences", "0")])
+def test_what_no_engine_can_be_told_is_refused(run: Run, flag: str, value: str) -> None:
+    said = run("fit", "gpt-oss-120b", "H100 SXM", flag, value)
+    assert said.code == 2 and flag in said.err

@@ -33,6 +33,7 @@ from ridgewise.serving.estimate import (
     step_time,
 )
 from ridgewise.serving.local import Part
+from ridgewise.serving.outcome import most_sequences
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.training.estimate import PASSES, efficiency_for, pace, step_seconds, unsupported
 from ridgewise.training.step import supply
@@ -54,10 +55,13 @@ def deploy(
     pp: int = 1,
     ep: int | None = None,
     blocks: Mapping[str, Block] | None = None,
+    sequences: float = 0.0,
+    share: float = 0.0,
 ) -> Deployment:
     """One deployment with the blanks filled: the usual engine of the device, the usual format of both.
 
-    ``kv_cache``: bits per cached value, or the engine's names of its types; ``ep``: devices that share the experts.
+    ``kv_cache``: bits per cached value, or the engine's names of its types; ``ep``: devices that share the experts;
+    ``sequences``, ``share``: what the engine is told instead of its defaults (most at once, share of the device).
     """
     check_decoder(arch)
     chosen = engine or _usual_engine(device, fmt)
@@ -79,7 +83,7 @@ def deploy(
     if offered is None:
         raise RequestError(f"the memory of {device.name} is not in the catalogue", "--memory", ("--memory 64GiB",))
     bits = cache_bits(arch, chosen, kv_cache) if isinstance(kv_cache, str) else kv_cache
-    plan = _layout(arch, chosen, format_, bits, tp, pp, ep)
+    plan = replace(_layout(arch, chosen, format_, bits, tp, pp, ep), sequences=sequences, share=share)
     return Setup(arch, device, chosen, backend, plan, offered, blocks=blocks)
 
 
@@ -336,7 +340,7 @@ def fit_answer(
         fits=left >= 0,
         context_limit_tokens=context_limit(setup, split, sequences),
         batch_limit_requests=batch_limit(setup, split, context),
-        engine_limit_requests=setup.engine.max_sequences,
+        engine_limit_requests=most_sequences(setup),
         kv_bytes_per_token=(two - one) / 65536.0,
         fixes=() if left >= 0 else tuple(_fit_fixes(setup, split, sequences, context)),
         assumptions=setup.arch.assumptions,
@@ -351,6 +355,10 @@ def memory_basis(device: Device, memory: float | None, free: float | None) -> st
     if figure is None:
         return ""
     return f"assumed: {figure.note}" if figure.kind == "assumed" else "reported by the driver"
+
+
+#: Numbers of sequences an engine may be told to run, and the share of the device that vLLM's recipes go up to.
+SEQUENCES, SHARE = (512.0, 256.0, 128.0, 64.0, 16.0, 4.0), 0.95
 
 
 def _fit_fixes(setup: Deployment, split: Split, sequences: float, context: float) -> Iterator[str]:
@@ -370,6 +378,13 @@ def _fit_fixes(setup: Deployment, split: Split, sequences: float, context: float
         if bits < setup.plan.kv_bits and holds(replace(setup, plan=replace(setup.plan, kv_bits=bits))):
             yield f"a KV cache of {digits(bits)} bits per value (--kv-bits {name})"
             break
+    for fewer in SEQUENCES:
+        told = replace(setup, plan=replace(setup.plan, sequences=fewer))
+        if sequences <= fewer < most_sequences(setup) and holds(told):
+            yield f"an engine told to run at most {digits(fewer)} sequences at once (--max-sequences {digits(fewer)})"
+            break
+    if holds(replace(setup, plan=replace(setup.plan, share=SHARE))) and not float(setup.plan.share):
+        yield f"an engine told to take {digits(100 * SHARE)} % of the device (--utilization {SHARE})"
     smaller = sorted(
         (f for f in load_formats().values() if f.family in setup.engine.families), key=lambda f: -f.default
     )

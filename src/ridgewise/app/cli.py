@@ -171,14 +171,21 @@ def fit(
         int | None, typer.Option(min=0, max=10000, help="llama.cpp: layers on the card, output first")
     ] = None,
     cpu_moe: Annotated[bool, typer.Option("--cpu-moe", help="llama.cpp: experts in RAM")] = False,
+    max_sequences: Annotated[
+        str | None, typer.Option(help="sequences at once the engine is told (vLLM: --max-num-seqs)")
+    ] = None,
+    utilization: Annotated[
+        str | None, typer.Option(help="share of the device it is told to take (vLLM: --gpu-memory-utilization)")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Does it fit? A waterfall of memory per device, and the smallest change that makes it fit."""
     from ridgewise.app import inspecting
 
     return inspecting.fit(
-        model, hardware, engine, quant, context, concurrency, kv_bits, tp, pp, ep, memory, free, ngl, cpu_moe, json=json
-    )
+        model, hardware, engine, quant, context, concurrency, kv_bits, tp, pp, ep, memory, free, ngl, cpu_moe,
+        max_sequences, utilization, json=json,
+    )  # fmt: skip
 
 
 HOW = "Deployment"
@@ -218,6 +225,12 @@ def estimate(
         str | None, typer.Option(help="memory of the machine, where several are sold", rich_help_panel=HOW)
     ] = None,
     free: Annotated[str | None, typer.Option(help="free memory per device: 22GiB", rich_help_panel=HOW)] = None,
+    max_sequences: Annotated[
+        str | None, typer.Option(help="sequences at once the engine is told", rich_help_panel=HOW)
+    ] = None,
+    utilization: Annotated[
+        str | None, typer.Option(help="share of the device it is told to take", rich_help_panel=HOW)
+    ] = None,
     draft: Annotated[
         str | None,
         typer.Option(help="model that drafts tokens, or mtp: the model's own layer", rich_help_panel=DRAFT),
@@ -256,7 +269,8 @@ def estimate(
     flags = {
         "prompt": prompt, "output": output, "concurrency": concurrency, "batch": batch, "cached": cached,
         "engine": engine, "quant": quant, "kv_bits": kv_bits, "tp": tp, "pp": pp, "ep": ep, "replicas": replicas,
-        "memory": memory, "free": free, "draft": draft, "draft_tokens": draft_tokens, "acceptance": acceptance,
+        "memory": memory, "free": free, "max_sequences": max_sequences, "utilization": utilization,
+        "draft": draft, "draft_tokens": draft_tokens, "acceptance": acceptance,
         "adapters": adapters, "rank": rank, "ngl": ngl, "cpu_moe": cpu_moe, "host": host,
         "prefill_on": prefill_on, "prefill_tp": prefill_tp, "prefill_engine": prefill_engine, "link": link,
     }  # fmt: skip

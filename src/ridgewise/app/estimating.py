@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ridgewise.app.inspecting import deployment, number
+from ridgewise.app.inspecting import deployment, number, told_limits
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
         int(flags.get("tp") or 1), int(flags.get("pp") or 1), flags.get("ep"),
         number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
         number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None,
+        *told_limits(flags.get("max_sequences"), flags.get("utilization")),
     )  # fmt: skip
     setup = replace(setup, replicas=int(flags.get("replicas") or 1))
     if flags.get("adapters"):
@@ -100,9 +101,9 @@ def estimate(
     ``prompt``, ``output`` (tokens), ``concurrency`` (requests in flight) and ``cached`` (share of the prompt in the
     prefix cache) are numbers or arrays of one length; ``together``: the requests start together instead of following
     each other. ``flags`` are those of ``ridgewise estimate`` (engine, quant, tp, pp, ep, replicas, kv_bits, memory,
-    free, ngl, cpu_moe, host, draft, draft_tokens, acceptance, adapters, rank). Seconds and rates come with their 80 %
-    interval (``.ttft.value``, ``.low``, ``.high``). Raises :class:`ridgewise.errors.RequestError` for what is unknown
-    or cannot be.
+    free, max_sequences, utilization, ngl, cpu_moe, host, draft, draft_tokens, acceptance, adapters, rank). Seconds and
+    rates come with their 80 % interval (``.ttft.value``, ``.low``, ``.high``). Raises
+    :class:`ridgewise.errors.RequestError` for what is unknown or cannot be.
     """
     import numpy as np
 
@@ -120,7 +121,7 @@ def estimate(
         if column.size and not (np.all(column >= low) and np.all(column <= high)):
             raise RequestError(f"outside {low:g} … {high:g}", name)
     known = {"engine", "quant", "kv_bits", "tp", "pp", "ep", "replicas", "memory", "free", "ngl", "cpu_moe", "host",
-             "draft", "draft_tokens", "acceptance", "adapters", "rank"}  # fmt: skip
+             "max_sequences", "utilization", "draft", "draft_tokens", "acceptance", "adapters", "rank"}  # fmt: skip
     if wrong := sorted(set(flags) - known):
         raise RequestError(f"unknown flag {wrong[0]!r}", "estimate", tuple(sorted(known)))
     most = {name: float(np.max(columns[name])) for name in ("prompt", "output")}

@@ -25,7 +25,7 @@ def number(text: str, unit: str, flag: str, low: float, high: float) -> float:
 
 def deployment(
     model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int, pp: int, ep: int | None,
-    memory: float | None = None, free: float | None = None,
+    memory: float | None = None, free: float | None = None, sequences: float = 0.0, share: float = 0.0,
 ) -> Deployment:  # fmt: skip
     """The deployment that the flags name."""
     from ridgewise.engines import engine as find_engine
@@ -46,20 +46,29 @@ def deployment(
         pp,
         ep,
         own_blocks(),
+        sequences,
+        share,
     )
+
+
+def told_limits(sequences: str | None, utilization: str | None) -> tuple[float, float]:
+    """What the engine is told instead of its defaults: sequences at once, share of the device; 0: nothing."""
+    most = number(sequences, "1", "--max-sequences", 1, 1e5) if sequences else 0.0
+    return most, number(utilization, "ratio", "--utilization", 0.05, 1.0) if utilization else 0.0
 
 
 def fit(
     model: str, hardware: str, engine: str | None, quant: str | None, context: str | None, concurrency: str,
     kv_bits: str, tp: int, pp: int, ep: int | None, memory: str | None, free: str | None, ngl: int | None,
-    cpu_moe: bool, *, json: bool,
+    cpu_moe: bool, sequences_limit: str | None, utilization: str | None, *, json: bool,
 ) -> int:  # fmt: skip
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
     tokens = CONTEXT if context is None else number(context, "tokens", "--context", 1, 1e9)
     sequences = number(concurrency, "1", "--concurrency", 1, 1e9)
     size = number(memory, "B", "--memory", 2**20, 2**60) if memory else None
     left = number(free, "B", "--free", 0, 2**60) if free else None
-    made = deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left)
+    told = told_limits(sequences_limit, utilization)
+    made = deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left, *told)
     if context is None and made.arch.max_context:
         tokens = min(tokens, float(made.arch.max_context))
     basis = memory_basis(made.device, size, left)

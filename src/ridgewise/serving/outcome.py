@@ -143,10 +143,9 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
 
 
 def most_sequences(setup: Setup) -> float:
-    """Sequences the engine runs at once by default."""
-    if setup.many:
-        return limits(setup.engine.id, setup.device).sequences
-    return float(setup.engine.max_sequences)
+    """Sequences one replica runs at once: what the engine was told, or its default."""
+    default = limits(setup.engine.id, setup.device).sequences if setup.many else float(setup.engine.max_sequences)
+    return float(setup.plan.sequences) or default
 
 
 def _together(setup: Setup, load: Load, batch: Count, running: Count) -> Felt:

@@ -16,6 +16,8 @@ class Plan:
     tp   tensor-parallel degree: every device holds 1/tp of each layer; two all-reduces per layer
     pp   pipeline stages (or llama.cpp's layer split): capacity adds, the latency of one token does not
     kv_bits   bits per cached value
+    sequences   most sequences the engine is told to run at once per replica; 0: its own default
+    share       share of the device it is told to take; 0: its own default
     attn_dp   groups inside the replica that each attend to sequences of their own (attention data parallelism):
               a group of tp/attn_dp devices holds all attention weights; feed-forwards stay divided by tp
     """
@@ -25,6 +27,8 @@ class Plan:
     pp: Count = 1.0
     kv_bits: Annotated[Num, "bits"] = 16.0
     attn_dp: Count = 1.0
+    sequences: Count = 0.0
+    share: Annotated[Num, "ratio"] = 0.0
 
     @property
     def attn_tp(self) -> Count:

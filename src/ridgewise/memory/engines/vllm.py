@@ -77,6 +77,7 @@ def buffers(arch: Architecture, plan: Plan, offered: Bytes, large: Bytes = LARGE
     tokens = step_tokens(offered, large)
     seeing = any(part in arch.extra for part in ("vision", "audio"))
     most = np.where((np.asarray(offered) >= large) & (not seeing), 1024.0, 256.0)
+    most = np.where(np.asarray(plan.sequences) > 0, np.minimum(plan.sequences, most), most)
     encoded = tokens * arch.hidden * 2.0 * seeing
     peak: Bytes = np.maximum(sampling(arch, most), forward_pass(arch, plan, tokens) + encoded)
     return peak
@@ -105,7 +106,7 @@ VLLM = MemoryPolicy(
     held,
     buffers,
     context,
-    usable=lambda offered, plan, others: UTILIZATION * offered,
+    usable=lambda offered, plan, others: np.where(np.asarray(plan.share) > 0, plan.share, UTILIZATION) * offered,
     about="vLLM 0.11: 90 % of the device, paged cache in 16-token blocks, a sliding window holds its length and one "
     "step of tokens (hybrid KV cache manager), CUDA graphs beside the 90 %",
     padding=padding,
