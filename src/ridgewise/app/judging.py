@@ -47,11 +47,11 @@ def validate(
 def _run(folder: Path, configs: Path | None, *, json: bool) -> int:
     from ridgewise.report.document import as_json
     from ridgewise.report.validation import RunDocument, run_table
-    from ridgewise.validation.run import predicted, read_run, simulate
+    from ridgewise.validation.run import read_run, simulate
 
     run = read_run(folder)
     found = RunDocument(
-        1, "validate", folder.resolve().name, len(run.requests), run.measured, predicted(simulate(run, configs))
+        1, "validate", folder.resolve().name, len(run.requests), run.measured, simulate(run, configs)
     )
     if json:
         print(as_json(found))

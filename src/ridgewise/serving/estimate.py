@@ -7,7 +7,7 @@ loop: each sends the next request a while after the last answer, so with the int
 
 and :func:`ridgewise.serving.loads.closed_loop` for what c requests in flight feel. Both use the formulas and
 coefficients that measurements are compared with. Bursts and open arrivals need the queue itself
-(:mod:`ridgewise.serving.simulator`): these are means of the steady state.
+(:mod:`ridgewise.simulation`): these are means of the steady state.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,19 @@ from ridgewise.hardware import device
 from ridgewise.hardware.machine import Machine
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import read_json
-from ridgewise.serving.estimate import footprint, step_time
 from ridgewise.serving.setup import Setup
-from ridgewise.serving.simulator import Limits, Request, Served, serve
+from ridgewise.simulation.fleet import Fleet
+from ridgewise.simulation.fleet import run as run_fleet
+from ridgewise.simulation.metrics import STATISTICS, columns, statistics
+from ridgewise.simulation.policies import policy_of
+from ridgewise.simulation.request import Requests, requests
+from ridgewise.simulation.system import system
 from ridgewise.validation.models import architecture
-from ridgewise.work import Plan, Step
+from ridgewise.work import Plan
 
-#: Statistics of each latency, in the order they are shown.
-STATISTICS = ("mean", "p50", "p90", "p95", "p99")
 LATENCIES = ("ttft_s", "tpot_s", "e2e_s")
-#: Most requests of one run, and the token budget and sequences of a step where the run does not say.
-REQUESTS, TOKENS, SEQUENCES = 200_000, 2048, 256
+#: Most requests of one run.
+REQUESTS = 200_000
 KV_BITS = {"fp8": 8.0, "fp8_e4m3": 8.0, "int8": 8.0}
 
 
@@ -35,7 +37,7 @@ class Run:
     """What a run was asked, and the latencies it had."""
 
     meta: Mapping[str, Any]
-    requests: tuple[Request, ...]
+    requests: Requests
     measured: Mapping[str, Mapping[str, float]]
 
 
@@ -48,20 +50,21 @@ def read_run(folder: Path) -> Run:
     rows = csv_rows(place, ("arrival_s", "input_tokens", "output_tokens"), REQUESTS)
     if not rows:
         raise RequestError("holds no request", str(place))
-    requests = []
+    asked = []
     for line, row in enumerate(rows, 2):
         where = f"{place}, line {line}"
         arrival, prompt, output = (_needed(row, c, where) for c in ("arrival_s", "input_tokens", "output_tokens"))
         if arrival < 0 or not 1 <= prompt <= 1e8 or not 1 <= output <= 1e7:
             raise RequestError("arrivals are 0 or later, lengths at least one token", where)
-        requests.append(Request(arrival, int(prompt), int(output)))
+        asked.append((arrival, int(prompt), int(output)))
     measured = {}
     for latency in LATENCIES:
         found = [number(row, latency, f"{place}, line {i}") for i, row in enumerate(rows, 2)]
         held = [x for x in found if x is not None]
         if held:
             measured[latency] = statistics(held)
-    return Run(meta, tuple(requests), measured)
+    came, prompts, outputs = (np.array(column) for column in zip(*sorted(asked, key=lambda r: r[0]), strict=True))
+    return Run(meta, requests(came, prompts, outputs, where=str(place)), measured)
 
 
 def _needed(row: Mapping[str, str], column: str, where: str) -> float:
@@ -69,13 +72,6 @@ def _needed(row: Mapping[str, str], column: str, where: str) -> float:
     if value is None:
         raise RequestError("is empty", f"{where}, {column}")
     return value
-
-
-def statistics(values: Sequence[float]) -> dict[str, float]:
-    """Mean and percentiles [s]."""
-    held = np.asarray(values, dtype=float)
-    points = np.percentile(held, [50, 90, 95, 99])
-    return dict(zip(STATISTICS, (float(held.mean()), *map(float, points)), strict=True))
 
 
 def deployment(meta: Mapping[str, Any], configs: Path | None = None) -> Setup:
@@ -100,32 +96,19 @@ def deployment(meta: Mapping[str, Any], configs: Path | None = None) -> Setup:
     return Setup(arch, machine, chosen, backend, plan, usable)
 
 
-def limits(meta: Mapping[str, Any], setup: Setup) -> Limits:
-    """The engine's limits: the run's own, else the defaults; the cache holds what memory leaves."""
-    empty, one = footprint(setup, 0.0, 1024.0), footprint(setup, 1.0, 1024.0)
-    per_token = float(one.total - empty.total) / 1024.0
-    held = meta.get("kv_tokens") or (float(empty.left) / per_token if per_token > 0 else np.inf)
-    return Limits(
-        int(meta.get("max_num_seqs") or setup.engine.max_sequences or SEQUENCES),
-        int(meta.get("max_num_batched_tokens") or TOKENS), max(float(held), 1.0),
-    )  # fmt: skip
-
-
-def simulate(run: Run, configs: Path | None = None) -> list[Served]:
-    """Every request's predicted times, from arrivals and lengths alone."""
+def simulate(run: Run, configs: Path | None = None) -> dict[str, dict[str, float]]:
+    """Predicted latencies, from arrivals, lengths and the engine's settings alone. A setting the run does not state
+    is the engine's own; the cache holds what memory leaves."""
     setup = deployment(run.meta, configs)
-
-    def seconds(step: Step) -> float:
-        return float(step_time(setup, step))
-
-    overhead = float(setup.coefficients().get("request_overhead", 0.0))
-    return serve(run.requests, seconds, limits(run.meta, setup), overhead)
-
-
-def predicted(served: Sequence[Served]) -> dict[str, dict[str, float]]:
-    """Latencies of a simulated run."""
-    return {
-        "ttft_s": statistics([s.ttft for s in served]),
-        "tpot_s": statistics([s.tpot for s in served if s.output > 1] or [0.0]),
-        "e2e_s": statistics([s.e2e for s in served]),
-    }
+    policy = policy_of(setup.engine)
+    policy = replace(
+        policy, sequences=int(run.meta.get("max_num_seqs") or policy.sequences),
+        tokens=int(run.meta.get("max_num_batched_tokens") or policy.tokens),
+        block=int(run.meta.get("kv_block_size") or policy.block),
+    )  # fmt: skip
+    held = run.meta.get("kv_tokens")
+    served = run_fleet(Fleet((system(setup, policy, run.requests.mean_context, float(held) if held else None),)),
+                       run.requests)  # fmt: skip
+    found = columns(served)
+    return {latency: statistics(found[latency[:-2]][np.isfinite(found[latency[:-2]])]) or dict.fromkeys(STATISTICS, 0.0)
+            for latency in LATENCIES}  # fmt: skip
