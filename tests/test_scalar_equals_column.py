@@ -28,7 +28,7 @@ from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
-from ridgewise.serving import Setup, loads
+from ridgewise.serving import Setup, loads, passes
 from ridgewise.serving.apart import handed_over
 from ridgewise.serving.estimate import (
     GRID,
@@ -56,6 +56,7 @@ from ridgewise.training import step as physics
 from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
+from ridgewise.work.denoiser import denoise, picture_tokens
 from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
 from ridgewise.workloads import Service
 
@@ -228,6 +229,32 @@ def sharded(arch: Architecture, row: Row) -> Any:
     ]
 
 
+def passed(arch: Architecture, row: Row) -> list[Any]:
+    """Jobs of models that do not answer token by token."""
+    few, many = row["micro"], row["sequences"]
+    paint, hear, turn = (load(name) for name in ("FLUX.1", "openai/whisper-small", "google-t5/t5-small"))
+    jobs = [
+        passes.embed(setup(arch, row), row["new"], many),
+        passes.draw(setup(paint, row), 512 * few, 1024.0, 1.0, few, row["rank"], True),
+        passes.transcribe(setup(hear, row), row["new"] + 1, 3.0, few, row["tp"]),
+        passes.translate(setup(turn, row), row["new"], row["cached"] + 1, many),
+    ]
+    return [(stage.seconds, stage.each, stage.floor, stage.flops) for stages in jobs for stage in stages] + [
+        (job.seconds, job.floor) for job in (passes.Job(stages, few) for stages in jobs)
+    ]
+
+
+def painted(arch: Architecture, row: Row) -> list[Any]:
+    """Pictures of models with joint, crossed and no attention to the text."""
+    found = []
+    for name in ("FLUX.1", "SDXL", "Wan-AI/Wan2.1-T2V-14B"):
+        canvas = load(name).canvas
+        assert canvas is not None
+        tokens = picture_tokens(canvas, 64 * row["rank"], 64 * row["tp"], 1 + 4 * row["pp"])
+        found.append((tokens, whole(denoise(load(name), tokens, row["rank"], row["micro"], BF16))))
+    return found
+
+
 #: Formula by name → what to evaluate on a row or on columns.
 CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "work.step.Slice.tokens": counted,
@@ -247,6 +274,15 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "work.forward.attended": lambda arch, row: list(slices(arch, row)),
     "work.forward.cache_traffic": lambda arch, row: list(slices(arch, row)),
     "work.forward.kv_shards": lambda arch, row: list(slices(arch, row)),
+    "work.denoiser.denoise": painted,
+    "work.denoiser.picture_tokens": painted,
+    **dict.fromkeys(
+        ("serving.passes.embed", "serving.passes.draw", "serving.passes.transcribe", "serving.passes.translate",
+         "serving.passes.Stage.each", "serving.passes.Stage.seconds", "serving.passes.Stage.flops",
+         "serving.passes.Job.seconds", "serving.passes.Job.floor", "serving.passes.Job.flops",
+         "serving.passes.Job.rate"),
+        passed,
+    ),
     "timing.roofline.Term.seconds": roofed,
     "timing.roofline.terms": roofed,
     "timing.roofline.total_seconds": roofed,

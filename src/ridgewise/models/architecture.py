@@ -107,12 +107,16 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class LayerGroup:
-    """``count`` equal layers. ``small`` holds the norms (and biases) outside mixer and feed."""
+    """``count`` equal layers. ``small`` holds the norms (and biases) outside mixer and feed.
+
+    stride   a layer of a U-Net works on a picture this many times smaller on each side
+    """
 
     count: int
     mixer: Mixer
     feed: Feed
     small: int = 0
+    stride: int = 1
 
     @property
     def parameters(self) -> int:
@@ -122,6 +126,33 @@ class LayerGroup:
     @property
     def parameters_active(self) -> int:
         return self.mixer.parameters + self.feed.parameters_active + self.small
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """How a diffusion model sees the picture or clip it makes, and what its pipeline does unless told otherwise.
+
+    shrink        pixels of a side per latent value of the autoencoder, and ``frames`` pictures per latent one
+    patch         latent values of a side per token of the denoiser
+    guided        classifier-free guidance: every step passes the denoiser with and without the text
+    steps         denoising steps
+    text          tokens of the text the denoiser attends to
+    width, height, length   pixels, and pictures of a clip
+    autoencoder   channels by level of the decoder that makes pixels of latent values, ``latent`` of which it reads;
+                  () where it is not counted
+    """
+
+    shrink: int
+    patch: int
+    guided: bool
+    steps: int
+    text: int
+    width: int
+    height: int
+    frames: int = 1
+    length: int = 1
+    autoencoder: tuple[int, ...] = ()
+    latent: int = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +169,7 @@ class Architecture:
     dtype         storage format of the checkpoint: bf16 fp16 fp32 fp8 mxfp4 nvfp4 …
     kept          roles or components a quantised checkpoint leaves at 16 bits (patterns of the file)
     causal        a decoder with a KV cache; False: encoders, vision towers, diffusion transformers
+    canvas        pictures a diffusion model makes; None: it makes none
     assumptions   what the reader had to assume, one sentence each
     """
 
@@ -157,6 +189,7 @@ class Architecture:
     kept: tuple[str, ...] = ()
     causal: bool = True
     reduced: bool = False
+    canvas: Canvas | None = None
     assumptions: tuple[str, ...] = ()
     kinds: tuple[LayerGroup, ...] = field(init=False, repr=False, compare=False)
 
@@ -164,7 +197,7 @@ class Architecture:
         merged: list[LayerGroup] = []
         for group in self.groups:
             for place, known in enumerate(merged):
-                if (known.mixer, known.feed, known.small) == (group.mixer, group.feed, group.small):
+                if replace(known, count=group.count) == group:
                     merged[place] = replace(known, count=known.count + group.count)
                     break
             else:

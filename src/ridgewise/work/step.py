@@ -40,11 +40,12 @@ class Slice:
         """Query–key pairs attended: Σ over the new tokens of the tokens each one sees.
 
         Token i (1-based after ``cached``) sees ``min(cached + i, window)`` tokens; with ``chunked``
-        attention only those of its own chunk; without causality every token of the sequence.
+        attention only those of its own chunk; without causality every token of the sequence, or the window
+        around it.
         """
         c, n = self.cached, self.new
         if not causal:
-            return self.sequences * n * (c + n)
+            return self.sequences * n * (c + n if window is None else np.minimum(c + n, window))
         if window is None:
             return self.sequences * (n * c + n * (n + 1) / 2)
         if chunked:

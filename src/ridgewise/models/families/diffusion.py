@@ -1,19 +1,26 @@
 """Image and video models (diffusers pipelines): the denoiser as the main model, text encoders apart.
 
 Elements are exact for the denoiser. Its layers run over image or video tokens, several tens of times per
-result; resolution and steps belong to the workload, not here.
+result; resolution and steps belong to the workload. What a pipeline does unless told otherwise is its
+:class:`Canvas`, after ``pipelines/*/pipeline_*.py`` of diffusers 0.42 (steps, guidance, sizes, text tokens,
+patches) and ``models/autoencoders/autoencoder_kl.py``.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 
-from ridgewise.models.architecture import Architecture, Feed, Mixer
+from ridgewise.models.architecture import Architecture, Canvas, Feed, LayerGroup, Mixer
 from ridgewise.models.families.base import Builder
 from ridgewise.models.fields import Fields
 from ridgewise.models.parts import NO_FEED, Layer, attention, merged, mlp
 
 SINUSOID = 256
+#: Channels by level of the decoder that Stable Diffusion, FLUX and Z-Image share (AutoencoderKL).
+DECODER = (128, 256, 512, 512)
+#: Pixels of a side where the pipeline makes squares (128 latent values of 8 pixels).
+SIDE = 1024
 
 
 def _linear(rows: int, columns: int, bias: bool = True) -> int:
@@ -26,12 +33,13 @@ def _embedder(h: int, columns: int, bias: bool = True) -> int:
 
 
 def _denoiser(
-    f: Fields, name: str, h: int, layers: list[Layer], *, embedding: int, head: int, small: int = 0
-) -> Architecture:
+    f: Fields, name: str, h: int, groups: tuple[LayerGroup, ...], canvas: Canvas, *, embedding: int, head: int,
+    small: int = 0,
+) -> Architecture:  # fmt: skip
     f.assume("The denoiser alone is the main model; the autoencoder is not counted, text encoders where stated.")
     arch = Architecture(
-        name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=merged(layers),
-        embedding=embedding, head=head, small=small, causal=False,
+        name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=groups,
+        embedding=embedding, head=head, small=small, causal=False, canvas=canvas,
     )  # fmt: skip
     return replace(arch, extra=_text_encoders(f))
 
@@ -84,7 +92,10 @@ def flux(f: Fields, name: str) -> Architecture:
     ends = times * _embedder(h, SINUSOID) + _embedder(h, t.size("pooled_projection_dim"))
     ends += _linear(h, t.size("joint_attention_dim")) + _linear(h, t.size("in_channels"))
     out = t.size("out_channels", default=t.size("in_channels")) * t.size("patch_size", default=1) ** 2
-    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
+    steps, words = (28, 512) if times > 1 else (4, 256)  # dev, schnell
+    canvas = Canvas(8, 2, False, steps, words, SIDE, SIDE, autoencoder=DECODER, latent=16)
+    head = _linear(2 * h, h) + _linear(out, h)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
 
 
 def flux2(f: Fields, name: str) -> Architecture:
@@ -99,7 +110,8 @@ def flux2(f: Fields, name: str) -> Architecture:
     ends = times * _embedder(h, t.size("timestep_guidance_channels", default=SINUSOID), False) + 15 * h * h
     ends += h * (t.size("in_channels") + t.size("joint_attention_dim"))
     out = t.size("out_channels", default=t.size("in_channels")) * t.size("patch_size", default=1) ** 2
-    return _denoiser(f, name, h, layers, embedding=ends, head=2 * h * h + out * h)
+    canvas = Canvas(8, 2, False, 50, 512, SIDE, SIDE, autoencoder=DECODER, latent=32)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=2 * h * h + out * h)
 
 
 def hunyuan_video(f: Fields, name: str) -> Architecture:
@@ -117,7 +129,8 @@ def hunyuan_video(f: Fields, name: str) -> Architecture:
     ends += t.size("num_refiner_layers", default=2) * refiner
     ends += (1 + t.flag("guidance_embeds")) * _embedder(h, SINUSOID) + _embedder(h, t.size("pooled_projection_dim"))
     head = _linear(2 * h, h) + _linear(t.size("out_channels") * volume, h)
-    return _denoiser(f, name, h, layers, embedding=ends, head=head)
+    canvas = Canvas(8, t.size("patch_size"), False, 50, 256, 1280, 720, frames=4, length=129)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
 
 
 def qwen_image(f: Fields, name: str) -> Architecture:
@@ -129,7 +142,9 @@ def qwen_image(f: Fields, name: str) -> Architecture:
     ends = _embedder(h, SINUSOID) + text + _linear(h, t.size("in_channels")) + _linear(h, text)
     out = t.size("out_channels") * t.size("patch_size") ** 2
     layers = [double] * t.size("num_layers", most=1000)
-    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(2 * h, h) + _linear(out, h))
+    canvas = Canvas(8, t.size("patch_size"), True, 50, 128, SIDE, SIDE)  # texts are not padded: 128 tokens assumed
+    head = _linear(2 * h, h) + _linear(out, h)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
 
 
 def wan(f: Fields, name: str) -> Architecture:
@@ -149,7 +164,8 @@ def wan(f: Fields, name: str) -> Architecture:
     ends += _linear(6 * h, h) + _embedder(h, t.size("text_dim"))
     head = _linear(t.size("out_channels") * volume, h)
     layers = [(mixer, feed, norms)] * t.size("num_layers", most=1000)
-    return _denoiser(f, name, h, layers, embedding=ends, head=head, small=2 * h)
+    canvas = Canvas(8, sides[-1], True, 50, 512, 832, 480, frames=4, length=81)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, small=2 * h)
 
 
 def z_image(f: Fields, name: str) -> Architecture:
@@ -167,10 +183,23 @@ def z_image(f: Fields, name: str) -> Architecture:
     text = t.size("cap_feat_dim")
     time = _linear(1024, SINUSOID) + _linear(narrow, 1024)
     ends = 2 * h + _linear(h, patch) + time + text + _linear(h, text)
-    return _denoiser(f, name, h, layers, embedding=ends, head=_linear(patch, h) + _linear(h, narrow))
+    canvas = Canvas(8, 2, True, 50, 512, SIDE, SIDE, autoencoder=DECODER, latent=16)
+    head = _linear(patch, h) + _linear(h, narrow)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
 
 
-# U-Nets (Stable Diffusion)
+# U-Nets (Stable Diffusion): layers with the level they stand at, which halves the sides of the picture
+
+Strided = tuple[Layer, int]
+
+
+def _levels(layers: list[Strided]) -> tuple[LayerGroup, ...]:
+    """Equal neighbours of one level become one group."""
+    groups = []
+    for (layer, level), run in groupby(layers):
+        mixer, feed, small = layer
+        groups.append(LayerGroup(sum(1 for _ in run), mixer, feed, small, 2**level))
+    return tuple(groups)
 
 
 def _resnet(inside: int, outside: int, time: int) -> Layer:
@@ -178,7 +207,7 @@ def _resnet(inside: int, outside: int, time: int) -> Layer:
     conv = 9 * inside * outside + 9 * outside * outside + inside * outside * (inside != outside)
     weights = {"conv": conv, "time": time * outside}
     small = 2 * inside + 5 * outside + outside * (inside != outside)
-    return Mixer("conv", weights=weights, small=small), NO_FEED, 0
+    return Mixer("conv", heads=1, qk_dim=inside, v_dim=outside, weights=weights, small=small), NO_FEED, 0
 
 
 def _transformer(channels: int, depth: int, heads: int, text: int) -> list[Layer]:
@@ -192,12 +221,15 @@ def _transformer(channels: int, depth: int, heads: int, text: int) -> list[Layer
     }
     mixer = replace(own, weights={**own.weights, **cross}, small=own.small + channels)
     feed = mlp(channels, 4 * channels, bias=True)
-    around = Mixer("conv", weights={"conv": 2 * channels**2}, small=4 * channels)
+    around = Mixer(
+        "conv", heads=1, qk_dim=channels, v_dim=channels, weights={"conv": 2 * channels**2}, small=4 * channels
+    )
     return [(around, NO_FEED, 0), *[(mixer, feed, 6 * channels)] * depth]
 
 
 def _resample(channels: int) -> Layer:
-    return Mixer("conv", weights={"conv": 9 * channels**2}, small=channels), NO_FEED, 0
+    weights = {"conv": 9 * channels**2}
+    return Mixer("conv", heads=1, qk_dim=channels, v_dim=channels, weights=weights, small=channels), NO_FEED, 0
 
 
 def unet(f: Fields, name: str) -> Architecture:
@@ -209,15 +241,18 @@ def unet(f: Fields, name: str) -> Architecture:
     depths, heads = _depths(u, len(channels)), _unet_heads(u, len(channels))
     each, text, time = u.size("layers_per_block", most=100), u.size("cross_attention_dim"), 4 * channels[0]
     parts = (channels, depths, heads, each, text, time)
-    layers = _down(*parts) + _middle(*parts) + _up(*parts)
+    groups = _levels(_down(*parts) + _middle(*parts) + _up(*parts))
     first = 9 * u.size("in_channels") * channels[0] + channels[0]
     ends = first + _linear(time, channels[0]) + _linear(time, time)
-    if f.text("_class_name") == "StableDiffusionXLPipeline":
+    large = f.text("_class_name") == "StableDiffusionXLPipeline"
+    if large:
         pooled = u.size("projection_class_embeddings_input_dim", default=2816)
         ends += _linear(time, pooled) + _linear(time, time)
+    side = 1024 if large else 768 if text == 1024 else 512
+    canvas = Canvas(8, 1, True, 50, 77, side, side, autoencoder=DECODER)
     out = u.size("out_channels")
     return _denoiser(
-        f, name, channels[-1], layers, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0]
+        f, name, channels[-1], groups, canvas, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0]
     )
 
 
@@ -243,40 +278,70 @@ def _unet_heads(u: Fields, levels: int) -> list[int]:
     return listed
 
 
-def _down(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Layer]:
-    layers: list[Layer] = []
+def _down(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Strided]:
+    layers: list[Strided] = []
     inside = channels[0]
     for level, outside in enumerate(channels):
         for _ in range(each):
-            layers.append(_resnet(inside, outside, time))
+            layers.append((_resnet(inside, outside, time), level))
             if depths[level]:
-                layers += _transformer(outside, depths[level], heads[level], text)
+                layers += [(layer, level) for layer in _transformer(outside, depths[level], heads[level], text)]
             inside = outside
         if level < len(channels) - 1:
-            layers.append(_resample(outside))
+            layers.append((_resample(outside), level + 1))
     return layers
 
 
-def _middle(channels: list[int], depths: list[int], heads: list[int], _each: int, text: int, time: int) -> list[Layer]:
-    last = channels[-1]
+def _middle(
+    channels: list[int], depths: list[int], heads: list[int], _each: int, text: int, time: int
+) -> list[Strided]:
+    last, level = channels[-1], len(channels) - 1
     body = _transformer(last, depths[-1] or 1, heads[-1], text)
-    return [_resnet(last, last, time), *body, _resnet(last, last, time)]
+    return [(layer, level) for layer in (_resnet(last, last, time), *body, _resnet(last, last, time))]
 
 
-def _up(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Layer]:
-    layers: list[Layer] = []
+def _up(channels: list[int], depths: list[int], heads: list[int], each: int, text: int, time: int) -> list[Strided]:
+    layers: list[Strided] = []
     before = channels[-1]
     for level in reversed(range(len(channels))):
         outside = channels[level]
         for i in range(each + 1):
             skip = outside if i < each else channels[max(level - 1, 0)]
-            layers.append(_resnet((before if i == 0 else outside) + skip, outside, time))
+            layers.append((_resnet((before if i == 0 else outside) + skip, outside, time), level))
             if depths[level]:
-                layers += _transformer(outside, depths[level], heads[level], text)
+                layers += [(layer, level) for layer in _transformer(outside, depths[level], heads[level], text)]
         if level:
-            layers.append(_resample(outside))
+            layers.append((_resample(outside), level - 1))
         before = outside
     return layers
+
+
+def autoencoder(canvas: Canvas) -> Architecture:
+    """The decoder that makes pixels of latent values (AutoencoderKL): ``len(channels) − 1`` doublings, two residual
+    blocks and one attention at the smallest size, three residual blocks per level. Strides are pixels."""
+    channels, latent = canvas.autoencoder, canvas.latent
+    last, deep = channels[-1], len(channels) - 1
+
+    def conv(inside: int, outside: int) -> Layer:
+        weights = {"conv": 9 * inside * outside}
+        return Mixer("conv", heads=1, qk_dim=inside, v_dim=outside, weights=weights, small=outside), NO_FEED, 0
+
+    def block(inside: int, outside: int) -> Layer:
+        mixer, feed, small = _resnet(inside, outside, 0)
+        return replace(mixer, weights={"conv": mixer.weights["conv"]}, small=mixer.small - outside), feed, small
+
+    looking = (attention(last, 1, 1, last, qkv_bias=True, o_bias=True, small=2 * last), NO_FEED, 0)
+    layers: list[Strided] = [(layer, deep) for layer in (conv(latent, last), block(last, last), looking)]
+    layers.append((block(last, last), deep))
+    before = last
+    for level in range(deep, -1, -1):
+        for _ in range(3):
+            layers.append((block(before, channels[level]), level))
+            before = channels[level]
+        if level:
+            layers.append((_resample(before), level - 1))
+    layers.append((conv(before, 3), 0))
+    return Architecture("autoencoder", "AutoencoderKL", last, 0, _levels(layers), small=2 * before, causal=False)
 
 
 FAMILIES: dict[str, Builder] = {
