@@ -15,6 +15,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by file name."""
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
+    from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
@@ -23,6 +24,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     return {
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
         "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
+        "comparison.schema.json": {"$schema": DIALECT, **schema(ComparisonDocument)},
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},

@@ -6,9 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ridgewise.advise.inference import LADDERS, SERVICE_ENGINES, SINGLE_ENGINES
+from ridgewise.advise.learnt import trained
 from ridgewise.advise.limits import check_context, check_decoder, check_tensor_parallel, divides
 from ridgewise.engines import Engine, load_engines
 from ridgewise.errors import RequestError
@@ -35,10 +34,8 @@ from ridgewise.serving.estimate import (
 from ridgewise.serving.local import Part
 from ridgewise.serving.outcome import most_sequences
 from ridgewise.timing.coefficients import Band, Block
-from ridgewise.training.estimate import PASSES, efficiency_for, pace, step_seconds, unsupported
-from ridgewise.training.step import supply
 from ridgewise.units import Num, count, digits, parse, size
-from ridgewise.work import Plan, Work, decode, forward, training
+from ridgewise.work import Plan, decode
 
 Deployment = Setup
 
@@ -529,9 +526,6 @@ class Explanation:
     assumptions: tuple[str, ...]
 
 
-#: Tokens of a sequence and sequences per step of the training step that is marked on the roofline.
-TRAINED_LENGTH, TRAINED_SEQUENCES = 4096.0, 64.0
-
 FORMULAS = (
     "step = Σ over operators of max(FLOPs / (peak · share), weights/(bw · weight_read) + cache/(bw · cache_read) "
     "+ activations/bw) + layers · layer_overhead + expert layers · expert_overhead + step_overhead + all-reduces",
@@ -596,17 +590,10 @@ def _mark(phase: Phase) -> Mark:
 
 
 def _training_mark(setup: Setup) -> Iterator[Mark]:
-    """Training the same model in 16 bits: forward and backward of one sequence at a time on one device."""
-    found, rates = efficiency_for(setup.device), supply(setup.device)
-    if unsupported(setup.device, "full") or found is None or rates is None:
-        return
-    step = training(TRAINED_LENGTH)
-    work = sum(forward(setup.arch, step, Plan(load_formats()["bf16"])).values(), Work())
-    one = {name: np.ones(1) for name in ("tp", "pp", "shards", "micro")}
-    pace_ = pace(setup.arch, setup.device, found[1], "full").coefficients
-    time = step_seconds(setup.arch, rates, 1, pace_, "full", "none", TRAINED_LENGTH, TRAINED_SEQUENCES, one, stage=1)
-    flops = PASSES["full"] * float(work.flops) * TRAINED_SEQUENCES
-    yield Mark("training", float(work.intensity), flops / float(np.max(time.total)))
+    """Training the same model in 16 bits on one device of a run."""
+    found = trained(setup.arch, setup.device)
+    if not isinstance(found, str):
+        yield Mark("training", found.intensity, found.reached)
 
 
 def _unfit(setup: Setup, batch: float, context: float) -> tuple[str, ...]:

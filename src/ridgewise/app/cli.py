@@ -301,6 +301,26 @@ def explain(
 
 
 @app.command()
+def compare(
+    model: Model,
+    hardware: Annotated[list[str] | None, typer.Argument(help="device names; one of each class where none is")] = None,
+    phases: Annotated[bool, typer.Option("--phases", help="building against using, aspect by aspect")] = False,
+    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format")] = None,
+    prompt: Annotated[str, typer.Option(help="prompt tokens")] = "1024",
+    output: Annotated[str, typer.Option(help="output tokens")] = "512",
+    concurrency: Annotated[str, typer.Option(help="requests in flight")] = "1",
+    plot: Annotated[Path | None, typer.Option(help="write the rooflines here (SVG)")] = None,
+    json: Json = False,
+) -> int:
+    """One model on several machines, side by side; with --phases training beside inference."""
+    from ridgewise.app import comparing
+
+    flags = {"engine": engine, "quant": quant, "prompt": prompt, "output": output, "concurrency": concurrency}
+    return comparing.run(model, hardware or [], flags, plot, phases=phases, json=json)
+
+
+@app.command()
 def validate(
     files: Annotated[list[Path] | None, typer.Argument(help="measurements (CSV in one of the schemas)")] = None,
     run: Annotated[Path | None, typer.Option(help="folder of one recorded run: meta.json, requests.csv")] = None,

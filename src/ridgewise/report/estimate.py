@@ -65,6 +65,8 @@ class EstimateDocument:
     prefill: PhaseDocument
     decode: PhaseDocument
     ridge_point_flop_per_byte: float | None
+    peak_flop_per_s: float | None
+    peak_precision: str
     board_power_w: float | None
     power_w: Estimate | None
     energy_j_per_token: Estimate | None
@@ -117,6 +119,8 @@ def document(found: Estimation) -> EstimateDocument:
         prefill=_phase(found.prefill),
         decode=_phase(found.decode),
         ridge_point_flop_per_byte=peak[0] / bandwidth if peak and bandwidth else None,
+        peak_flop_per_s=peak[0] if peak else None,
+        peak_precision=peak[1] if peak else "",
         board_power_w=found.draw.board if found.draw else None,
         power_w=around(Range(found.draw.wall, found.draw.low, found.draw.high), _basis(setup, "board_power"))
         if found.draw

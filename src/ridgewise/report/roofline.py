@@ -104,3 +104,15 @@ def svg(title: str, marks: Sequence[Mark], peak: float, precision: str, bandwidt
     caption = f"arithmetic intensity [FLOP/B]; roofs: {rate(peak, 'FLOP/s')} in {precision}, {rate(bandwidth, 'B/s')}"
     parts.append(f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(caption)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def stacked(plots: Sequence[str]) -> str:
+    """Several plots under each other in one picture; nothing of nothing."""
+    if len(plots) < 2:
+        return "".join(plots)
+    inner = [
+        f'<svg y="{HEIGHT * place}" width="{WIDTH}" height="{HEIGHT}"{plot.removeprefix("<svg")}'
+        for place, plot in enumerate(plots)
+    ]
+    box = f'viewBox="0 0 {WIDTH} {HEIGHT * len(plots)}"'
+    return "\n".join([f'<svg xmlns="http://www.w3.org/2000/svg" {box} role="img">', *inner, "</svg>"]) + "\n"
