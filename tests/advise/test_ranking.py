@@ -10,8 +10,7 @@ from dataclasses import replace
 import pytest
 
 from ridgewise.advise import PRIORITIES, Answer, Question, answer
-from ridgewise.advise.inference import _of_device as evaluated_layouts_of
-from ridgewise.advise.inference import again
+from ridgewise.advise.inference import Deployments, Judged, _looked_at, again
 from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, slow_cost, total_cost, utility
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.economics.cost import sold
@@ -190,7 +189,7 @@ def test_the_context_it_claims_to_fit_fits_and_more_does_not(ask: Ask) -> None:
     assert any("it fits contexts up to" in line for line in found.changes)
     for context, holds in ((found.pick.context_limit, True), (found.pick.context_limit + 256, False)):
         work = replace(found.question.workload, context=context)
-        assert again(replace(found.question, workload=work), found.pick).feasible == holds
+        assert again(replace(found.question, workload=work), [found.pick])[0].feasible == holds
 
 
 def test_the_users_it_claims_to_carry_it_carries_and_more_it_does_not(ask: Ask) -> None:
@@ -200,7 +199,7 @@ def test_the_users_it_claims_to_carry_it_carries_and_more_it_does_not(ask: Ask) 
     assert users > 200 and found.pick is not None
     for load, holds in ((0.9 * users, True), (1.15 * users, False)):
         work = replace(found.question.workload, users=load)
-        assert again(replace(found.question, workload=work), found.pick).feasible == holds
+        assert again(replace(found.question, workload=work), [found.pick])[0].feasible == holds
 
 
 def test_the_multiple_of_its_cost_at_which_it_loses_is_right(ask: Ask) -> None:
@@ -315,7 +314,11 @@ def test_a_server_paid_for_whole_is_used_whole_where_that_is_better(ask: Ask) ->
     found = ask("DeepSeek-V3", users="50", hardware=("MI300X",))
     pick = found.pick
     assert pick is not None and sold(pick.device, pick.count) % 8 == 0
-    other = [o for o in evaluated_layouts_of(found.question, pick.device, None) if o.feasible]
+    deployments = Deployments()
+    table, ladders = deployments.of(found.question, [pick.device])
+    judged = Judged(found.question, table, deployments)
+    rows = list(_looked_at(judged, pick.device, ladders[pick.device][0]))
+    other = [judged.option(row) for row in rows if judged.able[row]]
     assert {o.count for o in other} >= {8}
     assert all(utility(found.question, pick) >= utility(found.question, o) - 1e-9 for o in other)
 

@@ -348,7 +348,7 @@ def _growth(question: Question, pick: Option) -> Iterator[str]:
     low, high = 1.0, 64.0
     for _ in range(7):
         middle = math.sqrt(low * high)
-        again = inference.again(replace(question, workload=replace(work, users=work.users * middle)), pick)
+        (again,) = inference.again(replace(question, workload=replace(work, users=work.users * middle)), [pick])
         low, high = (middle, high) if again.feasible else (low, middle)
     if low > 1.05:
         yield f"it carries about {digits(work.users * low, 2)} users before a limit breaks"
@@ -530,7 +530,7 @@ def _offloads(question: Question, options: Sequence[Option]) -> Iterator[str]:
     cards = [o for o in options if o.engine == "llama.cpp" and o.left < 0 and o.device.kind.startswith("gpu")]
     if not isinstance(work, SingleUser):
         return
-    singles = [inference.again(question, replace(o, count=1, tp=1, pp=1, replicas=1)) for o in cards]
+    singles = inference.again(question, [replace(o, count=1, tp=1, pp=1, replicas=1) for o in cards])
     short = [card for card in singles if all(text.startswith("memory") for text in card.shortfalls)]
     splits = [(split, card) for card in short if (split := offload(question, card)) is not None]
     if splits:

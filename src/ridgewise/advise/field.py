@@ -17,10 +17,10 @@ class Field:
     """Candidates of questions that share a model, prices and coefficients."""
 
     def __init__(self) -> None:
-        self._runs = Runs()
+        self._runs, self._deployments = Runs(), inference.Deployments()
 
     def options(self, question: Question, devices: Sequence[Device]) -> list[Option]:
         """The best layout of every device for a question."""
         if isinstance(question.workload, Pretraining | FineTuning):
             return list(candidates(question, tuple(devices), self._runs))
-        return list(inference.candidates(question, tuple(devices)))
+        return list(inference.candidates(question, devices, self._deployments))

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ridgewise.advise.limits import divides
-from ridgewise.advise.option import Option, Shortfall, missed
+from ridgewise.advise.option import Option, Shortfall, doublings, over
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
-from ridgewise.economics import monthly_cost, wall_power
+from ridgewise.advise.table import Row, Table
+from ridgewise.economics import Draw, monthly_cost, purchase, wall_power
 from ridgewise.economics.cost import TARIFF, sold
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
-from ridgewise.models.formats import Format, load_formats, native_format
-from ridgewise.serving import Setup, Speed, largest_batch, service, single
-from ridgewise.serving.estimate import footprint
+from ridgewise.models.formats import Format, load_formats, native_format, stored
+from ridgewise.serving import Setup
 from ridgewise.units import digits, duration, money, size
 from ridgewise.work import Plan
 from ridgewise.workloads import Service, SingleUser
@@ -112,158 +111,184 @@ def layouts(engine: Engine, backend: Backend, count: int, per_node: int) -> Iter
         yield 1, 1, 1
 
 
-def evaluate(question: Question, setup: Setup, configuration: float | None) -> Option:
-    """Memory, speed, power and cost of one deployment, and what it falls short of."""
-    work = question.workload
-    assert isinstance(work, SingleUser | Service)
-    if isinstance(work, Service):
-        speed = service(setup, work)
-        sequences = max(reserved(work, speed.concurrency / setup.replicas), 1.0)
-        context = mean_context(work, sequences)
-    else:
-        speed = single(setup, work)
-        sequences, context = 1.0, work.context
-    foot = footprint(setup, sequences, context)
-    many = isinstance(work, Service) and speed.concurrency >= 8 * setup.replicas
-    draw = wall_power(setup.device, setup.count, "serve" if many else "decode")
-    cost = monthly_cost(
-        setup.device,
-        setup.count,
-        draw,
-        work.hours_per_day,
-        work.busy,
-        question.tariff if question.tariff is not None else TARIFF,
-        configuration,
-        question.prices.get(setup.device.id),
-        question.host_price,
-    )
-    option = Option(
-        device=setup.device,
-        count=setup.count,
-        engine=setup.engine.id,
-        format=setup.plan.format.id,
-        tp=int(setup.plan.tp),
-        pp=int(setup.plan.pp),
-        replicas=setup.replicas,
-        memory={part: float(amount) for part, amount in foot.parts.items()},
-        usable=float(foot.usable),
-        cost=cost,
-        draw=draw,
-        configuration=configuration,
-        speed=speed,
-        context_limit=largest_context(setup, sequences),
-        batch_limit=largest_batch(setup, context) * setup.replicas,
-    )
-    return replace(option, **missed(shortfalls(question, setup, option)))
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """How one engine is tried on a device: by rising count, of each the formats finest first, of each its layouts.
+
+    counts   numbers of devices in the order in which they are tried
+    rungs    rows of a table by number of devices and format; whole servers are among them
+    """
+
+    counts: tuple[int, ...]
+    rungs: Mapping[int, tuple[range, ...]]
 
 
-def largest_context(setup: Setup, sequences: float) -> float:
-    """Longest context that fits with this many sequences, up to the model's own limit [tokens]."""
-    limit = float(setup.arch.max_context or 131072)
-    grid = np.geomspace(256, max(limit, 512), 48)
-    left = np.asarray(footprint(setup, sequences, grid).left)
-    if left[0] < 0:
-        return 0.0
-    if left[-1] >= 0:
-        return limit
-    while True:  # caches grow in steps, so the last whole token is searched, not interpolated
-        place = int(np.argmax(left < 0))
-        low, high = math.floor(grid[place - 1]), math.ceil(grid[place])
-        if high - low <= 1:
-            return float(low)
-        grid = np.unique(np.floor(np.linspace(low, high, 64)))
-        left = np.asarray(footprint(setup, sequences, grid).left)
+#: The ladders of a device: of every memory it is sold with those of every engine, in order of preference.
+Ladders = tuple[tuple[Ladder, ...], ...]
 
 
-def shortfalls(question: Question, setup: Setup, option: Option) -> Iterator[Shortfall]:
-    """What the option falls short of, one sentence each, with how much is missing."""
-    work, speed = question.workload, option.speed
-    assert speed is not None and isinstance(work, SingleUser | Service)
-    if not np.isfinite(speed.tpot):
-        yield Shortfall("no memory bandwidth is known for this device")
-    factor = option.memory_total / option.usable
-    if option.left < 0:
-        yield Shortfall(f"memory: {size(-option.left)} too little per device", factor)
-    elif isinstance(work, Service) and option.left < option.memory_doubt:
-        doubt = size(option.memory_doubt)
-        yield Shortfall(f"memory: {size(option.left)} left per device, the estimate may be off by {doubt}", 1.05)
-    yield from speed_shortfalls(work, speed, option)
-    yield from money_and_power(question, option, option.cost.buy)
+class Deployments:
+    """The deployments of one question and of those it is compared with: timed, weighed and priced once, whatever the
+    limits they are held against."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[list[Table], Mapping[Device, Ladders]]] = {}
+        self._prices: dict[tuple[Device, float | None, int], float] = {}
+
+    def of(self, question: Question, devices: Sequence[Device]) -> tuple[Table, Mapping[Device, Ladders]]:
+        """Every layout of every device in every format worth trying, and in which order they are looked at."""
+        work = question.workload
+        assert isinstance(work, SingleUser | Service)
+        load = replace(work, slo_ttft=None, slo_tpot=None)
+        named = question.format.id if question.format is not None else None
+        key = (replace(load, context=0.0), named, question.engine, question.kv_bits)
+        tables, ladders = self._known.get(key, ([], {}))
+        if not tables or any(device not in ladders for device in devices):
+            rows: list[Row] = []
+            ladders = {device: tuple(_ladders(question, device, rows)) for device in devices}
+            tables = [Table(load, rows)]
+            self._known[key] = tables, ladders
+        found = next((table for table in tables if table.work == load), None)
+        if found is None:
+            found = Table(load, tables[0].rows, tables[0])
+            tables.append(found)
+        return found, ladders
+
+    def prices(self, question: Question, rows: Sequence[Row]) -> np.ndarray:
+        """Middle of what every row costs to buy [USD]; NaN where nobody asks a price."""
+        keys = [(row.setup.device, row.configuration, row.setup.count) for row in rows]
+        for key in set(keys) - self._prices.keys():
+            device, configuration, count = key
+            bought = purchase(device, count, configuration, question.prices.get(device.id), question.host_price)
+            self._prices[key] = np.nan if bought is None else (bought.low + bought.high) / 2
+        return np.array([self._prices[key] for key in keys])
 
 
-def money_and_power(question: Question, option: Option, price: float | None) -> Iterator[Shortfall]:
-    """Budget, held at the middle of the price, and power at the wall."""
-    budget, limit = question.budget, question.max_power
-    if budget is not None and price is None:
-        yield Shortfall("budget: no sourced price")
-    elif budget is not None and price is not None and price > budget:
-        yield Shortfall(f"budget: {money(price - budget)} over", price / budget)
-    if limit is not None and option.draw is None:
-        yield Shortfall("power: its draw is not in the catalogue")
-    elif limit is not None and option.draw is not None and option.draw.wall > limit:
-        drawn = option.draw.wall
-        yield Shortfall(f"power: {digits(drawn)} W at the wall, limit {digits(limit)} W", drawn / limit)
+def _ladders(question: Question, device: Device, rows: list[Row]) -> Iterator[tuple[Ladder, ...]]:
+    """The ladders of a device; their rows are added to ``rows``."""
+    for configuration in configurations(device):
+        machine = Machine(device, 1, configuration)
+        usable = machine.usable
+        if usable is not None and device.bandwidth:
+            yield tuple(
+                _ladder(question, device, configuration, usable, engine, backend, machine.per_node, rows)
+                for engine, backend in engines_for(question, device)
+            )
 
 
-def speed_shortfalls(work: SingleUser | Service, speed: Speed, option: Option) -> Iterator[Shortfall]:
-    """Latency limits, held at the upper end of the 80 % interval: a limit kept only on average is not kept.
-    A service without limits is held to reading speed and patience. And concurrency."""
-    serves = isinstance(work, Service)
-    ttft_limit = work.slo_ttft if work.slo_ttft is not None or not serves else PATIENCE
-    tpot_limit = work.slo_tpot if work.slo_tpot is not None or not serves else 1 / READING_SPEED
-    if ttft_limit is not None and speed.ttft is not None:
-        yield from _over("TTFT", speed.ttft, speed.ttft_band.high, ttft_limit)
-    if speed.ttft is None and ttft_limit is not None:
-        yield Shortfall("TTFT unknown: the catalogue has no peak rate for this device")
-    if tpot_limit is not None:
-        yield from _over("TPOT", speed.tpot, speed.tpot_band.high, tpot_limit)
-    if serves and option.batch_limit is not None and speed.concurrency > option.batch_limit:
-        held = digits(option.batch_limit)
-        yield Shortfall(
-            f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {held} at once",
-            speed.concurrency / max(option.batch_limit, 0.1),
-        )
+def _ladder(
+    question: Question, device: Device, configuration: float | None, usable: float, engine: Engine, backend: Backend,
+    per_node: int, rows: list[Row],
+) -> Ladder:  # fmt: skip
+    counts = COUNTS[device.kind] if not device.complete else (1,)
+    serves, arch = isinstance(question.workload, Service), question.arch
+    whole = {sold(device, count) for count in counts} if serves else set()
+    formats = [stored(arch, fmt) for fmt in formats_for(question, engine, backend, device)]
+    able = {tp for tp in (1, 2, 4, 8, 16) if divides(arch, tp)}
+    rungs: dict[int, tuple[range, ...]] = {}
+    for count in sorted({*counts, *whole}):
+        every = [
+            (tp, pp, replicas)
+            for tp, pp, replicas in layouts(engine, backend, count, per_node)
+            if tp in able and (replicas == 1 or serves)
+        ]
+        found = []
+        for fmt in formats:
+            start = len(rows)
+            for tp, pp, replicas in every:
+                plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
+                setup = Setup(arch, device, engine, backend, plan, usable, replicas, question.blocks)
+                rows.append(Row(setup, configuration))
+            found.append(range(start, len(rows)))
+        rungs[count] = tuple(found)
+    return Ladder(counts, rungs)
 
 
-def _over(what: str, value: float, spread: float, limit: float) -> Iterator[Shortfall]:
-    worst = value * spread
-    if value > limit:
-        yield Shortfall(f"{what} {duration(value)} over the limit of {duration(limit)}", worst / limit)
-    elif worst > limit:
-        text = f"{what} {duration(value)} may reach {duration(worst)}, over the limit of {duration(limit)}"
-        yield Shortfall(text, worst / limit)
-
-
-def mean_context(work: Service, sequences: float) -> float:
-    """Tokens per sequence when one of them is as long as the longest allowed and the others are typical."""
-    typical = work.prompt + work.output
-    return typical + max(work.context - typical, 0.0) / sequences
-
-
-def reserved(work: Service, concurrency: float) -> float:
-    """Requests memory must hold for a mean of ``concurrency`` in flight: arrivals are independent, so their
-    number varies like a Poisson count, and ``c + 2·√c`` covers 97 % of moments. A stated concurrency is
-    taken at its word."""
-    return concurrency if work.concurrency is not None else concurrency + 2.0 * math.sqrt(concurrency)
-
-
-def candidates(question: Question, devices: tuple[Device, ...]) -> Iterator[Option]:
+def candidates(question: Question, devices: Sequence[Device], deployments: Deployments) -> Iterator[Option]:
     """The best layout of every device, feasible or with its shortfalls."""
-    for device in devices:
-        for configuration in configurations(device):
-            found = list(_of_device(question, device, configuration))
-            if found:
-                yield _best(question, found)
+    table, ladders = deployments.of(question, devices)
+    judged = Judged(question, table, deployments)
+    found = [
+        judged.nearest(rows)
+        for device in devices
+        for tried in ladders[device]
+        if (rows := list(_looked_at(judged, device, tried)))
+    ]
+    table.ask(row for rows in found for row in rows)
+    for rows in found:
+        yield judged.best(rows)
 
 
-def _best(question: Question, options: list[Option]) -> Option:
-    """Of one device: the best ranked among those that do; else the one that comes nearest."""
-    able = [option for option in options if option.feasible]
-    if able and isinstance(question.workload, SingleUser) and question.priority != "speed":
-        able = [option for option in able if not any(_simpler(question, other, option) for other in able)]
-    if able:
-        return max(able, key=lambda option: (utility(question, option), -option.count))
-    return min(options, key=lambda option: (option.distance, option.count))
+def _looked_at(judged: Judged, device: Device, ladders: Sequence[Ladder]) -> Iterator[int]:
+    """Rows by rising count, up to the first that does the job with weights as published (or, past a quantised one that
+    does, as far as :data:`FURTHER` doublings)."""
+    for ladder in ladders:
+        further = FURTHER
+        for count in ladder.counts:
+            rows = list(_widest(judged, ladder.rungs[count]))
+            yield from rows
+            able = [row for row in rows if judged.able[row]]
+            if any(judged.lossless(row) for row in able):
+                bought = sold(device, count)
+                if bought > count and isinstance(judged.question.workload, Service):  # a server is paid for whole
+                    yield from _widest(judged, ladder.rungs[bought])
+                return
+            further -= bool(able)
+            if further == 0:
+                return
+        if further < FURTHER:
+            return
+
+
+def _widest(judged: Judged, rung: Sequence[range]) -> Iterator[int]:
+    """Every layout in the widest format that does the job."""
+    for rows in rung:
+        tried = [row for row in rows if not judged.hopeless[row]]
+        yield from tried
+        if any(judged.able[row] for row in tried):
+            return
+
+
+class Judged:
+    """A table of deployments held against the limits of a question."""
+
+    def __init__(self, question: Question, table: Table, deployments: Deployments) -> None:
+        self.question, self.table = question, table
+        self._factors = factors(question, table, deployments)
+        self._distance = np.broadcast_to(doublings(self._factors.values()), table.usable.shape)
+        missed = np.any([factor > 0 for factor in self._factors.values()], axis=0)
+        self.able: list[bool] = (~missed).tolist()
+        self.hopeless: list[bool] = table.hopeless.tolist()
+        self._lossless: dict[str, bool] = {}
+
+    def lossless(self, row: int) -> bool:
+        """Does a row keep the weights as they were published?"""
+        name = self.table.rows[row].setup.plan.format.id
+        if name not in self._lossless:
+            self._lossless[name] = quality_loss(self.question, self.question.weights(name)) == 0.0
+        return self._lossless[name]
+
+    def option(self, row: int) -> Option:
+        """One row, with what it falls short of."""
+        found = self.table.options.get(row)
+        if found is None:
+            found = self.table.options[row] = evaluated(self.question, self.table, row)
+        if self.able[row]:
+            return found
+        texts = tuple(_said(name, self.question, found) for name, factor in self._factors.items() if factor[row] > 0)
+        return replace(found, shortfalls=texts, distance=float(self._distance[row]))
+
+    def nearest(self, rows: Sequence[int]) -> list[int]:
+        """Those of some rows that do; where none does the one that comes nearest."""
+        able = [row for row in rows if self.able[row]]
+        return able or [min(rows, key=lambda row: (self._distance[row], self.table.rows[row].setup.count))]
+
+    def best(self, rows: Sequence[int]) -> Option:
+        """The best ranked of some rows of one device."""
+        question, options = self.question, [self.option(row) for row in rows]
+        if isinstance(question.workload, SingleUser) and question.priority != "speed":
+            options = [option for option in options if not any(_simpler(question, other, option) for other in options)]
+        return max(options, key=lambda option: (utility(question, option), -option.count))
 
 
 def _simpler(question: Question, one: Option, other: Option) -> bool:
@@ -273,55 +298,142 @@ def _simpler(question: Question, one: Option, other: Option) -> bool:
     return one.count < other.count and next(losses) <= next(losses)
 
 
-def _of_device(question: Question, device: Device, configuration: float | None) -> Iterator[Option]:
-    """Layouts by rising count, up to the first that does the job with weights as published (or, past a
-    quantised one that does, as far as :data:`FURTHER` doublings)."""
-    usable = Machine(device, 1, configuration).usable
-    if usable is None or not device.bandwidth:
-        return
-    for engine, backend in engines_for(question, device):
-        further = FURTHER
-        for count in COUNTS[device.kind] if not device.complete else (1,):
-            options = list(_layouts_of(question, device, configuration, usable, engine, backend, count))
-            yield from options
-            able = [option for option in options if option.feasible]
-            if any(quality_loss(question, question.weights(option.format)) == 0.0 for option in able):
-                bought = sold(device, count)
-                if bought > count and isinstance(question.workload, Service):  # a server is paid for whole
-                    yield from _layouts_of(question, device, configuration, usable, engine, backend, bought)
-                return
-            further -= bool(able)
-            if further == 0:
-                return
-        if further < FURTHER:
-            return
+def evaluated(question: Question, table: Table, row: int) -> Option:
+    """Memory, speed, power and cost of one deployment, before any limit."""
+    work, setup, configuration = table.work, table.rows[row].setup, table.rows[row].configuration
+    speed = table.speed(row)
+    draw = _draw(table, row)
+    return Option(
+        device=setup.device,
+        count=setup.count,
+        engine=setup.engine.id,
+        format=setup.plan.format.id,
+        tp=int(setup.plan.tp),
+        pp=int(setup.plan.pp),
+        replicas=setup.replicas,
+        memory={part: float(column[row]) for part, column in table.parts.items()},
+        usable=float(table.usable[row]),
+        cost=monthly_cost(
+            setup.device,
+            setup.count,
+            draw,
+            work.hours_per_day,
+            work.busy,
+            question.tariff if question.tariff is not None else TARIFF,
+            configuration,
+            question.prices.get(setup.device.id),
+            question.host_price,
+        ),
+        draw=draw,
+        configuration=configuration,
+        speed=speed,
+        sequences=float(table.sequences[row]),
+        batch_limit=float(table.batch_limit[row]),
+    )
 
 
-def _layouts_of(
-    question: Question, device: Device, configuration: float | None, usable: float,
-    engine: Engine, backend: Backend, count: int,
-) -> Iterator[Option]:  # fmt: skip
-    """Every layout of ``count`` devices in the widest format that does the job."""
-    for fmt in formats_for(question, engine, backend, device):
-        options = []
-        for tp, pp, replicas in layouts(engine, backend, count, Machine(device, 1).per_node):
-            if replicas > 1 and not isinstance(question.workload, Service):
-                continue
-            if not divides(question.arch, tp):
-                continue
-            plan = Plan(fmt, float(tp), float(pp), question.kv_bits)
-            setup = Setup(question.arch, device, engine, backend, plan, usable, replicas, question.blocks)
-            if _hopeless(setup):
-                continue
-            options.append(evaluate(question, setup, configuration))
-        yield from options
-        if any(option.feasible for option in options):
-            return
+def _draw(table: Table, row: int) -> Draw | None:
+    """What one deployment draws at work."""
+    setup = table.rows[row].setup
+    many = isinstance(table.work, Service) and table.concurrency[row] >= 8 * setup.replicas
+    return wall_power(setup.device, setup.count, "serve" if many else "decode")
 
 
-def _hopeless(setup: Setup) -> bool:
-    """Not even the weights fit: no need to compute speeds, unless it is the only thing to report."""
-    return float(footprint(setup, 0.0, 256.0).left) < 0 and setup.replicas > 1
+def factors(question: Question, table: Table, deployments: Deployments) -> dict[str, np.ndarray]:
+    """By which factor every row misses each limit; 0 where it keeps it, infinite where what it takes is unknown.
+
+    Latencies are held at the upper end of the 80 % interval: a limit kept only on average is not kept. A service
+    without limits is held to reading speed and patience.
+    """
+    work, foot = table.work, table.foot
+    waits, paces = ttft_limit(question), tpot_limit(question)
+    if waits is not None or paces is not None or question.max_power is not None:
+        table.ask(range(len(table.rows)))
+    tight = np.where(foot.left < foot.doubt, CLOSE, 0.0) if isinstance(work, Service) else 0.0
+    found = {"memory": np.where(foot.left < 0, foot.total / foot.usable, tight)}
+    if waits is not None:
+        found["TTFT"] = _late(table.times["ttft"], table.times["slow_ttft"], waits)
+    if paces is not None:
+        found["TPOT"] = _late(table.times["tpot"], table.times["slow_tpot"], paces)
+    if isinstance(work, Service):
+        waiting = table.concurrency > table.batch_limit
+        found["concurrency"] = np.where(waiting, table.concurrency / np.maximum(table.batch_limit, 0.1), 0.0)
+    if question.budget is not None:
+        found["budget"] = np.asarray(over(deployments.prices(question, table.rows), question.budget))
+    if question.max_power is not None:
+        draws = [_draw(table, row) for row in range(len(table.rows))]
+        walls = np.array([np.nan if draw is None else draw.wall for draw in draws])
+        found["power"] = np.asarray(over(walls, question.max_power))
+    return found
+
+
+#: How far off a service counts whose memory is left, but by less than the estimate may be off.
+CLOSE = 1.05
+
+
+def _late(value: np.ndarray, slow: np.ndarray, limit: float) -> np.ndarray:
+    """The factor by which a latency is over its limit: 0 where even the slow end keeps it."""
+    return np.where(np.isnan(value), np.inf, np.where((value > limit) | (slow > limit), slow / limit, 0.0))
+
+
+def ttft_limit(question: Question) -> float | None:
+    """Longest time to the first token [s]."""
+    work = question.workload
+    assert isinstance(work, SingleUser | Service)
+    return work.slo_ttft if work.slo_ttft is not None or isinstance(work, SingleUser) else PATIENCE
+
+
+def tpot_limit(question: Question) -> float | None:
+    """Longest time per further token [s]."""
+    work = question.workload
+    assert isinstance(work, SingleUser | Service)
+    return work.slo_tpot if work.slo_tpot is not None or isinstance(work, SingleUser) else 1 / READING_SPEED
+
+
+def _said(name: str, question: Question, option: Option) -> str:
+    """What the option falls short of, in a sentence with how much is missing."""
+    speed = option.speed
+    assert speed is not None
+    if name == "memory":
+        return _too_full(option)
+    if name == "TTFT" and speed.ttft is not None and speed.slow_ttft is not None:
+        return _over(name, speed.ttft, speed.slow_ttft, ttft_limit(question))
+    if name == "TPOT":
+        return _over(name, speed.tpot, speed.slow_tpot, tpot_limit(question))
+    if name == "concurrency":
+        held = digits(option.batch_limit or 0.0)
+        return f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {held} at once"
+    if name in ("budget", "power"):
+        return next(s.text for s in money_and_power(question, option, option.cost.buy) if s.text.startswith(name))
+    return "TTFT unknown: the catalogue has no peak rate for this device"
+
+
+def _too_full(option: Option) -> str:
+    if option.left < 0:
+        return f"memory: {size(-option.left)} too little per device"
+    doubt = size(option.memory_doubt)
+    return f"memory: {size(option.left)} left per device, the estimate may be off by {doubt}"
+
+
+def _over(what: str, value: float, worst: float, limit: float | None) -> str:
+    assert limit is not None, "only a limit is missed"
+    if value > limit:
+        return f"{what} {duration(value)} over the limit of {duration(limit)}"
+    return f"{what} {duration(value)} may reach {duration(worst)}, over the limit of {duration(limit)}"
+
+
+def money_and_power(question: Question, option: Option, price: float | None) -> Iterator[Shortfall]:
+    """Budget, held at the middle of the price, and power at the wall."""
+    budget, limit = question.budget, question.max_power
+    if budget is not None and price is None:
+        yield Shortfall("budget: no sourced price")
+    elif budget is not None and price is not None and price > budget:
+        yield Shortfall(f"budget: {money(price - budget)} over", float(over(price, budget)))
+    if limit is not None and option.draw is None:
+        yield Shortfall("power: its draw is not in the catalogue")
+    elif limit is not None and option.draw is not None and option.draw.wall > limit:
+        drawn = option.draw.wall
+        yield Shortfall(f"power: {digits(drawn)} W at the wall, limit {digits(limit)} W", float(over(drawn, limit)))
 
 
 def unable(question: Question, device: Device) -> str:
@@ -338,13 +450,19 @@ def unable(question: Question, device: Device) -> str:
     return f"{found[0][0].name} does not read {fmt}"
 
 
-def again(question: Question, option: Option) -> Option:
-    """The same deployment under another question: the same devices, layout, engine and format."""
-    engine = load_engines()[option.engine]
-    backend = engine.backend(option.device, asked=True)
-    assert backend is not None, "the option was built with this back end"
-    plan = Plan(question.weights(option.format), float(option.tp), float(option.pp), question.kv_bits)
-    usable = Machine(option.device, 1, option.configuration).usable
-    assert usable is not None
-    setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas, question.blocks)
-    return evaluate(question, setup, option.configuration)
+def again(question: Question, options: Sequence[Option]) -> list[Option]:
+    """The same deployments under another question: the same devices, layouts, engines and formats."""
+    rows, work = [], question.workload
+    assert isinstance(work, SingleUser | Service)
+    for option in options:
+        engine = load_engines()[option.engine]
+        backend = engine.backend(option.device, asked=True)
+        usable = Machine(option.device, 1, option.configuration).usable
+        assert backend is not None and usable is not None, "the option was built with them"
+        plan = Plan(question.weights(option.format), float(option.tp), float(option.pp), question.kv_bits)
+        setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas, question.blocks)
+        rows.append(Row(setup, option.configuration))
+    table = Table(replace(work, slo_ttft=None, slo_tpot=None), rows)
+    table.ask(range(len(rows)))
+    judged = Judged(question, table, Deployments())
+    return [judged.option(row) for row in range(len(rows))]

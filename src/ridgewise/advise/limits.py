@@ -1,9 +1,15 @@
-"""What a model itself can do, whatever the machine: the longest context it was made for."""
+"""The longest contexts: what a model was made for, whatever the machine, and what a deployment holds."""
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from ridgewise.errors import RequestError
 from ridgewise.models import Architecture
+from ridgewise.serving import Setup
+from ridgewise.serving.estimate import footprint
 from ridgewise.units import whole
 
 
@@ -46,3 +52,21 @@ def check_tensor_parallel(arch: Architecture, tp: int, flag: str = "--tp") -> No
         raise RequestError(
             f"{heads} attention and KV heads do not divide by {tp}", flag, tuple(f"{flag} {n}" for n in able[:4])
         )
+
+
+def largest_context(setup: Setup, sequences: float) -> float:
+    """Longest context that fits with this many sequences, up to the model's own limit [tokens]."""
+    limit = float(setup.arch.max_context or 131072)
+    grid = np.geomspace(256, max(limit, 512), 48)
+    left = np.asarray(footprint(setup, sequences, grid).left)
+    if left[0] < 0:
+        return 0.0
+    if left[-1] >= 0:
+        return limit
+    while True:  # caches grow in steps, so the last whole token is searched, not interpolated
+        place = int(np.argmax(left < 0))
+        low, high = math.floor(grid[place - 1]), math.ceil(grid[place])
+        if high - low <= 1:
+            return float(low)
+        grid = np.unique(np.floor(np.linspace(low, high, 64)))
+        left = np.asarray(footprint(setup, sequences, grid).left)

@@ -7,11 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ridgewise.advise.limits import largest_context
 from ridgewise.economics import Cost, Draw
 from ridgewise.hardware import Device
 from ridgewise.memory import Footprint
 from ridgewise.serving import Speed
 from ridgewise.training import TrainingEstimate
+from ridgewise.units import Num
 
 #: Doublings that something unknown counts for.
 UNKNOWN = 12.0
@@ -25,12 +29,22 @@ class Shortfall:
     factor: float = math.inf
 
 
+def over(value: Num, limit: float) -> Num:
+    """By which factor a value is over its limit: 0 where it is not, infinite where it is unknown (NaN)."""
+    return np.where(np.isnan(value), np.inf, np.where(np.asarray(value) > limit, np.asarray(value) / limit, 0.0))[()]
+
+
+def doublings(factors: Iterable[Num]) -> Num:
+    """How far off limits are that are missed by these factors (0: kept), in doublings over all."""
+    return sum((np.minimum(np.log2(np.maximum(factor, 1.0)), UNKNOWN) for factor in factors), 0.0)
+
+
 def missed(found: Iterable[Shortfall]) -> dict[str, Any]:
     """The fields of an option that shortfalls fill: their texts, and how far off they are in doublings."""
     listed = list(found)
     return {
         "shortfalls": tuple(shortfall.text for shortfall in listed),
-        "distance": sum(min(math.log2(max(shortfall.factor, 1.0)), UNKNOWN) for shortfall in listed),
+        "distance": float(doublings(shortfall.factor for shortfall in listed)),
     }
 
 
@@ -41,6 +55,7 @@ class Option:
     memory        bytes per device by part; ``usable`` is what the device offers to them
     configuration memory of the machine where it is sold with several [B]; None: the device's own
     speed         inference only; ``run`` training only
+    sequences     requests of a replica that memory must hold; ``batch_limit`` those all replicas run at once
     shortfalls    why it does not do: one sentence each; empty: feasible
     distance      how far off it is: doublings over all limits missed
     score         utility under the question's priority; higher is better
@@ -60,7 +75,7 @@ class Option:
     configuration: float | None = None
     speed: Speed | None = None
     run: TrainingEstimate | None = None
-    context_limit: float | None = None
+    sequences: float = 1.0
     batch_limit: float | None = None
     shortfalls: tuple[str, ...] = ()
     distance: float = 0.0
@@ -69,6 +84,11 @@ class Option:
     @property
     def feasible(self) -> bool:
         return not self.shortfalls
+
+    @property
+    def context_limit(self) -> float | None:
+        """Longest context that fits with so many sequences, up to the model's own limit [tokens]; inference only."""
+        return None if self.speed is None else largest_context(self.speed.setup, self.sequences)
 
     @property
     def memory_total(self) -> float:

@@ -282,7 +282,9 @@ def search(
         here = slice(start, start + block.shape[1])
         row, start = start + _choose(np.asarray(step.total)[here], total[here], usable), here.stop
         one = {name: float(column[row]) for name, column in grid.items()}
-        seconds, compute, messages = (float(part[row]) for part in (step.total, step.compute, step.messages))
+        seconds, compute, messages = (
+            float(np.asarray(part)[row]) for part in (step.total, step.compute, step.messages)
+        )
         least = float(total[here].min())
         batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
         run, rate = tokens / batch_tokens * seconds, batch_tokens / seconds

@@ -1,0 +1,175 @@
+"""Deployments side by side: what their users feel and what they hold, as columns, whatever the limits.
+
+A row is one layout of one format on so many of one device. Rows that are alike are timed together
+(:mod:`ridgewise.serving.together`); those that differ in replicas alone share their times. What one user's model holds
+does not depend on how fast it is, so there only the rows that are asked for are timed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Annotated
+
+import numpy as np
+
+from ridgewise.advise.option import Option
+from ridgewise.memory import Footprint
+from ridgewise.memory.engines import policy
+from ridgewise.serving import Setup, Speed, largest_batch
+from ridgewise.serving.estimate import GRID, bands, footprint, loaded, settled, speed
+from ridgewise.serving.together import Together, alike
+from ridgewise.units import Count, Num
+from ridgewise.workloads import Service, SingleUser
+
+#: Columns of requests and times, and the parts of a footprint.
+TIMES = ("batch", "felt", "ttft", "tpot", "slow_ttft", "slow_tpot")
+PARTS = ("weights", "KV cache", "buffers", "engine")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One deployment of a table: ``configuration`` is the memory of the machine where it is sold with several [B]."""
+
+    setup: Setup
+    configuration: Annotated[float, "B"] | None
+
+
+class Table:
+    """Columns of one value per row; NaN where a row was not asked for.
+
+    times           seconds a user waits for the first token ("felt"; "ttft" is NaN where the catalogue lacks the peak
+                    it takes) and per further one ("tpot"), the same at the slow end of the interval ("slow_ttft",
+                    "slow_tpot"), and the requests in flight of a replica that go with them ("batch")
+    parts           bytes per device by part, ``usable`` what the engine takes
+    sequences       requests of a replica that memory must hold, each of ``context`` tokens
+    batch_limit     requests that all replicas run at once
+    hopeless        not even the weights fit, in a layout that only shares out the load
+    options         rows that were looked at, each once
+    """
+
+    def __init__(self, work: SingleUser | Service, rows: Sequence[Row], known: Table | None = None) -> None:
+        """``known``: a table of the same rows and load, for another context, whose times hold here too."""
+        self.work, self.rows = work, rows
+        self.replicas = np.array([float(row.setup.replicas) for row in rows])
+        self.times: dict[str, np.ndarray] = {
+            name: known.times[name].copy() if known else self._empty() for name in TIMES
+        }
+        self.parts = {part: self._empty() for part in PARTS}
+        self.usable, self.batch_limit = self._empty(), self._empty()
+        self.sequences, self.context = np.ones(len(rows)), np.full(len(rows), work.context)
+        self.hopeless = np.zeros(len(rows), dtype=bool)
+        self.options: dict[int, Option] = {}
+        every = range(len(rows))
+        if isinstance(work, Service):
+            self._time(every)
+            self.sequences = np.maximum(reserved(work, self.concurrency / self.replicas), 1.0)
+            self.context = np.asarray(mean_context(work, self.sequences))
+            self._limit(every)
+        self._hold(every)
+
+    def _empty(self) -> np.ndarray:
+        return np.full(len(self.rows), np.nan)
+
+    @property
+    def concurrency(self) -> np.ndarray:
+        """Requests in flight, all replicas together."""
+        found: np.ndarray = self.times["batch"] * self.replicas
+        return found
+
+    @property
+    def foot(self) -> Footprint:
+        """What every row holds."""
+        return Footprint(self.parts, self.usable)
+
+    def ask(self, places: Iterable[int]) -> None:
+        """Time some rows, and find how many requests they run at once."""
+        wanted = list(places)
+        self._time(wanted)
+        self._limit(wanted)
+
+    def speed(self, place: int) -> Speed:
+        """The speed of one row that was asked for."""
+        batch, ttft, tpot = (float(self.times[name][place]) for name in ("batch", "felt", "tpot"))
+        return speed(self.rows[place].setup, self.work, batch, ttft, tpot)
+
+    def _groups(
+        self, places: Iterable[int], key: Callable[[Setup], Hashable], column: np.ndarray
+    ) -> Iterator[tuple[np.ndarray, Together]]:
+        """Those of some rows that have no value yet in a column, in groups that share a key."""
+        groups: dict[Hashable, list[int]] = {}
+        missing = np.isnan(column)
+        for place in places:
+            if missing[place]:
+                groups.setdefault(key(self.rows[place].setup), []).append(place)
+        for members in groups.values():
+            yield np.array(members), Together.of([self.rows[place].setup for place in members])
+
+    def _time(self, places: Iterable[int]) -> None:
+        for members, setups in self._groups(places, alike, self.times["tpot"]):
+            for name, column in zip(TIMES, self._timed(setups.members, self.replicas[members]), strict=True):
+                self.times[name][members] = column
+
+    def _timed(self, setups: Sequence[Setup], replicas: np.ndarray) -> tuple[np.ndarray, ...]:
+        """:data:`TIMES` of deployments that are alike; those that differ in replicas alone are timed once."""
+        work, places = self.work, dict[Hashable, int]()
+        index = np.array([places.setdefault((setup.device, setup.plan.tp), len(places)) for setup in setups])
+        many = Together.of([setups[place] for place in np.unique(index, return_index=True)[1]])
+        grid = GRID if isinstance(work, Service) else np.ones(1)
+        found = loaded(many, work.prompt, work.output, grid)
+        shape = (len(places), grid.size)
+        curves = [np.broadcast_to(curve, shape)[index] for curve in (found.ttft, found.tpot, found.e2e)]
+        batch, felt, tpot = np.ones(len(setups)), curves[0][:, 0], curves[1][:, 0]
+        if isinstance(work, Service):
+            batch, felt, tpot = settled(work, replicas, replace(found, ttft=curves[0], tpot=curves[1], e2e=curves[2]))
+        alone, several = (np.array(many.each(partial(_slow_ends, sequences=n)))[index] for n in (1.0, 2.0))
+        first, rest = np.where((batch * replicas / replicas > 1)[:, np.newaxis], several, alone).T
+        ttft = np.where(np.array(many.each(lambda setup: setup.peak is not None))[index], felt, np.nan)
+        return batch, felt, ttft, tpot, ttft * first, tpot * rest
+
+    def _hold(self, places: Iterable[int]) -> None:
+        for members, setups in self._groups(places, _weighed_alike, self.usable):
+            foot = footprint(setups, self.sequences[members, np.newaxis], self.context[members, np.newaxis])
+            for part in PARTS:
+                self.parts[part][members] = _column(foot.parts[part], len(members))
+            self.usable[members] = _column(foot.usable, len(members))
+            if isinstance(self.work, Service):
+                empty = _column(footprint(setups, 0.0, 256.0).left, len(members))
+                self.hopeless[members] = (empty < 0) & (self.replicas[members] > 1)
+
+    def _limit(self, places: Iterable[int]) -> None:
+        for members, setups in self._groups(places, _weighed_alike, self.batch_limit):
+            held = _column(largest_batch(setups, self.context[members, np.newaxis]), len(members))
+            self.batch_limit[members] = held * self.replicas[members]
+
+
+def _slow_ends(setup: Setup, sequences: float) -> tuple[float, float]:
+    """Ratios of TTFT and TPOT at the slow end of their intervals, with so many sequences at once."""
+    first, rest, _ = bands(setup, sequences)
+    return first.high, rest.high
+
+
+def _column(values: Num, rows: int) -> np.ndarray:
+    return np.broadcast_to(values, (rows, 1))[:, 0]
+
+
+def _weighed_alike(setup: Setup) -> Hashable:
+    """What deployments share that are weighed together: format, cache and the engine's rules on their devices."""
+    plan, device = setup.plan, setup.device
+    rules = policy(setup.engine.memory, device.architecture).id
+    return setup.engine.id, plan.format.id, float(plan.kv_bits), rules, device.kind.startswith("gpu")
+
+
+def mean_context(work: Service, sequences: Count) -> Num:
+    """Tokens per sequence when one of them is as long as the longest allowed and the others are typical."""
+    typical = work.prompt + work.output
+    found: Num = typical + np.maximum(work.context - typical, 0.0) / sequences
+    return found
+
+
+def reserved(work: Service, concurrency: Count) -> Count:
+    """Requests memory must hold for a mean of ``concurrency`` in flight: arrivals are independent, so their
+    number varies like a Poisson count, and ``c + 2·√c`` covers 97 % of moments. A stated concurrency is
+    taken at its word."""
+    return concurrency if work.concurrency is not None else concurrency + 2.0 * np.sqrt(concurrency)
