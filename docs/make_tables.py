@@ -201,16 +201,15 @@ def training() -> str:
 
 
 def power() -> str:
-    """Shares of the board limit by kind of work."""
+    """What the host adds at the wall, by what stands around the boards."""
     from ridgewise.facts.catalog import catalog_path, read_toml
 
-    sheet = read_toml(catalog_path("calibration", "power.toml"))
+    sheet = read_toml(catalog_path("calibration", "power.toml"))["host"]
     rows = (
-        (f"`{name}`", f"{e['share']:g}", f"{e['low']:g}–{e['high']:g}", e["kind"], e["note"])
+        (f"`{name}`", f"{e['active']:g} W", f"{e.get('per_board_watt', 0):g}", e["kind"], e.get("note", ""))
         for name, e in sheet.items()
-        if "share" in e
     )
-    return table(("work", "share of the board limit", "80 % interval", "kind", "evidence"), rows)
+    return table(("around the boards", "each", "per watt of board limit", "kind", "evidence"), rows)
 
 
 def classes() -> str:

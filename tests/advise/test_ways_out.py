@@ -108,12 +108,13 @@ def test_a_split_between_card_and_ram_is_offered_where_a_card_is_short(ask: Ask)
 
 def test_a_limit_just_kept_is_not_missed(ask: Ask) -> None:
     """The pick's own price and power as limits leave it feasible; a dollar or a watt less does not."""
-    free = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",))
+    alone = {"users": "1", "hardware": ("RTX 4090",), "engine": "llama.cpp", "quant": "q6_k"}  # others draw otherwise
+    free = ask("Llama-3.1-8B", **alone)
     assert free.pick is not None and free.pick.cost.buy is not None and free.pick.draw is not None
     price, wall = free.pick.cost.buy, free.pick.draw.wall
     for flag, limit in (("budget", price), ("max_power", wall)):
-        kept = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit)})
-        missed = ask("Llama-3.1-8B", users="1", hardware=("RTX 4090",), **{flag: str(limit - 1)})
+        kept = ask("Llama-3.1-8B", **alone, **{flag: str(limit)})
+        missed = ask("Llama-3.1-8B", **alone, **{flag: str(limit - 1)})
         assert kept.pick is not None and missed.pick is None
         assert flag.removeprefix("max_") in missed.options[0].shortfalls[0]
 

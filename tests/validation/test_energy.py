@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ridgewise.economics.power import board_draw, host_draw
+from ridgewise.economics.power import host_draw
 from ridgewise.evidence import read_table
 from ridgewise.hardware import device
+from ridgewise.timing.power import board_draw
 from ridgewise.validation.domains.energy import ENERGY
 from ridgewise.validation.domains.serving import SERVING
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 from ridgewise.advise.deployment import batch_limit, placed, split_of
-from ridgewise.economics import Draw, wall_power
-from ridgewise.economics.power import Activity
+from ridgewise.advise.drawing import serving_draw
+from ridgewise.economics import Draw
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.memory import Footprint, weight_bytes
@@ -137,13 +137,13 @@ def estimation(setup: Setup, load: Load, reader: Setup | None = None, link: floa
     held, ram = placed(setup, split, max(running, 1.0), prompt + output)
     first = reader or setup
     steady = decode(prompt + output / 2, max(running, 1.0))
-    activity: Activity = "serve" if running > 1 else "decode"
+    each = float(found.output.value) / setup.replicas
     return Estimation(
         setup, reader, load, found, held, ram, batch_limit(setup, split, prompt + output),
         tuple(_documents(first)),
         _phase(first, prompt_parts(first, new, depth), float(prompt_seconds(first, new, depth))),
         _phase(setup, (Part(steady),), float(step_time(setup, steady))),
-        wall_power(setup.device, setup.count, activity) if reader is None else None,
+        serving_draw(setup, prompt, output, running, each, float(load.cached)) if reader is None else None,
         tuple(_notes(setup, load, held)),
     )  # fmt: skip
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ridgewise.advise.drawing import serving_draw
 from ridgewise.advise.limits import divides
 from ridgewise.advise.option import Option, Shortfall, doublings, over
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.advise.table import Row, Table
-from ridgewise.economics import Draw, monthly_cost, purchase, wall_power
+from ridgewise.economics import Draw, monthly_cost, purchase
 from ridgewise.economics.cost import TARIFF, sold
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.hardware import Device
@@ -334,9 +335,9 @@ def evaluated(question: Question, table: Table, row: int) -> Option:
 
 def _draw(table: Table, row: int) -> Draw | None:
     """What one deployment draws at work."""
-    setup = table.rows[row].setup
-    many = isinstance(table.work, Service) and table.concurrency[row] >= 8 * setup.replicas
-    return wall_power(setup.device, setup.count, "serve" if many else "decode")
+    work, setup, speed = table.work, table.rows[row].setup, table.speed(row)
+    at_once, each = speed.concurrency / setup.replicas, speed.total / setup.replicas
+    return serving_draw(setup, work.prompt, work.output, at_once, each)
 
 
 def factors(question: Question, table: Table, deployments: Deployments) -> dict[str, np.ndarray]:

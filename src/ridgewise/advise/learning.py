@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from ridgewise.advise.drawing import training_draw
 from ridgewise.advise.inference import money_and_power
 from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
-from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase, wall_power
+from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase
 from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
@@ -79,7 +80,8 @@ def evaluate(question: Question, device: Device, configuration: float | None, ru
     """Memory, time, power and cost of one run, and what it falls short of."""
     work, usable, count = question.workload, usable_memory(device, configuration), run.count
     assert isinstance(work, Pretraining | FineTuning) and usable is not None
-    draw = wall_power(device, count, "train")
+    method: Method = "full" if isinstance(work, Pretraining) else work.method
+    draw = training_draw(question.arch, device, run, method, work.length, question.blocks)
     option = Option(
         device=device,
         count=count,

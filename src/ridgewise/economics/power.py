@@ -1,28 +1,39 @@
-"""Watts at the board and at the wall: measured shares of the power limit, not the limit itself."""
+"""Watts at the boards and at the wall: the boards by what they do, the rest from figures with sources."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.hardware.machine import Machine
-from ridgewise.units import Num
+from ridgewise.timing import Rates
+from ridgewise.timing.coefficients import Block, load_blocks
+from ridgewise.timing.power import Effort, board_watts
 
-Activity = Literal["decode", "serve", "train"]
+#: The calibration block of the boards' draw.
+BLOCK = "energy"
+#: Idle draw over the limit where no sheet gives it: 0.10 on H100, 0.14 on B200.
+IDLE_SHARE = 0.12
+#: Least limit over idle draw.
+LEAST_RANGE = 1.2
 
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Power of a machine at work [W]: all boards together, and the wall with its interval."""
+    """Power of a machine at work [W]: all boards together, and the wall with its 80 % interval.
+
+    support   how well measured watts support it: "cell", "device", "stack" or "none"
+    """
 
     board: Annotated[float, "W"]
     wall: Annotated[float, "W"]
     low: Annotated[float, "W"]
     high: Annotated[float, "W"]
+    support: str = "none"
 
 
 @cache
@@ -35,31 +46,47 @@ def host_kind(device: Device, count: int) -> str:
     return Machine(device, count).host or "complete"
 
 
-def wall_power(device: Device, count: int, activity: Activity) -> Draw | None:
-    """Draw of ``count`` devices at work, host included; None when the board limit is unknown."""
+def power_range(device: Device) -> tuple[float, float] | None:
+    """Idle draw and power limit of one board [W]; None where the limit is unknown. Of a complete machine idle is the
+    whole and the limit the package's, so that the former may reach the latter."""
     limit = device.number("board_power")
     if limit is None:
         return None
-    table = _table()
-    shares = table[activity]
-    kind = host_kind(device, count)
-    host = table["host"][kind]
-    if kind == "complete":
-        wall = count * limit * host["per_package_watt"] + host["active"]
-        return Draw(count * limit, wall, 0.8 * wall, 1.15 * wall)
-    nodes = Machine(device, count).nodes
-    around = nodes * host["active"] + count * limit * host.get("per_board_watt", 0.0)
-    board, low, high = (count * limit * shares[key] for key in ("share", "low", "high"))
-    return Draw(board, board + around, low + around, high + around)
-
-
-def board_draw(idle: Annotated[Num, "W"], limit: Annotated[Num, "W"], share: Annotated[Num, "ratio"]) -> Num:
-    """Draw of one board [W]: idle, and a share of the range up to its limit. Near the limit the board lowers its
-    clock: the share bends towards 1, as ``s/(1 + s⁴)^¼``."""
-    return idle + (limit - idle) * share / (1 + share**4) ** 0.25
+    idle = device.number("idle_power") or IDLE_SHARE * limit
+    return idle, max(limit, LEAST_RANGE * idle)
 
 
 def host_draw(device: Device, count: int) -> float:
     """What stands around ``count`` busy devices draws at the wall [W]; nothing where the limit is unknown."""
-    found = wall_power(device, count, "serve")
-    return 0.0 if found is None else found.wall - found.board
+    limit = device.number("board_power")
+    if limit is None:
+        return 0.0
+    host = _table()["host"][host_kind(device, count)]
+    return float(Machine(device, count).nodes * host["active"] + count * limit * host.get("per_board_watt", 0.0))
+
+
+def wall_power(
+    device: Device,
+    count: int,
+    effort: Effort,
+    rates: Rates,
+    keys: Mapping[str, str],
+    regime: str = "",
+    blocks: Mapping[str, Block] | None = None,
+) -> Draw | None:
+    """Draw of ``count`` devices at work, host included; None when the board limit is unknown.
+
+    ``effort`` and ``rates`` are those of one device; ``keys`` and ``regime`` say which measurements it belongs to.
+    No board draws less than idle or more than its limit, so the interval ends there.
+    """
+    found = power_range(device)
+    if found is None:
+        return None
+    idle, limit = found
+    block = (blocks if blocks is not None else load_blocks()).get(BLOCK) or load_blocks()[BLOCK]
+    board = count * float(board_watts(effort, rates, idle, limit, block.at(keys)))
+    support = block.support(keys)
+    band = block.band("watts", regime, support)
+    low, high = max(board * band.low, count * idle), min(board * band.high, count * limit)
+    around = host_draw(device, count)
+    return Draw(board, board + around, low + around, high + around, support)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ridgewise.economics.power import board_draw, host_draw
+from ridgewise.economics.power import BLOCK, LEAST_RANGE, host_draw, power_range
 from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
-from ridgewise.serving.keys import POWER_BLOCK
-from ridgewise.validation.columns import Passes
+from ridgewise.timing.power import Effort, asked, board_watts, sustained
 from ridgewise.validation.domain import Cases, Prepared
 from ridgewise.validation.domains.serving import MANNERS, STEPS, Situation, Table, felt, per_situation, prepared, roof
 from ridgewise.validation.pooling import Spec
@@ -28,7 +27,6 @@ DRAW: tuple[Spec, ...] = (
     Spec("moving", 180.0, 0.25, {"chip": 0.12, "dtype": 0.1}, 1.0, 1e4),
     Spec("computing", 1.8, 0.3, {"chip": 0.2, "dtype": 0.15}, 0.01, 100.0),
 )
-PICO = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,35 +43,24 @@ class Power:
 
 
 def _boards(s: Situation, row: Row) -> tuple[float, float, float]:
-    limit = s.device.number("board_power")
-    if limit is None:
+    found = power_range(s.device)
+    if found is None:
         raise RequestError(f"the power limit of {s.device.id} is not known", "device_id")
-    idle = s.device.number("idle_power") or IDLE_SHARE * limit
+    idle, limit = found
     said = row.get("power_limit_w", "")
     try:
         limit = min(number(row, "power_limit_w") or limit, 2 * limit)
     except RequestError:
         limit = LOWERED * limit if said == "maxq" else limit
     wall = row.get("power_scope", "") == "system_wall"
-    return idle, max(limit, 1.2 * idle), host_draw(s.device, int(s.devices)) if wall else 0.0
-
-
-#: Idle draw over the limit where no sheet gives it: 0.10 on H100, 0.14 on B200.
-IDLE_SHARE = 0.12
-
-
-def asked(passes: Passes) -> tuple[np.ndarray, np.ndarray]:
-    """Bytes moved and 16-bit FLOPs computed by a step on one device; products in fewer bits count by their rate."""
-    moved = sum((np.asarray(part.bytes, dtype=float) for part in passes.work.values()), np.zeros(1))
-    computed = sum((np.asarray(part.flops, dtype=float) for part in passes.work.values()), np.zeros(1))
-    return moved, computed * np.asarray(passes.rates.scores) / np.asarray(passes.rates.peak)
+    return idle, max(limit, LEAST_RANGE * idle), host_draw(s.device, int(s.devices)) if wall else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
     """The domain."""
 
-    name: str = POWER_BLOCK
+    name: str = BLOCK
     kinds: tuple[str, ...] = ("energy",)
 
     def prepare(self, rows: Sequence[Row], kind: str, configs: Path | None = None) -> Prepared:
@@ -101,15 +88,14 @@ class Energy:
         return np.asarray(np.log(values), dtype=float)
 
     def _watts(self, power: Power, at: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Boards at the mean of a request's time: a decode step and its share of prompts."""
-        table, numbers = power.table, power.table.numbers
-        moved, computed = asked(table.steps["decode"])
-        also_moved, also_computed = asked(table.steps["packed"])
-        prompts = numbers["running"] / numbers["answer"] * numbers["chunks"] / table.steps["packed"].sequences
-        work = at["moving"] * (moved + prompts * also_moved) + at["computing"] * (computed + prompts * also_computed)
-        reach = power.limit - power.idle
-        draw = board_draw(power.idle, power.limit, at["awake"] + PICO * work / found["tpot"] / reach)
-        return np.asarray(numbers["devices"] * draw + power.host, dtype=float)
+        """Boards at the mean of a request's time: decode steps and their share of prompts."""
+        table, n = power.table, power.table.numbers
+        steps, packed = table.steps["decode"], table.steps["packed"]
+        prompt = asked(packed.work, packed.rates) * (n["chunks"] / packed.sequences)
+        decode: Effort = asked(steps.work, steps.rates)
+        effort = sustained(decode, prompt, n["running"], n["answer"], found["output"], n["pp"])
+        draw = board_watts(effort, steps.rates, power.idle, power.limit, at)
+        return np.asarray(n["devices"] * draw + power.host, dtype=float)
 
     def roofline(self, cases: Cases) -> np.ndarray:
         """Every board at its limit, every step at its roof."""
