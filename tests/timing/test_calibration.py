@@ -78,7 +78,7 @@ def test_hosts_are_cited() -> None:
     for kind, entry in read_toml(catalog_path("calibration", "power.toml"))["host"].items():
         assert entry["active"] >= 0, kind
         assert entry["sources"] or entry["kind"] == "assumed", kind
-        assert [source(key) for key in entry["sources"]] is not None
+        assert all(source(key).title for key in entry["sources"]), kind
 
 
 def test_every_coefficient_is_explained_where_it_is_defined() -> None:
