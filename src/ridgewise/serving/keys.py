@@ -8,8 +8,8 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format
 from ridgewise.work.plan import Plan
 
-#: The calibration blocks of many-user serving and of its power draw.
-BLOCK, POWER_BLOCK = "serving", "energy"
+#: The calibration block of many-user serving.
+BLOCK = "serving"
 #: Back end where the engine's sheet names none for a device.
 BACKENDS = {
     "NVIDIA": "cuda", "AMD": "rocm", "Intel": "xpu", "Google": "tpu", "AWS": "neuron",
