@@ -30,7 +30,10 @@ def check_context(arch: Architecture, tokens: float, flag: str = "--context", wh
 def check_decoder(arch: Architecture) -> None:
     """Refuse what is no decoder-only language model: its requests are no prompts and its memory no KV cache."""
     if not arch.causal or arch.encoder:
-        raise RequestError(f"{arch.name} (family {arch.family}) is no decoder-only language model", "model")
+        raise RequestError(
+            f"{arch.name} (family {arch.family}) is no decoder-only language model; "
+            "`ridgewise estimate` says how fast it is", "model",
+        )  # fmt: skip
 
 
 def divides(arch: Architecture, tp: int) -> bool:

@@ -192,6 +192,7 @@ HOW = "Deployment"
 DRAFT = "Drafts and adapters"
 RAM = "Parts in RAM"
 APART = "Phases on two machines"
+JOBS = "Embeddings, pictures, speech"
 
 
 @app.command()
@@ -261,6 +262,25 @@ def estimate(
     link: Annotated[
         str | None, typer.Option(help="bandwidth between the two; 12.5 GB/s", rich_help_panel=APART)
     ] = None,
+    length: Annotated[
+        str | None, typer.Option(help="tokens of each text to embed; --batch texts", rich_help_panel=JOBS)
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="pixels of a picture: 1024x1024", rich_help_panel=JOBS)] = None,
+    steps: Annotated[int | None, typer.Option(min=1, max=10000, help="denoising steps", rich_help_panel=JOBS)] = None,
+    guidance: Annotated[
+        bool | None,
+        typer.Option("--guidance/--no-guidance", help="two passes a step, with and without text", rich_help_panel=JOBS),
+    ] = None,
+    frames: Annotated[
+        int | None, typer.Option(min=1, max=100000, help="pictures of a clip", rich_help_panel=JOBS)
+    ] = None,
+    audio: Annotated[str | None, typer.Option(help="sound to write down: 60s, 1h", rich_help_panel=JOBS)] = None,
+    beams: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="answers tried side by side", rich_help_panel=JOBS)
+    ] = None,
+    images: Annotated[
+        int | None, typer.Option(min=1, max=10000, help="pictures in the prompt, of --size", rich_help_panel=JOBS)
+    ] = None,
     json: Json = False,
 ) -> int:
     """How fast is it? TTFT, TPOT, throughput, watts of one deployment, with intervals."""
@@ -273,6 +293,8 @@ def estimate(
         "draft": draft, "draft_tokens": draft_tokens, "acceptance": acceptance,
         "adapters": adapters, "rank": rank, "ngl": ngl, "cpu_moe": cpu_moe, "host": host,
         "prefill_on": prefill_on, "prefill_tp": prefill_tp, "prefill_engine": prefill_engine, "link": link,
+        "length": length, "size": size, "steps": steps, "guidance": guidance, "frames": frames, "audio": audio,
+        "beams": beams, "images": images,
     }  # fmt: skip
     return estimating.run(model, hardware, flags, json=json)
 

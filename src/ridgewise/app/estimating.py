@@ -54,18 +54,26 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
 def run(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> int:
     """Print what one deployment does with one load; 1 where it does not fit."""
     from ridgewise.advise.estimating import estimation
+    from ridgewise.app import jobs
     from ridgewise.report.document import as_json
     from ridgewise.report.estimate import document, show
     from ridgewise.serving.outcome import Load
 
     if flags.get("batch") and flags.get("concurrency"):
         raise RequestError("started together or in flight, not both", "--batch, --concurrency", ("--batch 8",))
+    kind = jobs.kind_of(model, flags)
+    if kind != "text":
+        return jobs.run(model, hardware, kind, flags, json=json)
+    looking = jobs.shown(model, flags)
     many = flags.get("batch") or flags.get("concurrency") or "1"
     load = Load(
         number(flags["prompt"], "tokens", "--prompt", 1, 1e8), number(flags["output"], "tokens", "--output", 1, 1e8),
         number(many, "1", "--batch" if flags.get("batch") else "--concurrency", 1, 1e6),
         number(flags.get("cached") or "0", "ratio", "--cached", 0, 0.999), together=bool(flags.get("batch")),
     )  # fmt: skip
+    if looking is not None:
+        tower, width, height, pictures = looking
+        load = replace(load, prompt=load.prompt + pictures * tower.seen(width, height).tokens)
     sizes = {"prompt": load.prompt, "output": load.output}
     setup = prepared(model, hardware, {**flags, **sizes})
     reader, link = None, None
@@ -77,7 +85,12 @@ def run(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> i
         same["quant"] = same["quant"] or (fmt.id if fmt else None)
         reader = prepared(model, flags["prefill_on"], {**same, **sizes, "tp": flags.get("prefill_tp")})
         link = number(flags.get("link") or "12.5 GB/s", "B/s", "--link", 1e6, 1e13)
-    found = document(estimation(setup, load, reader, link))
+    estimated = estimation(setup, load, reader, link)
+    if looking is not None:
+        from ridgewise.advise.jobs import with_pictures
+
+        estimated = with_pictures(estimated, *looking)
+    found = document(estimated)
     if json:
         print(as_json(found))
     else:

@@ -97,6 +97,8 @@ class Engine:
     limits         bounds of one engine step, by device and release
     chunk          tokens of a prompt that pass the weights together for a single user
     eight_bit_cache  caches 8 bits where the weights have fewer than 16
+    launch         seconds in which the kernels of one layer are launched one by one: no pass is faster; 0: graphs
+    jobs           what it does beside answering token by token: "embeddings", "pictures", "speech", "sequences"
     measured_as    engine under whose name measurements hold its kernels
     aliases        products that embed it
     """
@@ -115,6 +117,8 @@ class Engine:
     chunk: Annotated[float, "tokens"] = 2048.0
     memory_before: tuple[tuple[int, str], ...] = ()
     eight_bit_cache: bool = False
+    launch: Annotated[float, "s"] = 0.0
+    jobs: tuple[str, ...] = ()
     measured_as: str = ""
     aliases: tuple[str, ...] = ()
     about: str = ""
@@ -150,6 +154,8 @@ def _engine(key: str, sheet: dict[str, Any], where: str) -> Engine:
     try:
         backends = tuple(Backend(**frozen(entry)) for entry in sheet.pop("backends", []))
         limits = tuple(_limit(entry, where) for entry in sheet.pop("limits", []))
+        if "launch" in sheet:
+            sheet["launch"] = parse(sheet["launch"], "s", where)
         before = tuple(sorted((int(year), name) for year, name in sheet.pop("memory_before", {}).items()))
         made = Engine(backends=backends, limits=limits, memory_before=before, **frozen(sheet))
     except TypeError as error:

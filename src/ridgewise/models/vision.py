@@ -52,15 +52,19 @@ def vision(config: Mapping[str, Any], where: str = "config.json") -> Vision | No
     return builder(f) if builder is not None and f.has("vision_config") else None
 
 
+def sight(config: Mapping[str, Any] | None) -> Vision:
+    """The tower of a configuration; RequestError where its family's rule is not known, or it sees nothing."""
+    found = vision(config) if config is not None else None
+    if found is None:
+        kind = (config or {}).get("model_type", "without configuration")
+        able = tuple(sorted(FAMILIES.keys() - {"clip"}))
+        raise RequestError(f"how models of type {kind!r} see pictures is not known here", "--images", able)
+    return found
+
+
 def image_tokens(config: Mapping[str, Any], width: int, height: int) -> int:
     """Tokens that a picture of so many pixels adds to the prompt; RequestError where the family's rule is not known."""
-    found = vision(config)
-    if found is None:
-        raise RequestError(
-            f"how models of type {config.get('model_type', '?')!r} see pictures is not known here", "--images",
-            tuple(sorted(FAMILIES))[:8],
-        )  # fmt: skip
-    return found.seen(width, height).tokens
+    return sight(config).seen(width, height).tokens
 
 
 def _tower(
@@ -180,6 +184,13 @@ def llava(f: Fields) -> Vision:
     return Vision(_tower(v), projector, lambda width, height: Seen(patches, 1, patches + 1))
 
 
+def clip(f: Fields) -> Vision:
+    """CLIP: a square of fixed size and a class token; the picture's vector goes into no prompt."""
+    v = f.sub("vision_config")
+    patches = (v.size("image_size") // v.size("patch_size")) ** 2 + 1
+    return Vision(_tower(v), 0, lambda width, height: Seen(0, 1, patches))
+
+
 def pixtral(f: Fields) -> Vision:
     """Pixtral and Mistral 3: the picture shrunk to a longest side, rows of merged patches with a break after each."""
     v, out = f.sub("vision_config"), _out(f)
@@ -245,7 +256,7 @@ def _tiled(width: int, height: int, side: int, most: int) -> tuple[int, int]:
 
 
 FAMILIES: dict[str, Callable[[Fields], Vision]] = {
-    "qwen2_vl": qwen2_vl, "qwen2_5_vl": qwen2_vl, "qwen3_vl": qwen3_vl, "qwen3_vl_moe": qwen3_vl,
+    "clip": clip, "qwen2_vl": qwen2_vl, "qwen2_5_vl": qwen2_vl, "qwen3_vl": qwen3_vl, "qwen3_vl_moe": qwen3_vl,
     "qwen3_5": qwen3_vl, "qwen3_5_moe": qwen3_vl, "gemma3": gemma3, "gemma4": gemma4, "llava": llava,
     "mistral3": pixtral, "kimi_k25": moonvit, "glm4v": glm4v, "llama4": llama4,
 }  # fmt: skip

@@ -166,7 +166,7 @@ def _timed(setup: Setup, step: Step, tokens: float) -> Seconds:
         setup.plan.tp, step.sequences,
     )  # fmt: skip
     stages = setup.coefficients(tokens).get("bubble", 0.0) * (setup.plan.pp - 1.0) if setup.many else 0.0
-    return seconds * (1.0 + stages)
+    return np.maximum(seconds * (1.0 + stages), layers * setup.engine.launch)
 
 
 def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:

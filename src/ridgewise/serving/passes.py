@@ -18,13 +18,14 @@ import numpy as np
 
 from ridgewise.models.architecture import Architecture, Canvas, LayerGroup
 from ridgewise.models.families.diffusion import autoencoder
+from ridgewise.models.formats import load_formats
 from ridgewise.serving.keys import service_regime
 from ridgewise.serving.setup import Setup
 from ridgewise.timing import Term, terms
 from ridgewise.timing.coefficients import Band
 from ridgewise.timing.roofline import allreduce_seconds, overhead_seconds
 from ridgewise.units import Count, Num, Seconds, Tokens
-from ridgewise.work import Step, Work, decode, prefill
+from ridgewise.work import Plan, Step, Work, decode, prefill
 from ridgewise.work.denoiser import denoise, picture_tokens
 
 #: Seconds of sound one pass of Whisper's encoder reads, however little of it is speech (arXiv 2212.04356, section 2.2).
@@ -80,10 +81,13 @@ def _stage(setup: Setup, name: str, work: Mapping[str, Work], layers: float, ste
     offered, eff, tp = setup.rates(tokens), setup.efficiency(tokens), setup.plan.tp
     message = step.tokens * setup.arch.hidden * 2.0
     fixed = overhead_seconds(layers, 0.0, eff) + 2 * layers * allreduce_seconds(message, tp, offered, eff)
+    parts = tuple(terms(work, offered, eff))
+    launched = layers * setup.engine.launch - sum((term.seconds for term in parts), 0.0)  # launches hide behind work
+    fixed = np.maximum(fixed, launched)
     flops, read = (sum((getattr(part, field) for part in work.values()), 0.0) for field in ("flops", "weights"))
     peak = np.maximum(np.asarray(offered.peak), np.asarray(offered.scores))
     floor = np.maximum(flops / peak, read / offered.bandwidth)
-    return Stage(name, times, tuple(terms(work, offered, eff)), fixed, floor)
+    return Stage(name, times, parts, fixed, floor)
 
 
 def _stack(setup: Setup, groups: tuple[LayerGroup, ...], *, causal: bool, name: str) -> Setup:
@@ -203,6 +207,19 @@ def transcribe(
     together = np.minimum(windows, number)
     answered = spoken * np.minimum(audio, WINDOW)
     return _answers(setup, float(frames), answered, together, number / together, beams)
+
+
+def see(
+    setup: Setup, tower: Architecture, patches: Tokens, tiles: Count, projector: Num, tokens: Tokens
+) -> tuple[Stage, ...]:
+    """``tiles`` pictures or pieces of pictures of ``patches`` tokens through a tower in 16 bits, and the projection of
+    ``tokens`` of them to the width of the language model."""
+    plan = Plan(load_formats()["bf16"])  # whatever the language model's format, on one device
+    looking = replace(setup, arch=tower, plan=plan, draft=None, host=None, adapters=0.0)
+    step = prefill(patches, tiles)
+    work = dict(looking.work(step, float(np.max(step.tokens))))
+    work["projector"] = Work(2.0 * projector * tokens, 2.0 * projector, rows=np.maximum(tokens, 1.0))
+    return (_stage(looking, "tower", work, float(tower.layers), step),)
 
 
 @dataclass(frozen=True, slots=True)
