@@ -94,12 +94,12 @@ def svg(title: str, marks: Sequence[Mark], peak: float, precision: str, bandwidt
         x, y = place(mark.intensity_flop_per_byte, mark.reached_flop_per_s)
         roof = min(peak, mark.intensity_flop_per_byte * bandwidth)
         _, top = place(mark.intensity_flop_per_byte, roof)
-        colour, side = COLOURS[number % len(COLOURS)], "end" if x > WIDTH / 2 else "start"
+        colour = COLOURS[number % len(COLOURS)]
         parts.append(f'<path d="M{x:.1f} {y:.1f}V{top:.1f}" stroke="{colour}" opacity="0.4"/>')
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{colour}"/>')
         label = f"{mark.phase}: {mark.reached_flop_per_s / roof:.0%} of the roof"
-        shift = -10 if side == "end" else 10
-        parts.append(f'<text x="{x + shift:.1f}" y="{y + 4:.1f}" text-anchor="{side}">{escape(label)}</text>')
+        side, shift, below = ("end", 8, 20 + 16 * number) if x > WIDTH / 2 else ("start", 10, 4)
+        parts.append(f'<text x="{x + shift:.1f}" y="{y + below:.1f}" text-anchor="{side}">{escape(label)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     caption = f"arithmetic intensity [FLOP/B]; roofs: {rate(peak, 'FLOP/s')} in {precision}, {rate(bandwidth, 'B/s')}"
     parts.append(f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">{escape(caption)}</text>')
