@@ -43,6 +43,7 @@ from ridgewise.serving.estimate import (
     settled,
     step_terms,
     step_time,
+    yielded,
 )
 from ridgewise.serving.limits import capacity, memory_policy
 from ridgewise.serving.local import Part, pipelined
@@ -58,7 +59,7 @@ from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.denoiser import denoise, picture_tokens
 from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
-from ridgewise.workloads import Service
+from ridgewise.workloads import Service, SingleUser
 
 ROWS = 24
 Row = Mapping[str, Any]
@@ -347,6 +348,10 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     ],
     "serving.estimate.memory_batch": lambda arch, row: memory_batch(setup(arch, row), row["cached"] + 1),
     "serving.estimate.largest_batch": lambda arch, row: largest_batch(setup(arch, row), row["cached"] + 1),
+    "serving.estimate.yielded": lambda arch, row: [
+        yielded(work, row["sequences"], 0.1 + 1e-5 * row["new"], 1e-3 * row["rank"])
+        for work in (SingleUser(), Service(1.0))
+    ],
     "serving.estimate.settled": lambda arch, row: [
         np.reshape(column, np.shape(row["sequences"]))
         for column in settled(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from ridgewise.economics import Draw, wall_power
 from ridgewise.hardware import Device
 from ridgewise.memory.training import Method
@@ -19,7 +21,7 @@ from ridgewise.timing.power import Effort, asked, sustained
 from ridgewise.training import TrainingEstimate
 from ridgewise.training.estimate import PASSES, RECOMPUTED, flops_per_token
 from ridgewise.training.step import TrainingCoefficients
-from ridgewise.units import Count, Tokens
+from ridgewise.units import Count, Num, Tokens
 from ridgewise.work import Plan, Step, decode
 
 
@@ -31,24 +33,34 @@ def serving_draw(
     A share ``cached`` of the prompt is not read. Of a model that lies partly in RAM the card's part counts; the
     host's own draw is that of a busy host.
     """
-    at_once = max(float(running), 1.0)
-    drafted = float(setup.draft.gained) if setup.draft else 1.0
-    verified = setup.draft.tokens + 1.0 if setup.draft else 1.0
-    steady = decode(prompt + answer / 2, max(at_once / float(setup.plan.pp), 1.0), verified)
-    reading = Effort()
-    for part in prompt_parts(setup, prompt * (1.0 - cached), prompt * cached):
-        reading = reading + _effort(setup, part.step) * part.times
-    effort = sustained(
-        _effort(setup, steady), reading * drafted, at_once, answer, output / drafted, float(setup.plan.pp)
-    )
+    return drawn(setup, serving_effort(setup, prompt, answer, running, output, cached))
+
+
+def drawn(setup: Setup, effort: Effort) -> Draw | None:
+    """Draw while each device works at an effort per second."""
     keys = service_keys(setup.engine.id, setup.device, setup.arch, setup.plan.format, setup.plan)
     regime = service_regime(setup.device, setup.arch, LOAD) if setup.many else ""
     return wall_power(setup.device, setup.count, effort, setup.rates(1.0), keys, regime, setup.blocks)
 
 
+def serving_effort(
+    setup: Setup, prompt: Tokens, answer: Tokens, running: Count, output: Num, cached: float = 0.0
+) -> Effort:
+    """What a device does per second at this load: numbers, or columns for deployments together."""
+    at_once = np.maximum(running, 1.0)
+    drafted = float(setup.draft.gained) if setup.draft else 1.0
+    verified = setup.draft.tokens + 1.0 if setup.draft else 1.0
+    steady = decode(prompt + answer / 2, np.maximum(at_once / float(setup.plan.pp), 1.0), verified)
+    reading = Effort()
+    for part in prompt_parts(setup, prompt * (1.0 - cached), prompt * cached):
+        reading = reading + _effort(setup, part.step) * part.times
+    each = _effort(setup, steady)
+    return sustained(each, reading * drafted, at_once, answer, output / drafted, float(setup.plan.pp))
+
+
 def _effort(setup: Setup, step: Step) -> Effort:
     """What a step asks of one device."""
-    tokens = float(step.tokens)
+    tokens = float(np.max(step.tokens))
     work = setup.work(step, tokens)
     card = work if setup.many else local.placed(setup.run, work)[0]
     return asked(card, setup.rates(tokens))

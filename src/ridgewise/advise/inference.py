@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ridgewise.advise.drawing import serving_draw
 from ridgewise.advise.limits import divides
 from ridgewise.advise.option import Option, Shortfall, doublings, over
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.advise.table import Row, Table
-from ridgewise.economics import Draw, monthly_cost, purchase
+from ridgewise.economics import monthly_cost, purchase
 from ridgewise.economics.cost import TARIFF, sold
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.hardware import Device
@@ -303,7 +302,7 @@ def evaluated(question: Question, table: Table, row: int) -> Option:
     """Memory, speed, power and cost of one deployment, before any limit."""
     work, setup, configuration = table.work, table.rows[row].setup, table.rows[row].configuration
     speed = table.speed(row)
-    draw = _draw(table, row)
+    draw = table.draw(row)
     return Option(
         device=setup.device,
         count=setup.count,
@@ -333,13 +332,6 @@ def evaluated(question: Question, table: Table, row: int) -> Option:
     )
 
 
-def _draw(table: Table, row: int) -> Draw | None:
-    """What one deployment draws at work."""
-    work, setup, speed = table.work, table.rows[row].setup, table.speed(row)
-    at_once, each = speed.concurrency / setup.replicas, speed.total / setup.replicas
-    return serving_draw(setup, work.prompt, work.output, at_once, each)
-
-
 def factors(question: Question, table: Table, deployments: Deployments) -> dict[str, np.ndarray]:
     """By which factor every row misses each limit; 0 where it keeps it, infinite where what it takes is unknown.
 
@@ -348,8 +340,8 @@ def factors(question: Question, table: Table, deployments: Deployments) -> dict[
     """
     work, foot = table.work, table.foot
     waits, paces = ttft_limit(question), tpot_limit(question)
-    if waits is not None or paces is not None or question.max_power is not None:
-        table.ask(range(len(table.rows)))
+    if waits is not None or paces is not None:
+        table.time(range(len(table.rows)))
     tight = np.where(foot.left < foot.doubt, CLOSE, 0.0) if isinstance(work, Service) else 0.0
     found = {"memory": np.where(foot.left < 0, foot.total / foot.usable, tight)}
     if waits is not None:
@@ -362,7 +354,8 @@ def factors(question: Question, table: Table, deployments: Deployments) -> dict[
     if question.budget is not None:
         found["budget"] = np.asarray(over(deployments.prices(question, table.rows), question.budget))
     if question.max_power is not None:
-        draws = [_draw(table, row) for row in range(len(table.rows))]
+        table.ask(range(len(table.rows)))
+        draws = [table.draw(row) for row in range(len(table.rows))]
         walls = np.array([np.nan if draw is None else draw.wall for draw in draws])
         found["power"] = np.asarray(over(walls, question.max_power))
     return found

@@ -14,17 +14,22 @@ from typing import Annotated
 
 import numpy as np
 
+from ridgewise.advise.drawing import drawn, serving_effort
 from ridgewise.advise.option import Option
+from ridgewise.economics import Draw
 from ridgewise.memory import Footprint
 from ridgewise.memory.engines import policy
 from ridgewise.serving import Setup, Speed, largest_batch
-from ridgewise.serving.estimate import GRID, bands, footprint, loaded, settled, speed
+from ridgewise.serving.estimate import GRID, bands, footprint, loaded, settled, speed, yielded
+from ridgewise.serving.local import FEW_TOKENS
 from ridgewise.serving.together import Together, alike
+from ridgewise.timing.power import Effort
 from ridgewise.units import Count, Num
 from ridgewise.workloads import Service, SingleUser
 
 #: Columns of requests and times, and the parts of a footprint.
 TIMES = ("batch", "felt", "ttft", "tpot", "slow_ttft", "slow_tpot")
+EFFORT = ("moved", "computed")
 PARTS = ("weights", "KV cache", "buffers", "engine")
 
 
@@ -45,6 +50,7 @@ class Table:
     parts           bytes per device by part, ``usable`` what the engine takes
     sequences       requests of a replica that memory must hold, each of ``context`` tokens
     batch_limit     requests that all replicas run at once
+    effort          what a device does per second: bytes "moved" and FLOPs "computed"
     hopeless        not even the weights fit, in a layout that only shares out the load
     options         rows that were looked at, each once
     """
@@ -60,10 +66,12 @@ class Table:
         self.usable, self.batch_limit = self._empty(), self._empty()
         self.sequences, self.context = np.ones(len(rows)), np.full(len(rows), work.context)
         self.hopeless = np.zeros(len(rows), dtype=bool)
+        self.effort = {name: self._empty() for name in EFFORT}
         self.options: dict[int, Option] = {}
+        self._draws: dict[int, Draw | None] = {}
         every = range(len(rows))
         if isinstance(work, Service):
-            self._time(every)
+            self.time(every)
             self.sequences = np.maximum(reserved(work, self.concurrency / self.replicas), 1.0)
             self.context = np.asarray(mean_context(work, self.sequences))
             self._limit(every)
@@ -84,30 +92,54 @@ class Table:
         return Footprint(self.parts, self.usable)
 
     def ask(self, places: Iterable[int]) -> None:
-        """Time some rows, and find how many requests they run at once."""
+        """Time some rows, find how many requests they run at once and what they do for it."""
         wanted = list(places)
-        self._time(wanted)
+        self.time(wanted)
         self._limit(wanted)
+        self._toil(wanted)
 
     def speed(self, place: int) -> Speed:
         """The speed of one row that was asked for."""
         batch, ttft, tpot = (float(self.times[name][place]) for name in ("batch", "felt", "tpot"))
         return speed(self.rows[place].setup, self.work, batch, ttft, tpot)
 
+    def draw(self, place: int) -> Draw | None:
+        """What the devices of one row that was asked for draw."""
+        if place not in self._draws:
+            effort = Effort(*(float(self.effort[name][place]) for name in EFFORT))
+            self._draws[place] = drawn(self.rows[place].setup, effort)
+        return self._draws[place]
+
     def _groups(
-        self, places: Iterable[int], key: Callable[[Setup], Hashable], column: np.ndarray
+        self, places: Iterable[int], key: Callable[[int], Hashable], column: np.ndarray
     ) -> Iterator[tuple[np.ndarray, Together]]:
         """Those of some rows that have no value yet in a column, in groups that share a key."""
         groups: dict[Hashable, list[int]] = {}
         missing = np.isnan(column)
         for place in places:
             if missing[place]:
-                groups.setdefault(key(self.rows[place].setup), []).append(place)
+                groups.setdefault(key(place), []).append(place)
         for members in groups.values():
             yield np.array(members), Together.of([self.rows[place].setup for place in members])
 
-    def _time(self, places: Iterable[int]) -> None:
-        for members, setups in self._groups(places, alike, self.times["tpot"]):
+    def _timed_alike(self, place: int) -> Hashable:
+        return alike(self.rows[place].setup)
+
+    def _weighed_alike(self, place: int) -> Hashable:
+        """What rows share that are weighed together: format, cache and the engine's rules on their devices."""
+        setup = self.rows[place].setup
+        plan, device = setup.plan, setup.device
+        rules = policy(setup.engine.memory, device.architecture).id
+        return setup.engine.id, plan.format.id, float(plan.kv_bits), rules, device.kind.startswith("gpu")
+
+    def _works_alike(self, place: int) -> Hashable:
+        """Rows that are timed together and, at their load, multiply in the same way."""
+        setup = self.rows[place].setup
+        return alike(setup), not setup.many and self.times["batch"][place] / float(setup.plan.pp) > FEW_TOKENS
+
+    def time(self, places: Iterable[int]) -> None:
+        """Time some rows."""
+        for members, setups in self._groups(places, self._timed_alike, self.times["tpot"]):
             for name, column in zip(TIMES, self._timed(setups.members, self.replicas[members]), strict=True):
                 self.times[name][members] = column
 
@@ -128,8 +160,17 @@ class Table:
         ttft = np.where(np.array(many.each(lambda setup: setup.peak is not None))[index], felt, np.nan)
         return batch, felt, ttft, tpot, ttft * first, tpot * rest
 
+    def _toil(self, places: Iterable[int]) -> None:
+        work = self.work
+        for members, setups in self._groups(places, self._works_alike, self.effort["moved"]):
+            batch, felt, tpot = (self.times[name][members, np.newaxis] for name in ("batch", "felt", "tpot"))
+            each = yielded(work, batch, felt, tpot)
+            found = serving_effort(setups, work.prompt, work.output, batch, each)
+            for name in EFFORT:
+                self.effort[name][members] = _column(getattr(found, name), len(members))
+
     def _hold(self, places: Iterable[int]) -> None:
-        for members, setups in self._groups(places, _weighed_alike, self.usable):
+        for members, setups in self._groups(places, self._weighed_alike, self.usable):
             foot = footprint(setups, self.sequences[members, np.newaxis], self.context[members, np.newaxis])
             for part in PARTS:
                 self.parts[part][members] = _column(foot.parts[part], len(members))
@@ -139,7 +180,7 @@ class Table:
                 self.hopeless[members] = (empty < 0) & (self.replicas[members] > 1)
 
     def _limit(self, places: Iterable[int]) -> None:
-        for members, setups in self._groups(places, _weighed_alike, self.batch_limit):
+        for members, setups in self._groups(places, self._weighed_alike, self.batch_limit):
             held = _column(largest_batch(setups, self.context[members, np.newaxis]), len(members))
             self.batch_limit[members] = held * self.replicas[members]
 
@@ -152,13 +193,6 @@ def _slow_ends(setup: Setup, sequences: float) -> tuple[float, float]:
 
 def _column(values: Num, rows: int) -> np.ndarray:
     return np.broadcast_to(values, (rows, 1))[:, 0]
-
-
-def _weighed_alike(setup: Setup) -> Hashable:
-    """What deployments share that are weighed together: format, cache and the engine's rules on their devices."""
-    plan, device = setup.plan, setup.device
-    rules = policy(setup.engine.memory, device.architecture).id
-    return setup.engine.id, plan.format.id, float(plan.kv_bits), rules, device.kind.startswith("gpu")
 
 
 def mean_context(work: Service, sequences: Count) -> Num:

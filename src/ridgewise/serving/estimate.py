@@ -241,11 +241,16 @@ def above(band: Band, value: float, floor: float) -> Band:
     return Band(max(band.low, min(floor / value, 1.0)), band.high, band.rows) if value > 0 else band
 
 
+def yielded(work: SingleUser | Service, batch: Num, ttft: Num, tpot: Num) -> Num:
+    """Output tokens per second of one replica with ``batch`` requests in flight."""
+    if isinstance(work, SingleUser):
+        return 1.0 / tpot
+    return batch * work.output / (ttft + (work.output - 1.0) * tpot)
+
+
 def speed(setup: Setup, work: SingleUser | Service, batch: float, ttft: float, tpot: float) -> Speed:
     """The speed of a deployment of which each replica has ``batch`` requests in flight, which feel these latencies."""
-    total, concurrency = 1.0 / tpot, batch * setup.replicas
-    if isinstance(work, Service):
-        total = concurrency * work.output / (ttft + (work.output - 1.0) * tpot)
+    total, concurrency = float(yielded(work, batch, ttft, tpot)) * setup.replicas, batch * setup.replicas
     first, rest, whole = bands(setup, concurrency / setup.replicas)
     peak = setup.peak  # a guessed one will do for a rate, not for a wait
     return Speed(
