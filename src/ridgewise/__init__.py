@@ -1,23 +1,26 @@
 """Ridgewise: what hardware does my AI workload need, and why?
 
-``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns.
+``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns; ``ridgewise.job`` the
+same for models that do not answer token by token.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ridgewise.app.estimating import estimate
+    from ridgewise.app.jobs import job
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "estimate"]
+__all__ = ["__version__", "estimate", "job"]
+
+_HOMES = {"estimate": "ridgewise.app.estimating", "job": "ridgewise.app.jobs"}
 
 
 def __getattr__(name: str) -> Any:
     """Functions of the package, loaded when first asked for."""
-    if name == "estimate":
-        from ridgewise.app.estimating import estimate
-
-        return estimate
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'ridgewise' has no attribute {name!r}")

@@ -56,6 +56,25 @@ def run(model: str, hardware: str, kind: str, flags: Mapping[str, Any], *, json:
     return 0 if found.fits else 1
 
 
+def job(model: str, hardware: str, **flags: Any) -> JobAnswer:
+    """What one deployment does with one job: texts to embed, pictures, sound, an encoder–decoder.
+
+    ``flags`` are those of ``ridgewise estimate`` (batch, length, size, steps, guidance, frames, audio, beams, prompt,
+    output, engine, quant, tp, memory, free), numbers or words. Seconds and rates come with their 80 % interval
+    (``.seconds.value``, ``.low``, ``.high``). Raises :class:`ridgewise.errors.RequestError` for what is unknown or
+    cannot be, and for models that answer token by token.
+    """
+    from ridgewise.advise.jobs import ANSWER, SOURCE
+
+    known = {*EVERY, "batch", "prompt", "output", "engine", "quant", "tp", "memory", "free"} - {"images"}
+    if wrong := sorted(set(flags) - known):
+        raise RequestError(f"unknown flag {wrong[0]!r}", "job", tuple(sorted(known)))
+    kind = kind_of(model, flags)
+    if kind == "text":
+        raise RequestError(f"{model} answers token by token", "model", ("ridgewise.estimate", "length=512"))
+    return answer(model, hardware, kind, {"prompt": SOURCE, "output": ANSWER, **flags})
+
+
 def answer(model: str, hardware: str, kind: str, flags: Mapping[str, Any]) -> JobAnswer:
     """The job behind the flags; blanks are filled by what is usual for the model."""
     from ridgewise.advise import jobs
