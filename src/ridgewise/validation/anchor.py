@@ -62,6 +62,8 @@ def _anchored(block: Block, domain: Domain, cases: Cases) -> Block:
         seen.setdefault("stack", set()).add(keys[i]["stack"])
         for level in ("device", "own"):
             seen.setdefault(level, set()).add(f"{keys[i]['device']}|{keys[i]['stack']}")
+    if cases.anchor:
+        seen.setdefault("anchor", set()).update(judge.anchors(cases, weight))
     return replace(
         block, coefficients=coefficients, seen={level: frozenset(groups) for level, groups in seen.items()},
         rows=block.rows + len(used),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -25,6 +25,8 @@ class Cases:
     regimes    regime of each row, as the report and the intervals group them
     data       whatever the domain's formula reads: columns, one value per row
     assumed    rows in which a figure that enters has no source or the model's shape was guessed
+    anchor     what must have been measured for a row to be predicted at all (a model whose work no row tells);
+               empty: nothing
     """
 
     block: str
@@ -34,6 +36,13 @@ class Cases:
     regimes: tuple[str, ...]
     data: Any
     assumed: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=bool))
+    anchor: tuple[str, ...] = ()
+
+    def held(self, seen: Container[str]) -> np.ndarray:
+        """Rows that have their anchor among those seen."""
+        if not self.anchor:
+            return np.ones(len(self.rows), dtype=bool)
+        return np.array([not name or name in seen for name in self.anchor])
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,13 +106,18 @@ def support(cases: Cases, weight: np.ndarray) -> np.ndarray:
     return found
 
 
+def anchors(cases: Cases, weight: np.ndarray) -> frozenset[str]:
+    """The anchors among the rows with weight."""
+    return frozenset(name for name, w in zip(cases.anchor, weight, strict=False) if w > 0 and name)
+
+
 @dataclass(frozen=True, slots=True)
 class Withheld:
     """Predictions of rows whose whole source or device took no part in the fit.
 
     scheme     "source" or "device" (or "model" where there is but one source)
     rows       indices into the cases
-    ratio      log of measured over predicted
+    ratio      log of measured over predicted; NaN where the rest allows no prediction
     support    how well the rest supported each row
     """
 
@@ -136,7 +141,8 @@ def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
             refit = job.solve(left, start.unknowns, FOLD_STEPS)
             judged = np.flatnonzero(out & (job.weight > 0))
             rows.append(judged)
-            ratios.append((job.target - job.predict(refit, left))[judged])
+            ratio = np.where(cases.held(anchors(cases, left)), job.target - job.predict(refit, left), np.nan)
+            ratios.append(ratio[judged])
             supports.append(support(cases, left)[judged])
         if rows:
             found.append(Withheld(scheme, np.concatenate(rows), np.concatenate(ratios), np.concatenate(supports)))
@@ -226,6 +232,8 @@ def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = 
         "device": tuple(f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True)),
     }
     seen = {level: frozenset(k for k, u in zip(keys, used, strict=True) if u and k) for level, keys in pairs.items()}
+    if cases.anchor:
+        seen["anchor"] = anchors(cases, job.weight)
     sources = Counter(row.get("source_key", "") for row, u in zip(cases.rows, used, strict=True) if u)
     roof = job.target - job.domain.roofline(cases)
     around = {**bands(cases, withheld), **own_bands(job, found)}

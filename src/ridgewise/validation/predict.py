@@ -67,8 +67,12 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
     domain = domain_of(table.kind.name)
     ready = domain.prepare(table.rows, table.kind.name, configs)
     found: dict[int, Prediction] = {}
+    loose: dict[int, str] = {}
     for cases in ready.cases:
         block = blocks.get(cases.block)
+        held = cases.held(block.seen.get("anchor", frozenset()) if block else frozenset())
+        for i in np.flatnonzero(~held):
+            loose[int(cases.place[i])] = f"no run of {cases.anchor[i]} was measured, and its work cannot be counted"
         logs, supports, bands = from_block(domain, cases, block)
         roof = domain.roofline(cases)
         cells = judge.groups(cases)
@@ -89,7 +93,7 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
                 metric, cases.regimes[i], cells[i], row.get("use", "score") == "score",
                 dict(zip(BASELINES, (base, base * scale), strict=True)),
             )  # fmt: skip
-    reasons = {**ready.unsupported, **_other_units(table)}
+    reasons = {**loose, **ready.unsupported, **_other_units(table)}
     return [_without(table, i, reasons) if i in reasons or i not in found else found[i] for i in range(len(table.rows))]
 
 

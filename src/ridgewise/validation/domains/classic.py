@@ -2,7 +2,8 @@
 
 A step takes ``b·(work/(peak·share) + values·bytes/(bandwidth·share)) + launches + gradients over the links``,
 b samples per device. Work and values per sample are anchored per model and recipe on measured rows; devices,
-counts and precisions transfer by the physics.
+counts and precisions transfer by the physics. A row that says its work is relative is predicted only where its model was
+measured.
 """
 
 from __future__ import annotations
@@ -185,6 +186,7 @@ def cases(rows: Sequence[Row], runs: Sequence[tuple[int, Run]]) -> Cases:
         tuple(run.regime for run in found),
         Data(*(np.array([float(getattr(run, name)) for run in found]) for name in NUMBERS)),
         np.array([run.assumed for run in found]),
+        tuple(run.keys["model"] if rows[place].get("calibration") == "relative" else "" for place, run in runs),
     )
 
 

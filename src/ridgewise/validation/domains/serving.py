@@ -17,6 +17,7 @@ from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
 from ridgewise.facts import NameIndex
 from ridgewise.hardware import Device, Machine, device, load_devices
+from ridgewise.memory import weight_bytes
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format, load_formats
 from ridgewise.serving.keys import BLOCK, service_keys, service_regime
@@ -156,7 +157,8 @@ def read(row: Row, configs: Path | None = None) -> Situation:
         arch, machine, fmt, engine, plan, replicas, devices, load, year, inflight, running, most, rate, prompt, answer,
         packing(prompt, answer, running, budget), float(row.get("lengths", "") not in ("fixed", "")), promised,
         (_positive(row, "ep") or 1.0) > 1,
-        assumed or odd or alike or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed",
+        assumed or odd or alike or matrix_peak(machine, fmt) is None or machine.figures["bandwidth"].kind == "assumed"
+        or float(weight_bytes(arch, plan)) > usable,  # the row says what cannot be
     )  # fmt: skip
     return _balanced(found) if load == "open_loop" and not promised else found
 
