@@ -9,7 +9,7 @@ level's spread is then part of the doubt.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -159,8 +159,26 @@ def read_block(name: str, sheet: Mapping[str, Any]) -> Block:
     )
 
 
+class Blocks(Mapping[str, Block]):
+    """The blocks of a folder by name, one file each, read when they are first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._files = {file.stem: file for file in sorted(folder.glob("*.toml"))}
+        self._read: dict[str, Block] = {}
+
+    def __getitem__(self, name: str) -> Block:
+        if name not in self._read:
+            self._read[name] = read_block(name, read_toml(self._files[name]))
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+
 @cache
 def load_blocks(path: Path | None = None) -> Mapping[str, Block]:
-    """The shipped blocks by name, one file each; or those of another folder."""
-    folder = path or catalog_path("calibration", "blocks")
-    return {file.stem: read_block(file.stem, read_toml(file)) for file in sorted(folder.glob("*.toml"))}
+    """The shipped blocks by name, or those of another folder."""
+    return Blocks(path or catalog_path("calibration", "blocks"))
