@@ -2,8 +2,8 @@
 
 A step takes ``b·(work/(peak·share) + values·bytes/(bandwidth·share)) + launches + gradients over the links``,
 b samples per device. Work and values per sample are anchored per model and recipe on measured rows; devices,
-counts and precisions transfer by the physics. A row that says its work is relative is predicted only where its model was
-measured.
+counts and precisions transfer by the physics. A row that says its work is relative is predicted only where its model
+was measured.
 """
 
 from __future__ import annotations
