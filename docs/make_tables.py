@@ -319,6 +319,43 @@ def engines() -> str:
     )  # fmt: skip
 
 
+def evidence() -> str:
+    """Per engine and back end: the measurements its speeds rest on, or whose they are borrowed from."""
+    from ridgewise.engines import load_engines
+
+    rows = []
+    for engine in load_engines().values():
+        seen, none = [], []
+        for backend in engine.backends:
+            most, devices = _measured(engine, backend)
+            lent = f" of {engine.borrows(backend)}" if engine.borrows(backend) else ""
+            if most:
+                seen.append(f"{backend.id}: {most:,} on {devices} device{'s' * (devices != 1)}{lent}")
+            else:
+                none.append(backend.id)
+        rows.append((engine.name, "; ".join(dict.fromkeys(seen)), ", ".join(dict.fromkeys(none))))
+    return table(("engine", "measurements in the fit", "none (tier *datasheet*)"), rows)
+
+
+def _measured(engine: Any, backend: Any) -> tuple[int, int]:
+    """Measurements of a back end in the blocks its coefficients come from, and the devices they were made on."""
+    from ridgewise.serving.local import GGML
+    from ridgewise.timing.coefficients import load_blocks
+
+    called, most, devices = engine.called(backend), 0, set[str]()
+    stack = f"{called}|{backend.stack or backend.id}"
+    local = f"local-{backend.unit}" if backend.unit != "gpu" else "local-gpu" if called in GGML else "local-gpu-other"
+    for name in ["serving"] if engine.serves(backend) else [local, "local-hybrid"]:
+        block = load_blocks()[name]
+        if stack not in block.seen.get("stack", ()):
+            continue
+        devices |= {pair.split("|")[0] for pair in block.seen["device"] if pair.endswith(f"|{stack}")}
+        groups = {key: group.rows for c in block.coefficients.values() for level in c.levels.values()
+                  for key, group in level.items()}  # fmt: skip
+        most += groups.get(stack) or groups.get(called, 0)
+    return most, len(devices)
+
+
 QUESTIONS = (
     ("a chat model for myself", "meta-llama/Llama-3.1-8B-Instruct --users 1"),
     ("a 70B model for a department", "meta-llama/Llama-3.1-70B-Instruct --users 200 --slo-ttft 1s"),
@@ -372,5 +409,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "ridges": ridges,
     "batching": batching,
     "engines": engines,
+    "evidence": evidence,
     "answers": answers,
 }

@@ -39,8 +39,8 @@ def test_everything_a_sheet_names_exists(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
-def test_what_measurements_call_it_was_measured_or_is_its_own_name(engine: Engine) -> None:
-    """An engine may borrow the name of another one's measurements only where there are some."""
+def test_measurements_it_points_to_exist(engine: Engine) -> None:
+    """Another name than its own, or another engine's measurements, only where there are some."""
     stacks = {stack.partition("|")[0] for block in load_blocks().values() for stack in block.seen.get("stack", ())}
     for backend in engine.backends:
         called = engine.called(backend)
@@ -157,6 +157,19 @@ def test_measurements_of_another_name_are_found() -> None:
         setup = Setup(arch, machine, engine, backend, Plan(fmt), 16 * 2.0**30)
         assert setup.keys()["stack"] == called
         assert setup.support != "none", name
+
+
+def test_measurements_of_another_engine_are_transferred_at_best() -> None:
+    arch, fmt, card = load("Llama-2-7b"), weight_format("exl3-4bit"), device("nvidia-rtx-4090")
+    supports = {}
+    for name in ("exllamav2", "exllamav3"):
+        engine = ENGINES[name]
+        backend = engine.backend(card, asked=True)
+        assert backend is not None
+        supports[name] = Setup(arch, card, engine, backend, Plan(fmt), 24 * 2.0**30)
+    assert supports["exllamav2"].support in ("cell", "device")
+    assert supports["exllamav3"].support == "stack" and supports["exllamav3"].tier == "transferred"
+    assert supports["exllamav2"].coefficients() == supports["exllamav3"].coefficients()
 
 
 def test_a_sheet_with_a_wrong_word_is_refused() -> None:

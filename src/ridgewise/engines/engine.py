@@ -27,7 +27,8 @@ class Backend:
     unit            part of the chip that computes
     usual           taken unasked, as far as the engine is; False: only where a user names the engine
     many            measured under many users, where that differs from the engine's other back ends
-    measured_as     engine under whose name measurements hold this back end's kernels, where not the engine's own
+    measured_as     what measurements call the engine under this back end, where not by the engine's own name
+    like            another engine with kernels of the same kind, whose measurements stand in for its own
     stack           what those measurements call the back end, where not ``id``
     """
 
@@ -42,6 +43,7 @@ class Backend:
     usual: bool = True
     many: bool | None = None
     measured_as: str = ""
+    like: str = ""
     stack: str = ""
 
     def runs_on(self, device: Device) -> bool:
@@ -99,7 +101,8 @@ class Engine:
     eight_bit_cache  caches 8 bits where the weights have fewer than 16
     launch         seconds in which the kernels of one layer are launched one by one: no pass is faster; 0: graphs
     jobs           what it does beside answering token by token: "embeddings", "pictures", "speech", "sequences"
-    measured_as    engine under whose name measurements hold its kernels
+    measured_as    what measurements call it
+    like           another engine with kernels of the same kind, whose measurements stand in for its own
     aliases        products that embed it
     """
 
@@ -120,6 +123,7 @@ class Engine:
     launch: Annotated[float, "s"] = 0.0
     jobs: tuple[str, ...] = ()
     measured_as: str = ""
+    like: str = ""
     aliases: tuple[str, ...] = ()
     about: str = ""
     note: str = ""
@@ -139,8 +143,12 @@ class Engine:
         return self.many if backend.many is None else backend.many
 
     def called(self, backend: Backend) -> str:
-        """What measurements call the engine under a back end."""
-        return backend.measured_as or self.measured_as or self.id
+        """What measurements call the engine under a back end, or the engine whose measurements stand in for it."""
+        return self.borrows(backend) or backend.measured_as or self.measured_as or self.id
+
+    def borrows(self, backend: Backend) -> str:
+        """The engine whose measurements stand in for those of a back end; empty where it has its own or none."""
+        return backend.like or self.like
 
 
 def _limit(entry: Mapping[str, Any], where: str) -> Limit:

@@ -154,8 +154,10 @@ class Setup:
 
     @cached_property
     def support(self) -> str:
-        """How well the measurements support this deployment: "cell", "device", "stack" or "none"."""
-        return self.block.support(self.keys())
+        """How well the measurements support this deployment: "cell", "device", "stack" or "none"; those of another
+        engine no better than "stack"."""
+        found = self.block.support(self.keys())
+        return "stack" if found in ("cell", "device") and self.engine.borrows(self.backend) else found
 
     @cached_property
     def tier(self) -> str:
