@@ -272,6 +272,7 @@ class Judged:
         """One row, with what it falls short of."""
         found = self.table.options.get(row)
         if found is None:
+            self.table.ask((row,))
             found = self.table.options[row] = evaluated(self.question, self.table, row)
         if self.able[row]:
             return found
