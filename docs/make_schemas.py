@@ -18,6 +18,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
+    from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
@@ -26,6 +27,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
         "comparison.schema.json": {"$schema": DIALECT, **schema(ComparisonDocument)},
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
+        "job.schema.json": {"$schema": DIALECT, **schema(JobDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},

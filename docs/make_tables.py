@@ -312,11 +312,17 @@ def engines() -> str:
     return table(
         ("engine", "what it is", "back ends", "several devices", "sequences", "memory"),
         (
-            (e.name, e.about, ", ".join(b.id for b in e.backends), splits[e.split], e.max_sequences,
+            (e.name, e.about, ", ".join(dict.fromkeys(b.id for b in e.backends)), splits[e.split], _sequences(e),
              policy(e.memory).about)
             for e in load_engines().values()
         ),
     )  # fmt: skip
+
+
+def _sequences(engine: Any) -> str:
+    """Sequences at once by default, over all devices and releases."""
+    counts = sorted({int(limit.sequences) for limit in engine.limits} or {engine.max_sequences})
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
 
 def evidence() -> str:

@@ -23,9 +23,10 @@ def test_the_sheet_would_pass_as_a_shipped_one() -> None:
 
 
 def test_the_engine_drives_what_it_says() -> None:
-    made = _engine("lmdeploy", tomllib.loads(_body("lmdeploy.toml")), "example")
-    assert made.backend(device("nvidia-h100-sxm")) is not None
-    assert made.backend(device("nvidia-rtx-4090")) is None
+    made = _engine("example-engine", tomllib.loads(_body("example-engine.toml")), "example")
+    assert made.backend(device("nvidia-h100-sxm"), asked=True) is not None
+    assert made.backend(device("nvidia-h100-sxm")) is None
+    assert made.backend(device("nvidia-rtx-4090"), asked=True) is None
 
 
 def test_the_rule_finds_an_old_price() -> None:
