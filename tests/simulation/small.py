@@ -23,14 +23,16 @@ def plain_times(
     none, whole = np.zeros(0), np.zeros(most + 1, dtype=np.int64)
     return StepTimes(
         base, np.zeros(most + 2), none, whole, none, whole, none, 0, np.array([window]), np.array([0]),
-        np.zeros(1), np.array([context]), 0.0, np.array([pair]), np.zeros(1), 0.0, 0.0, rows_each,
+        np.zeros(1), np.array([context]), 0.0, np.array([pair]), np.zeros(1), 0.0,
+        np.zeros(most // rows_each + 1), rows_each,
     )  # fmt: skip
 
 
 def small(
     name: str = "vllm", times: StepTimes | None = None, sequences: int = 8, tokens: int = 64, blocks: int = 100,
-    **rules: Any,
+    gained: float = 1.0, **rules: Any,
 ) -> System:  # fmt: skip
     """A system of few blocks under a policy with its rules changed."""
     policy: Policy = replace(load_policies()[name], **rules)
-    return System(times or plain_times(), policy, sequences, max(tokens, sequences), blocks)
+    return System(times or plain_times(), policy, sequences, max(tokens, sequences), blocks,
+                  gained=gained)  # fmt: skip

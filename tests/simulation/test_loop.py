@@ -211,7 +211,7 @@ def test_a_kept_prefix_is_not_read_again() -> None:
 
 def test_several_tokens_a_step_end_sooner() -> None:
     # Three drafted, two made a step on average: the nine after the first take ⌈9/2⌉ steps of 10 + 4 ms.
-    found = one(20, 10, drafted=3, tokens_per_step=2.0, times=plain_times(rows_each=4))
+    found = one(20, 10, gained=2.0, times=plain_times(rows_each=4))
     assert found.finish[0] - found.first[0] == pytest.approx(5 * 0.014)
 
 

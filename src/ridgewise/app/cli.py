@@ -107,6 +107,12 @@ def plan(
         str | None, typer.Option(help="most to draw at the wall: 600W", rich_help_panel=LIMITS)
     ] = None,
     tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
+    country: Annotated[
+        str | None, typer.Option(help="electricity of DE, France, US/Texas; adds money", rich_help_panel=LIMITS)
+    ] = None,
+    horizon: Annotated[
+        str | None, typer.Option(help="buy, rent and API compared over: 3y", rich_help_panel=LIMITS)
+    ] = None,
     host_price: Annotated[
         str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
     ] = None,
@@ -143,7 +149,8 @@ def plan(
         "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
         "hours": hours, "busy": busy, "host_price": host_price,
         "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
-        "budget": budget, "max_power": max_power, "tariff": tariff, "prices": planning.own_prices(price or []),
+        "budget": budget, "max_power": max_power, "tariff": tariff, "country": country, "horizon": horizon,
+        "prices": planning.own_prices(price or []),
         "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
     }  # fmt: skip
     return planning.run(flags, file, save, top, json=json, markdown=markdown)
@@ -297,6 +304,285 @@ def estimate(
         "beams": beams, "images": images,
     }  # fmt: skip
     return estimating.run(model, hardware, flags, json=json)
+
+
+MONEY = "Money"
+
+
+@app.command()
+def cost(
+    model: Annotated[
+        str | None, typer.Argument(help="catalogue name or alias, or path: config.json, folder, GGUF, safetensors")
+    ] = None,
+    hardware: Annotated[str | None, typer.Argument(help="device name or alias; without: the plan's first")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="electricity and carbon of: DE, France, US/Texas", rich_help_panel=MONEY)
+    ] = None,
+    horizon: Annotated[str | None, typer.Option(help="3y, 18months; 3 years", rich_help_panel=MONEY)] = None,
+    rate: Annotated[str | None, typer.Option(help="yearly rate of financing: 8%", rich_help_panel=MONEY)] = None,
+    growth: Annotated[str | None, typer.Option(help="yearly growth of the load: 30%", rich_help_panel=MONEY)] = None,
+    ramp: Annotated[str | None, typer.Option(help="until the load is reached: 6months", rich_help_panel=MONEY)] = None,
+    cached: Annotated[
+        str | None, typer.Option(help="share of prompt tokens billed as known: 50%", rich_help_panel=MONEY)
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="your quote per device: 'H100 SXM=25000', 'H100 SXM=23000 EUR'", rich_help_panel=MONEY),
+    ] = None,
+    host_price: Annotated[
+        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=MONEY)
+    ] = None,
+    rent: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="your rent per device and hour: 'H100 SXM=2.10', 'reserved-1y:H100 SXM=1.80'", rich_help_panel=MONEY
+        ),
+    ] = None,
+    api: Annotated[
+        str | None, typer.Option(help="API price per million tokens, IN/OUT[/CACHED]: 0.60/1.70", rich_help_panel=MONEY)
+    ] = None,
+    api_model: Annotated[
+        str | None, typer.Option(help="hosted model to compare with: gpt-5.4-mini", rich_help_panel=MONEY)
+    ] = None,
+    tariff: Annotated[
+        str | None, typer.Option(help="electricity price per kWh: 0.25, '0.18 EUR'", rich_help_panel=MONEY)
+    ] = None,
+    hosting: Annotated[str | None, typer.Option(help="space, USD per kW and month", rich_help_panel=MONEY)] = None,
+    pue: Annotated[
+        str | None, typer.Option(help="energy of the building over the machine's", rich_help_panel=MONEY)
+    ] = None,
+    resale: Annotated[str | None, typer.Option(help="share of its price at the end", rich_help_panel=MONEY)] = None,
+    upkeep: Annotated[
+        str | None, typer.Option(help="maintenance: share of the price per year", rich_help_panel=MONEY)
+    ] = None,
+    running: Annotated[
+        str | None, typer.Option(help="staff, network, storage per month", rich_help_panel=MONEY)
+    ] = None,
+    tax: Annotated[str | None, typer.Option(help="tax on purchase, rent and API: 19%", rich_help_panel=MONEY)] = None,
+    carbon: Annotated[str | None, typer.Option(help="grid carbon, g CO2e per kWh", rich_help_panel=MONEY)] = None,
+    interruptions: Annotated[str | None, typer.Option(help="of a spot machine a day; 1", rich_help_panel=MONEY)] = None,
+    restart: Annotated[str | None, typer.Option(help="time each of them loses: 15min", rich_help_panel=MONEY)] = None,
+    profile: Annotated[
+        str | None, typer.Option(help="loads over the hours on: 1,1,2,6,8,8,4", rich_help_panel=MONEY)
+    ] = None,
+    runs: Annotated[str | None, typer.Option(help="training runs a year; 1", rich_help_panel=MONEY)] = None,
+    quotes: Annotated[
+        Path | None, typer.Option(help="CSV of your prices: kind,name,price,currency,as_of", rich_help_panel=MONEY)
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option(help="infer, train, finetune, lora or qlora", rich_help_panel=GOAL)
+    ] = None,
+    priority: Annotated[str | None, typer.Option(help="speed, cost, energy or balanced", rich_help_panel=GOAL)] = None,
+    users: Annotated[str | None, typer.Option(help="people with access", rich_help_panel=LOAD)] = None,
+    prompt: Annotated[str | None, typer.Option(help="prompt tokens of a request", rich_help_panel=LOAD)] = None,
+    output: Annotated[str | None, typer.Option(help="output tokens of a request", rich_help_panel=LOAD)] = None,
+    context: Annotated[str | None, typer.Option(help="longest context memory must hold", rich_help_panel=LOAD)] = None,
+    concurrency: Annotated[str | None, typer.Option(help="requests in flight", rich_help_panel=LOAD)] = None,
+    active: Annotated[str | None, typer.Option(help="share of users in a conversation", rich_help_panel=LOAD)] = None,
+    think: Annotated[str | None, typer.Option(help="between answer and next question", rich_help_panel=LOAD)] = None,
+    slo_ttft: Annotated[str | None, typer.Option(help="limit on time to first token", rich_help_panel=LOAD)] = None,
+    slo_tpot: Annotated[str | None, typer.Option(help="limit on time per output token", rich_help_panel=LOAD)] = None,
+    hours: Annotated[str | None, typer.Option(help="hours a day the machine is on", rich_help_panel=LOAD)] = None,
+    busy: Annotated[str | None, typer.Option(help="share of those hours it works: 30%", rich_help_panel=LOAD)] = None,
+    tokens: Annotated[str | None, typer.Option(help="training tokens: 2T, 20M", rich_help_panel=TRAIN)] = None,
+    length: Annotated[str | None, typer.Option(help="training sequence length", rich_help_panel=TRAIN)] = None,
+    batch: Annotated[str | None, typer.Option(help="tokens or sequences per step", rich_help_panel=TRAIN)] = None,
+    rank: Annotated[str | None, typer.Option(help="adapter rank", rich_help_panel=TRAIN)] = None,
+    deadline: Annotated[str | None, typer.Option(help="training must end within: 30d", rich_help_panel=TRAIN)] = None,
+    budget: Annotated[str | None, typer.Option(help="most to spend on buying [USD]", rich_help_panel=LIMITS)] = None,
+    max_power: Annotated[str | None, typer.Option(help="most to draw at the wall", rich_help_panel=LIMITS)] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format", rich_help_panel=WHAT)] = None,
+    engine: Annotated[str | None, typer.Option(help="inference engine", rich_help_panel=WHAT)] = None,
+    kv_bits: Annotated[str | None, typer.Option(help="bits per cached value", rich_help_panel=WHAT)] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="plan file (TOML); flags override it", rich_help_panel=OUT)
+    ] = None,
+    plot: Annotated[Path | None, typer.Option(help="write the picture here (SVG)", rich_help_panel=OUT)] = None,
+    json: Json = False,
+) -> int:
+    """Buy, rent or API? What each costs over years, from which month and load on the answer changes, and why."""
+    from ridgewise.app import costing, planning
+
+    flags = {
+        "model": model, "goal": goal, "priority": priority, "hardware": planning.names([hardware] if hardware else []),
+        "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
+        "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot, "hours": hours, "busy": busy,
+        "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
+        "budget": budget, "max_power": max_power, "quant": quant, "engine": engine, "kv_bits": kv_bits,
+        "prices": planning.own_prices(price or []), "host_price": host_price, "tariff": tariff,
+        "country": country, "horizon": horizon, "rate": rate, "growth": growth, "ramp": ramp, "cached": cached,
+        "rent": rent, "api": api, "api_model": api_model, "hosting": hosting, "pue": pue, "resale": resale,
+        "upkeep": upkeep, "running": running, "tax": tax, "carbon": carbon, "interruptions": interruptions,
+        "restart": restart, "profile": profile, "runs": runs, "quotes": quotes,
+    }  # fmt: skip
+    return costing.run(flags, file, plot, json=json)
+
+
+SYSTEM = "System"
+FLEET = "Fleet"
+PROMISE = "Limits"
+
+
+@app.command()
+def simulate(
+    model: Model,
+    hardware: Annotated[str, typer.Argument(help="device name or alias")],
+    rate: Annotated[str | None, typer.Option(help="requests per second from outside", rich_help_panel=LOAD)] = None,
+    users: Annotated[str | None, typer.Option(help="people with access, instead", rich_help_panel=LOAD)] = None,
+    trace: Annotated[
+        Path | None, typer.Option(help="recorded requests, instead: CSV, JSON lines", rich_help_panel=LOAD)
+    ] = None,
+    trace_format: Annotated[
+        str | None, typer.Option(help="its form, where it is not recognised", rich_help_panel=LOAD)
+    ] = None,
+    speed: Annotated[str | None, typer.Option(help="so many times its speed", rich_help_panel=LOAD)] = None,
+    arrivals: Annotated[
+        str | None, typer.Option(help="poisson, bursty:2, diurnal:1.8, even, at_once", rich_help_panel=LOAD)
+    ] = None,
+    active: Annotated[
+        str | None, typer.Option(help="share of users in a conversation at the peak", rich_help_panel=LOAD)
+    ] = None,
+    think: Annotated[
+        str | None, typer.Option(help="mean time between answer and next question", rich_help_panel=LOAD)
+    ] = None,
+    turns: Annotated[
+        str | None, typer.Option(help="questions of a conversation that grows", rich_help_panel=LOAD)
+    ] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option(help="tokens that every conversation begins with", rich_help_panel=LOAD)
+    ] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="tokens: 1024, lognormal:1024,0.95, uniform:10-99", rich_help_panel=LOAD)
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="tokens of an answer, likewise", rich_help_panel=LOAD)] = None,
+    requests: Annotated[str | None, typer.Option(help="how many are simulated", rich_help_panel=LOAD)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn", rich_help_panel=LOAD)] = 0,
+    engine: Annotated[str | None, typer.Option(help="inference engine", rich_help_panel=SYSTEM)] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format", rich_help_panel=SYSTEM)] = None,
+    kv_bits: Annotated[
+        str | None,
+        typer.Option("--kv-bits", "--kv-dtype", help="bits or type of cached values", rich_help_panel=SYSTEM),
+    ] = None,
+    tp: Annotated[int, typer.Option(min=1, max=1024, help="tensor parallel", rich_help_panel=SYSTEM)] = 1,
+    pp: Annotated[int, typer.Option(min=1, max=1024, help="pipeline stages", rich_help_panel=SYSTEM)] = 1,
+    memory: Annotated[
+        str | None, typer.Option(help="memory of the machine, where several are sold", rich_help_panel=SYSTEM)
+    ] = None,
+    free: Annotated[str | None, typer.Option(help="free memory per device: 22GiB", rich_help_panel=SYSTEM)] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="a policy's name, or a setting: max_num_seqs=64 (repeat)", rich_help_panel=SYSTEM),
+    ] = None,
+    draft: Annotated[str | None, typer.Option(help="model that drafts tokens, or mtp", rich_help_panel=SYSTEM)] = None,
+    draft_tokens: Annotated[str | None, typer.Option(help="drafted per pass", rich_help_panel=SYSTEM)] = None,
+    acceptance: Annotated[str | None, typer.Option(help="probability of a draft", rich_help_panel=SYSTEM)] = None,
+    replicas: Annotated[int, typer.Option(min=1, max=1000, help="copies behind a router", rich_help_panel=FLEET)] = 1,
+    router: Annotated[
+        str | None, typer.Option(help="round-robin, least-outstanding, prefix-affine", rich_help_panel=FLEET)
+    ] = None,
+    decode_replicas: Annotated[
+        int | None, typer.Option(min=1, max=1000, help="a second pool that makes the answers", rich_help_panel=FLEET)
+    ] = None,
+    link: Annotated[str | None, typer.Option(help="bandwidth between pools; 50 GB/s", rich_help_panel=FLEET)] = None,
+    scale_target: Annotated[
+        str | None, typer.Option(help="unanswered requests per replica that start one more", rich_help_panel=FLEET)
+    ] = None,
+    scale_from: Annotated[
+        int | None, typer.Option(min=1, help="replicas at first, up to --replicas", rich_help_panel=FLEET)
+    ] = None,
+    start_delay: Annotated[str | None, typer.Option(help="time to start one; 2min", rich_help_panel=FLEET)] = None,
+    fail: Annotated[
+        list[str] | None, typer.Option(help="replica@time that fails: 0@10min (repeat)", rich_help_panel=FLEET)
+    ] = None,
+    repair: Annotated[str | None, typer.Option(help="until it is back; 30min", rich_help_panel=FLEET)] = None,
+    slo_ttft: Annotated[
+        str | None, typer.Option(help="limit on time to first token: p95=1s", rich_help_panel=PROMISE)
+    ] = None,
+    slo_tpot: Annotated[
+        str | None, typer.Option(help="limit on time per output token: p95=50ms", rich_help_panel=PROMISE)
+    ] = None,
+    slo_e2e: Annotated[str | None, typer.Option(help="limit on a whole answer", rich_help_panel=PROMISE)] = None,
+    table: Annotated[Path | None, typer.Option(help="write a row per request (CSV)", rich_help_panel=OUT)] = None,
+    perfetto: Annotated[
+        Path | None, typer.Option(help="write a timeline for ui.perfetto.dev (JSON)", rich_help_panel=OUT)
+    ] = None,
+    json: Json = False,
+) -> int:
+    """What do users feel? A service request by request: queues, batches, percentiles, limits kept or broken."""
+    from ridgewise.app import simulating
+
+    flags = {
+        "rate": rate, "users": users, "trace": trace, "trace_format": trace_format, "speed": speed,
+        "arrivals": arrivals, "active": active, "think": think, "turns": turns, "system_prompt": system_prompt,
+        "prompt": prompt, "output": output, "requests": requests, "seed": seed, "engine": engine, "quant": quant,
+        "kv_bits": kv_bits, "tp": tp, "pp": pp, "memory": memory, "free": free, "policy": policy, "draft": draft,
+        "draft_tokens": draft_tokens, "acceptance": acceptance, "replicas": replicas, "router": router,
+        "decode_replicas": decode_replicas, "link": link, "scale_target": scale_target, "scale_from": scale_from,
+        "start_delay": start_delay, "fail": fail, "repair": repair, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
+        "slo_e2e": slo_e2e, "table": table, "perfetto": perfetto,
+    }  # fmt: skip
+    return simulating.simulate(model, hardware, flags, json=json)
+
+
+@app.command()
+def capacity(
+    model: Model,
+    users: Annotated[str | None, typer.Option(help="people with access", rich_help_panel=LOAD)] = None,
+    rate: Annotated[str | None, typer.Option(help="requests per second, instead", rich_help_panel=LOAD)] = None,
+    active: Annotated[
+        str | None, typer.Option(help="share of users in a conversation at the peak", rich_help_panel=LOAD)
+    ] = None,
+    think: Annotated[
+        str | None, typer.Option(help="mean time between answer and next question", rich_help_panel=LOAD)
+    ] = None,
+    turns: Annotated[
+        str | None, typer.Option(help="questions of a conversation that grows", rich_help_panel=LOAD)
+    ] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option(help="tokens that every conversation begins with", rich_help_panel=LOAD)
+    ] = None,
+    arrivals: Annotated[str | None, typer.Option(help="poisson, bursty:2, even", rich_help_panel=LOAD)] = None,
+    prompt: Annotated[
+        str | None, typer.Option(help="tokens: 1024, lognormal:1024,0.95, uniform:10-99", rich_help_panel=LOAD)
+    ] = None,
+    output: Annotated[str | None, typer.Option(help="tokens of an answer, likewise", rich_help_panel=LOAD)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="of what is drawn", rich_help_panel=LOAD)] = 0,
+    slo_ttft: Annotated[
+        str | None, typer.Option(help="limit on time to first token: p95=1s", rich_help_panel=PROMISE)
+    ] = None,
+    slo_tpot: Annotated[
+        str | None, typer.Option(help="limit on time per output token: p95=50ms", rich_help_panel=PROMISE)
+    ] = None,
+    slo_e2e: Annotated[str | None, typer.Option(help="limit on a whole answer", rich_help_panel=PROMISE)] = None,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
+    ] = None,
+    engine: Annotated[str | None, typer.Option(help="inference engine", rich_help_panel=WHAT)] = None,
+    quant: Annotated[str | None, typer.Option(help="weight format", rich_help_panel=WHAT)] = None,
+    kv_bits: Annotated[str | None, typer.Option(help="bits per cached value", rich_help_panel=WHAT)] = None,
+    tp: Annotated[int | None, typer.Option(min=1, max=64, help="devices of a replica", rich_help_panel=WHAT)] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="a policy's name, or a setting: max_num_seqs=64 (repeat)", rich_help_panel=WHAT),
+    ] = None,
+    busy: Annotated[
+        str | None, typer.Option(help="share of the month it works, for energy: 30%", rich_help_panel=LIMITS)
+    ] = None,
+    tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
+    top: Annotated[int, typer.Option(min=1, max=50, help="systems shown", rich_help_panel=OUT)] = 5,
+    json: Json = False,
+) -> int:
+    """How much hardware does a service need? The cheapest systems that keep your limits, and when they no longer do."""
+    from ridgewise.app import simulating
+
+    flags = {
+        "users": users, "rate": rate, "active": active, "think": think, "turns": turns,
+        "system_prompt": system_prompt, "arrivals": arrivals, "prompt": prompt, "output": output, "seed": seed,
+        "slo_ttft": slo_ttft, "slo_tpot": slo_tpot, "slo_e2e": slo_e2e, "hardware": hardware, "engine": engine,
+        "quant": quant, "kv_bits": kv_bits, "tp": tp, "policy": policy, "busy": busy, "tariff": tariff, "top": top,
+    }  # fmt: skip
+    return simulating.capacity(model, flags, json=json)
 
 
 @app.command()
@@ -488,3 +774,15 @@ def hardware_add(path: Annotated[Path, typer.Argument(help="sheet (TOML) of the 
     from ridgewise.app import cataloguing
 
     return cataloguing.add_hardware(path)
+
+
+@hardware_app.command("prices")
+def hardware_prices(
+    name: Annotated[str, typer.Argument(help="device name or alias; without: every device")] = "",
+    refresh: Annotated[bool, typer.Option("--refresh", help="fetch today's offers into your catalogue")] = False,
+    json: Json = False,
+) -> int:
+    """What devices cost to buy and to rent: every price with its date and source."""
+    from ridgewise.app import costing
+
+    return costing.list_prices(name, refresh, json=json)

@@ -287,7 +287,7 @@ def advance(
     scheduled, first, finish, status, made, joined, due, put_back, hit,
     queue, stack, heap, coming_time, coming, before, after, fresh, phases, kept, older, newer, gaps, edges, series, log,
     base, head, dec, apart, row_at, row_share, prompt_at, prompt_share, width,
-    windows, spreads, flops, reads, write, chunk_flops, chunk_reads, chunk_write,
+    windows, spreads, flops, reads, write, chunk_flops, chunk_reads, chunk_write, draft,
 ):  # fmt: skip
     """Run until the clock reaches ``until`` [s] or nothing is left to do before it; at most ``most`` passes.
 
@@ -486,11 +486,11 @@ def advance(
             seconds += reading_flops if reading_flops > reading_moves else reading_moves
             if rows > 0:
                 f, m = attend(real[CONTEXT] / n, kinds, windows, flops, reads, write)
-                seconds += n * (f if f > m else m)
+                seconds += n * (f if f > m else m) + draft[n]
         else:
             context = real[CONTEXT] / n
             f, m = attend(context, kinds, windows, flops, reads, write)
-            seconds = dec[n] + n * (f if f > m else m)
+            seconds = dec[n] + n * (f if f > m else m) + draft[n]
             while status[heap[0] % number] != DECODES or due[heap[0] % number] != heap[0] // number:
                 state[DUE] = pop(heap, state[DUE])
             longest = heap[0] // number - state[STEP]

@@ -60,13 +60,13 @@ class Replica:
         rules = {
             loop.SEQUENCES: system.sequences, loop.TOKENS: system.tokens, loop.BLOCKS: system.blocks,
             loop.BLOCK: policy.block, loop.MIXED: policy.mixed, loop.RESERVE_ALL: policy.reserve_all,
-            loop.WHOLE: policy.whole, loop.CHUNKED: policy.chunked, loop.ROWS: policy.drafted + 1,
+            loop.WHOLE: policy.whole, loop.CHUNKED: policy.chunked, loop.ROWS: system.times.rows_each,
             loop.LONGEST: system.longest, loop.PREFIX: policy.prefix and groups > 0,
-            loop.PERIOD: max(1, round(policy.block / policy.tokens_per_step)), loop.KINDS: len(system.times.windows),
+            loop.PERIOD: max(1, round(policy.block / system.gained)), loop.KINDS: len(system.times.windows),
         }  # fmt: skip
         for place, value in rules.items():
             self.rules[place] = int(value)
-        self.ratios[:] = policy.tokens_per_step, policy.reserve_least, policy.reserve_less
+        self.ratios[:] = system.gained, policy.reserve_least, policy.reserve_less
         later = count + 1 if asked.closed else 1
         own: dict[str, Any] = {
             "queue": np.empty(count + 1, dtype=np.int64), "stack": np.empty(system.sequences + 1, dtype=np.int64),

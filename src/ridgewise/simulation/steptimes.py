@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from ridgewise.models.architecture import LayerGroup
 from ridgewise.serving import local
-from ridgewise.serving.estimate import fixed_seconds, step_terms
+from ridgewise.serving.estimate import decode_seconds, fixed_seconds, step_terms
 from ridgewise.serving.setup import Setup
 from ridgewise.simulation import loop
 from ridgewise.timing import Term
@@ -52,6 +52,8 @@ class StepTimes:
     windows, spreads      kinds of attention: window [tokens], and whether attention stays inside chunks of it
     flops, reads, write   decoding: seconds per token seen (compute, memory) and per new token
     chunk_…               the same of prompts: per pair, per token of the span, per new token
+    draft     seconds that drafting for n sequences adds to a decode step; ``rows_each``: tokens that the step then
+              computes per sequence
     """
 
     base: Column
@@ -70,24 +72,25 @@ class StepTimes:
     chunk_flops: Column
     chunk_reads: Column
     chunk_write: Annotated[float, "s"]
-    draft: Annotated[float, "ratio"] = 0.0
+    draft: Column
     rows_each: Annotated[int, "tokens"] = 1
 
     @property
     def dec(self) -> Column:
-        """A decode step of n sequences without its attention, drafting included."""
-        most = (len(self.head) - 1) // (self.rows_each + 1)
+        """A decode step of n sequences without its attention and drafts."""
+        most = len(self.draft) - 1
         rows = np.arange(most + 1) * self.rows_each
         total = self.base[rows] + self.head[rows]
         if self.width:
             low, share = self.row_at[rows], self.row_share[rows]
             column = self.apart.reshape(-1, self.width)[:, 0]
             total = total + column[low] * (1 - share) + column[low + 1] * share
-        return np.asarray(total * (1.0 + self.draft))
+        return np.asarray(total)
 
     def scaled(self, factor: float) -> StepTimes:
         """Every step so many times as long."""
-        names = ("base", "head", "apart", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write")
+        names = ("base", "head", "apart", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write",
+                 "draft")  # fmt: skip
         return replace(self, **{name: getattr(self, name) * factor for name in names})
 
     def seconds(self, sequences: int, context: float, chunks: Sequence[tuple[int, int]] = ()) -> float:
@@ -108,17 +111,14 @@ class StepTimes:
             total += max(sum(f for f, _ in read), sum(m for _, m in read))
         if sequences:
             seen = loop.attend(context, len(self.windows), self.windows, self.flops, self.reads, self.write)
-            total += sequences * max(seen)
+            total += sequences * max(seen) + float(self.draft[sequences])
         return float(total)
 
 
-def step_times(
-    setup: Setup, sequences: int, tokens: int, rows_each: int = 1, draft: float = 0.0
-) -> StepTimes:  # fmt: skip
-    """The tables of a deployment for at most so many sequences, and tokens of a step.
-
-    ``rows_each``: tokens a decode step computes per sequence; ``draft``: what drafting adds to it, as a share.
-    """
+def step_times(setup: Setup, sequences: int, tokens: int, context: float = 1024.0) -> StepTimes:
+    """The tables of a deployment for at most so many sequences, and tokens of a step. A model that drafts reads a
+    context of its own, taken to be ``context`` tokens."""
+    rows_each = int(setup.draft.tokens) + 1 if setup.draft else 1
     rows = sequences * rows_each
     most = max(tokens, rows) + 1
     split = max(float(setup.plan.pp), 1.0) if setup.many else 1.0
@@ -135,15 +135,19 @@ def step_times(
         base[0] = 0.0
     grid, where = _grid(setup, rows, min(tokens, size))
     kinds = _kinds(setup)
-    flops, reads, write = _attention(setup, kinds, decode_probe=True)
-    chunk = _attention(setup, kinds, decode_probe=False)
+    flops, reads, write = _attention(setup, kinds, float(rows_each))
+    chunk = _attention(setup, kinds)
+    drafting = np.zeros(sequences + 1)
+    if setup.draft:
+        many = np.arange(1.0, sequences + 1)
+        drafting[1:] = setup.draft.tokens * decode_seconds(setup.draft.setup, context, many)
     factor = stages / split
     return StepTimes(
         base * stages, np.concatenate(([0.0], per_head)) * factor, grid * factor,
         *where[0], *_prompts(where[1], most, size), where[2],
         np.array([w for w, _ in kinds]), np.array([s for _, s in kinds], dtype=np.int64),
         flops * factor, reads * factor, write * factor, chunk[0] * factor, chunk[1] * factor, chunk[2] * factor,
-        draft, rows_each,
+        drafting, rows_each,
     )  # fmt: skip
 
 
@@ -250,9 +254,10 @@ def _windows(group: LayerGroup) -> set[tuple[float, int]]:
 
 
 def _attention(
-    setup: Setup, kinds: Sequence[tuple[float, int]], decode_probe: bool
+    setup: Setup, kinds: Sequence[tuple[float, int]], checked: float = 0.0
 ) -> tuple[Column, Column, float]:  # fmt: skip
-    """Seconds per pair, per token read and per new token, solved from probes of the formula itself.
+    """Seconds per pair, per token read and per new token, solved from probes of the formula itself: of prompts, or of
+    sequences that decode, ``checked`` tokens each.
 
     Both times of the attention are linear in Σ pairs, Σ span and new tokens of each kind of window; as many probes
     as there are unknowns, well apart, give them exactly.
@@ -260,23 +265,24 @@ def _attention(
     largest = max((w for w, _ in kinds if w < UNBOUNDED), default=1024.0)
     around = (factor * w for w, _ in kinds[1:] for factor in (0.5, 2.0))
     contexts = sorted({1.0, 64.0, 512.0, *around, 4 * largest, 8 * largest})
-    news = (1.0,) if decode_probe else (1.0, 16.0, 256.0)
-    flops_rows, reads_rows, computing, moving = [], [], [], []
-    for context in contexts:
-        for new in news:
-            step = decode(context) if decode_probe else prefill(new, 1.0, context)
-            terms = [t for t in step_terms(setup, step, of=new) if t.operator.startswith(ATTENTION)]
-            computing.append(sum(float(t.compute_seconds) for t in terms))
-            moving.append(sum(float(t.memory_seconds) for t in terms))
-            if decode_probe:
-                seen = [min(context + 1.0, w) for w, _ in kinds]
-                flops_rows.append(seen)
-                reads_rows.append([*seen, 1.0])
-            else:
-                flops_rows.append([loop.pairs(context, new, w, s) for w, s in kinds])
-                reads_rows.append([*(loop.span(context, new, w) for w, _ in kinds), new])
-    per_pair = _solved(np.array(flops_rows), np.array(computing))
-    per_read = _solved(np.array(reads_rows), np.array(moving))
+    news = (checked,) if checked else (1.0, 16.0, 256.0)
+    context, new = (x.ravel() for x in np.meshgrid(contexts, news, indexing="ij"))
+    step = decode(context, 1.0, checked) if checked else prefill(new, 1.0, context)
+    terms = [t for t in step_terms(setup, step, of=max(news)) if t.operator.startswith(ATTENTION)]
+    computing, moving = (
+        np.asarray(sum((seconds for seconds in part), np.zeros(len(context))), dtype=float)
+        for part in ([t.compute_seconds for t in terms], [t.memory_seconds for t in terms])
+    )
+    if checked:
+        seen = [np.minimum(context + 1.0, w) for w, _ in kinds]
+        flops_rows, reads_rows = np.stack(seen, axis=1), np.stack([*seen, np.ones(len(context))], axis=1)
+    else:
+        flops_rows = np.array([[loop.pairs(c, n, w, s) for w, s in kinds] for c, n in zip(context, new, strict=True)])
+        reads_rows = np.array([
+            [*(loop.span(c, n, w) for w, _ in kinds), n] for c, n in zip(context, new, strict=True)
+        ])  # fmt: skip
+    per_pair = _solved(flops_rows, computing)
+    per_read = _solved(reads_rows, moving)
     return per_pair, per_read[:-1], float(per_read[-1])
 
 
@@ -292,5 +298,5 @@ def columns(times: StepTimes) -> Mapping[str, Column | Whole | float | int]:
     """What the loop takes, by name."""
     return {name: getattr(times, name) for name in (
         "base", "head", "dec", "apart", "row_at", "row_share", "prompt_at", "prompt_share", "width", "windows",
-        "spreads", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write",
+        "spreads", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write", "draft",
     )}  # fmt: skip

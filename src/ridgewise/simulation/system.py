@@ -10,6 +10,7 @@ import numpy as np
 from ridgewise.errors import RequestError
 from ridgewise.serving.estimate import footprint, memory_batch
 from ridgewise.serving.limits import limits
+from ridgewise.serving.outcome import most_sequences
 from ridgewise.serving.setup import Setup
 from ridgewise.simulation.policies import Policy, policy_of
 from ridgewise.simulation.steptimes import StepTimes, step_times
@@ -28,6 +29,7 @@ class System:
     blocks    cache blocks that memory holds
     longest   most tokens of a request with its answer: the model's own limit, or a slot's share of the cache
     overhead  seconds a request takes outside the engine, felt by itself alone
+    gained    tokens a decode step makes per sequence: more than one with drafts
     model     which of a fleet's models it serves
     """
 
@@ -38,6 +40,7 @@ class System:
     blocks: Annotated[int, "1"]
     longest: Annotated[int, "tokens"] = 10**9
     overhead: Annotated[float, "s"] = 0.0
+    gained: Annotated[float, "tokens"] = 1.0
     setup: Setup | None = None
     model: int = 0
 
@@ -60,12 +63,9 @@ def system(
     RequestError says how much memory is missing where not even one such request fits.
     """
     policy = policy or policy_of(setup.engine)
-    own = limits(setup.engine.id, setup.device)
-    many = setup.many
-    sequences = policy.sequences or int(own.sequences if many else setup.engine.max_sequences)
-    rows = policy.drafted + 1
-    tokens = policy.tokens or int(own.tokens)
-    tokens = max(tokens, sequences * rows)
+    sequences = policy.sequences or int(most_sequences(setup))
+    rows = int(setup.draft.tokens) + 1 if setup.draft else 1
+    tokens = max(policy.tokens or int(limits(setup.engine.id, setup.device).tokens), sequences * rows)
     found = cache_tokens(setup, context) if cache is None else cache
     if found < 1:
         missing = -float(footprint(setup, 1.0, context).left)
@@ -78,9 +78,10 @@ def system(
     longest = int(setup.arch.max_context or 10**9)
     if policy.name == "llamacpp":
         longest = min(longest, max(blocks * policy.block // sequences, 1))
-    times = step_times(setup, sequences, tokens, rows, policy.draft_share)
+    times = step_times(setup, sequences, tokens, context)
     overhead = float(setup.coefficients().get("request_overhead", 0.0))
-    return System(times, policy, sequences, tokens, blocks, longest, overhead, setup, model)
+    gained = float(setup.draft.gained) if setup.draft else 1.0
+    return System(times, policy, sequences, tokens, blocks, longest, overhead, gained, setup, model)
 
 
 def cache_tokens(setup: Setup, context: float) -> float:

@@ -32,9 +32,6 @@ class Policy:
 
     sequences, tokens   most sequences at once, most tokens of a step; 0: the engine's own default on the device
     block               tokens of a cache block
-    tokens_per_step     tokens a decode step makes per sequence on average: more than 1 with speculative decoding
-    drafted             tokens a step verifies per sequence besides the sure one
-    draft_share         what drafting adds to a decode step, as a share of it
     """
 
     name: str
@@ -52,9 +49,6 @@ class Policy:
     reserve: Annotated[float, "ratio"] = 0.0
     reserve_least: Annotated[float, "ratio"] = 0.0
     reserve_less: Annotated[float, "ratio"] = 0.0
-    tokens_per_step: Annotated[float, "tokens"] = 1.0
-    drafted: Annotated[int, "tokens"] = 0
-    draft_share: Annotated[float, "ratio"] = 0.0
 
 
 @cache
@@ -76,8 +70,7 @@ def policy_of(engine: Engine) -> Policy:
 SETTINGS: Mapping[str, tuple[str, str]] = {
     "max_num_seqs": ("sequences", "1"), "slots": ("sequences", "1"), "max_num_batched_tokens": ("tokens", "tokens"),
     "block": ("block", "tokens"), "mixed": ("mixed", ""), "chunked": ("chunked", ""), "prefix": ("prefix", ""),
-    "reserve_all": ("reserve_all", ""), "reserve": ("reserve", "ratio"), "drafted": ("drafted", "1"),
-    "tokens_per_step": ("tokens_per_step", "1"), "draft_share": ("draft_share", "ratio"),
+    "reserve_all": ("reserve_all", ""), "reserve": ("reserve", "ratio"),
 }  # fmt: skip
 _YES, _NO = ("on", "yes", "true", "1"), ("off", "no", "false", "0")
 
@@ -96,18 +89,13 @@ def changed(policy: Policy, settings: Mapping[str, str], where: str = "--policy"
             new[field] = text.casefold() in _YES
             continue
         value = parse(text, unit, where)
-        whole = field in ("sequences", "tokens", "block", "drafted")
-        least, most = (0.0, 1e6) if whole and field == "drafted" else (1.0, 1e6) if whole else (0.0, 1e3)
+        whole = field in ("sequences", "tokens", "block")
+        least, most = (1.0, 1e6) if whole else (0.0, 1.0)
         if not least <= value <= most or (whole and value != int(value)):
             raise RequestError(f"{key}={text} is out of range", where, (f"{key}={int(least) or 1}",))
         new[field] = int(value) if whole else value
     made = replace(policy, **new)  # type: ignore[arg-type]
-    if made.tokens_per_step < 1 or made.tokens_per_step > made.drafted + 1:
-        raise RequestError(
-            f"{made.tokens_per_step:g} tokens per step need at least one, and no more than are drafted plus one",
-            where, (f"drafted={max(int(made.tokens_per_step), 1)}",),
-        )  # fmt: skip
-    return made
+    return replace(made, reserve_least=min(made.reserve_least, made.reserve))
 
 
 def settings(policy: Policy) -> dict[str, float | bool | str]:

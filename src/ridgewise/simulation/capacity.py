@@ -1,0 +1,353 @@
+"""How much hardware a service needs: the most load a replica carries within its limits, and what follows from it.
+
+Each candidate replica is simulated at rising loads until a limit breaks; replicas are then the load over that, rounded
+up. A limit counts as kept when it is kept by the *slow* system, every step of which is as long as the upper end of the
+calibrated 80 % interval of TPOT: nine times in ten the real one is quicker. What the expected system carries stands
+beside it. A quick bound from step times alone says in which order candidates are worth simulating.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+import numpy as np
+
+from ridgewise.models.formats import native_format
+from ridgewise.serving.estimate import fixed_seconds, step_terms
+from ridgewise.serving.setup import Setup
+from ridgewise.simulation.arrivals import Arrivals, People, closed_load, open_load
+from ridgewise.simulation.fleet import Fleet, run, worth_compiling
+from ridgewise.simulation.lengths import Lengths
+from ridgewise.simulation.metrics import Limit, Metrics, kept, measured
+from ridgewise.simulation.request import Requests
+from ridgewise.simulation.system import System
+from ridgewise.work import decode
+
+#: Requests of one look at a load: at least, at most, per conversation or request at work; more for the far tail.
+LEAST, MOST, EACH, TAIL = 600, 12_000, 6, 2
+#: How closely the most load is found; loads of the knee curve, over the most of the slow and of the expected system.
+PRECISION, SLOW_KNEE, KNEE = 0.03, (0.3, 0.6, 0.85, 1.0), (0.4, 0.7, 0.9, 1.0, 1.1, 1.25)
+#: Share of an open load's requests that warm the system up.
+WARM = 0.1
+#: Shares from which something counts as full.
+FULL, WAITS = 0.97, 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is asked, whatever the amount: ``people`` in a closed loop, or ``arrivals`` from outside."""
+
+    prompt: Lengths
+    output: Lengths
+    people: People | None = None
+    arrivals: Arrivals | None = None
+    system_prompt: Annotated[int, "tokens"] = 0
+    seed: int = 0
+    requests: Annotated[int, "1"] = 0
+
+    @property
+    def unit(self) -> str:
+        return "requests/s" if self.people is None else "conversations"
+
+    def load(self, amount: float, limits: Sequence[Limit] = ()) -> Requests:
+        """Requests of so many conversations, or at so many per second, for one replica."""
+        tail = TAIL if any(one.statistic == "p99" for one in limits) else 1
+        if self.people is not None:
+            sessions = max(int(amount), 1)
+            count = self.requests or min(max(LEAST, EACH * sessions), MOST) * tail
+            one = replace(self.people, users=float(sessions), active_share=1.0)
+            return closed_load(
+                one, max(count, EACH * sessions), self.prompt, self.output, self.seed, self.system_prompt
+            )
+        assert self.arrivals is not None
+        count = self.requests or min(max(2 * LEAST, round(60 * amount)), MOST) * tail
+        return open_load(self.arrivals, amount, count, self.prompt, self.output, self.seed, WARM)
+
+    @property
+    def context(self) -> float:
+        """Tokens of a typical request with its answer, late in its conversation."""
+        once = self.prompt.mean + self.output.mean
+        if self.people is None or not self.people.growing:
+            return once
+        return self.system_prompt + once * (self.people.turns + 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One replica under one load."""
+
+    amount: float
+    metrics: Metrics
+    broken: tuple[tuple[Limit, float], ...]
+
+    @property
+    def good(self) -> bool:
+        return not self.broken and self.metrics.refused == 0 and self.metrics.counted > 0
+
+
+def look(system: System, shape: Shape, amount: float, limits: Sequence[Limit]) -> Look:
+    """Simulate one replica with so much load."""
+    asked = shape.load(amount, limits)
+    found = measured(run(Fleet((system,)), asked, worth_compiling(len(asked))), limits)
+    return Look(amount, found, tuple((one, value) for one, value in kept(found, limits) if value > one.most))
+
+
+def most_load(
+    system: System, shape: Shape, limits: Sequence[Limit], guess: float, enough: float = math.inf
+) -> tuple[float, Look]:  # fmt: skip
+    """The most load that keeps every limit, and the last look that did; 0 and the look that did not where none does.
+
+    ``guess`` begins the search; it ends early at ``enough``.
+    """
+    least = 1.0 if shape.people is not None else min(guess, 1.0) / 1e3
+    amount = min(max(_whole(shape, guess), least), enough)
+    best: Look | None = None
+    worst: Look | None = None
+    for _ in range(24):
+        found = look(system, shape, amount, limits)
+        if found.good:
+            best = found
+            if amount >= enough:
+                break
+        else:
+            worst = found
+            if amount <= least:
+                break
+        if best is None:
+            amount = max(_whole(shape, amount * 0.6), least)
+        elif worst is None:
+            amount = min(_whole(shape, amount * 1.5 + 1e-9), enough)
+        else:
+            low, high = best.amount, worst.amount
+            if high / low - 1 < PRECISION or (shape.people is not None and high - low <= 1):
+                break
+            amount = _whole(shape, math.sqrt(low * high))
+            if amount in (low, high):
+                break
+    if best is None:
+        assert worst is not None
+        return 0.0, worst
+    return best.amount, best
+
+
+def _whole(shape: Shape, amount: float) -> float:
+    """Conversations come whole."""
+    return float(max(round(amount), 1)) if shape.people is not None else amount
+
+
+def bound(system: System, shape: Shape, limits: Sequence[Limit]) -> float:
+    """Load that no replica of this kind carries more of: from mean step times, without any queue.
+
+    With b requests at work a step takes T(b) and carries b/o prompts; b is limited by TPOT, memory and places. A
+    request takes first + o·T, so conversations are b·(R + think)/R and arrivals b/R (Little's law).
+    """
+    times, output = system.times, shape.output.mean
+    prompt = max(int(min(shape.prompt.mean, len(times.base) - 1)), 1)
+    context = shape.context - output / 2
+    chunks = max(shape.prompt.mean / prompt, 1.0)
+    read = times.seconds(0, 0.0, [(0, prompt)]) * chunks
+    added = max(read - float(times.dec[min(1, len(times.dec) - 1)]), 0.0)
+    most = int(max(min(system.sequences, system.capacity / max(shape.context, 1.0)), 1))
+    batch = np.unique(np.round(np.geomspace(1, most, 40))).astype(int)
+    alone = np.array([times.seconds(int(b), context) for b in batch])
+    step = alone + batch / output * added
+    able = np.ones(len(batch), dtype=bool)
+    for one in limits:
+        if one.latency == "tpot":
+            able &= step <= one.most
+        elif one.latency == "ttft" and read + system.overhead > one.most:
+            return 0.0
+        elif one.latency == "e2e":
+            able &= read + output * step <= one.most
+    if not able.any():
+        return 0.0
+    whole = read + output * step
+    carried = batch * (whole + shape.people.think) / whole if shape.people is not None else batch / whole
+    return float(carried[able].max())
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A kind of replica worth trying: ``slow`` is every step at the upper end of its interval."""
+
+    setup: Setup
+    system: System
+    slow: System
+    memory: Annotated[float, "B"] | None = None
+
+    @property
+    def devices(self) -> int:
+        """Devices of one replica."""
+        return int(self.setup.plan.tp * self.setup.plan.pp)
+
+    @property
+    def narrow(self) -> bool:
+        """Weights of so few bits that answers get worse."""
+        return self.setup.plan.format.default < 8.0 and self.setup.plan.format.id != native_format(self.setup.arch).id
+
+
+#: What replicas cost a month [USD] at a load per replica: candidate, replicas, requests at work and tokens per second
+#: of each; None where no price is known.
+Price = Callable[[Candidate, int, float, float], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A kind of replica that keeps the limits.
+
+    most      load that one replica carries even when slow; ``likely``: that the expected one does
+    replicas  for the whole load; ``month``: what they cost [USD]
+    at        one replica with its share of the load, as expected; ``slowly``: when slow
+    """
+
+    candidate: Candidate
+    most: float
+    replicas: int
+    month: Annotated[float, "USD"] | None
+    at: Look
+    slowly: Look
+
+    @property
+    def devices(self) -> int:
+        return self.candidate.devices * self.replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A kind of replica that keeps the limits at no load, and by how much it misses them."""
+
+    candidate: Candidate
+    look: Look
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What a search found: cheapest first, what cannot, and how many kinds of replica were considered."""
+
+    answers: tuple[Answer, ...]
+    missed: tuple[Missed, ...]
+    considered: int
+    simulated: int
+
+
+def search(
+    candidates: Iterable[Candidate], shape: Shape, amount: float, limits: Sequence[Limit], price: Price,
+    largest: Callable[[Candidate], float], top: int = 5, most: int = 24,
+    watch: Callable[[int, int], None] | None = None,
+) -> Searched:  # fmt: skip
+    """The cheapest kinds of replica for ``amount`` of load in all, one per device.
+
+    Candidates are simulated in the order of the least they could cost; a search ends when no other could be cheaper
+    than the ``top`` found, or after ``most``. ``largest``: most devices of a kind. Weights below 8 bits are tried last,
+    and on devices where wider ones did not do: what they cost in quality is no matter of load.
+    """
+    ranked: list[tuple[tuple[bool, float, int, int], float, Candidate]] = []
+    hopeless, considered = [], 0
+    for candidate in candidates:
+        considered += 1
+        carries = bound(candidate.slow, shape, limits)
+        if carries <= 0:
+            hopeless.append(candidate)
+            continue
+        replicas = max(math.ceil(amount / carries - 1e-9), 1)
+        month = price(candidate, replicas, 1.0, 1.0)
+        if candidate.devices * replicas <= largest(candidate):
+            key = (candidate.narrow, math.inf if month is None else month, candidate.devices * replicas, len(ranked))
+            ranked.append((key, carries, candidate))
+    ranked.sort(key=lambda entry: entry[0])
+    answers: dict[str, Answer] = {}
+    missed: list[Missed] = []
+    simulated = 0
+    for (narrow, least, _, _), carries, candidate in ranked:
+        costs = sorted(math.inf if a.month is None else a.month for a in answers.values())
+        name = candidate.setup.device.id
+        if simulated >= most:
+            break
+        if len(costs) >= top and least >= costs[top - 1]:
+            continue
+        if name in answers and (narrow or least >= (answers[name].month or math.inf)):
+            continue
+        simulated += 1
+        if watch:
+            watch(simulated, min(most, len(ranked)))
+        held, slowly = most_load(candidate.slow, shape, limits, 0.8 * carries, amount)
+        if held <= 0:
+            missed.append(Missed(candidate, slowly))
+            continue
+        found = answer(candidate, shape, amount, limits, held, price)
+        if found.devices > largest(candidate):
+            continue
+        before = answers.get(name)
+        if before is None or (found.month or math.inf) < (before.month or math.inf):
+            answers[name] = found
+    if not answers and not missed and hopeless:
+        missed = [Missed(c, look(c.slow, shape, 1.0 if shape.people else amount / 1e3, limits)) for c in hopeless[:3]]
+    order = sorted(answers.values(), key=lambda a: (a.month is None, a.month, a.devices))
+    return Searched(tuple(order[:top]), tuple(missed), considered, simulated)
+
+
+def answer(
+    candidate: Candidate, shape: Shape, amount: float, limits: Sequence[Limit], held: float, price: Price
+) -> Answer:  # fmt: skip
+    """Replicas of which each carries ``held``, and how they do with their share."""
+    replicas = max(math.ceil(amount / held - 1e-9), 1)
+    share = amount / replicas
+    each = float(math.ceil(share)) if shape.people is not None else share
+    at, slowly = (look(system, shape, each, limits) for system in (candidate.system, candidate.slow))
+    month = price(candidate, replicas, at.metrics.running, at.metrics.output)
+    return Answer(candidate, held, replicas, month, at, slowly)
+
+
+def knee(
+    candidate: Candidate, shape: Shape, limits: Sequence[Limit], most: float, likely: float
+) -> Iterator[tuple[Look, Look]]:  # fmt: skip
+    """One replica at rising loads, as expected and slow: up to the ``most`` it carries when slow, and on past the
+    ``likely`` most."""
+    amounts = [_whole(shape, share * most) for share in SLOW_KNEE] + [_whole(shape, share * likely) for share in KNEE]
+    for amount in sorted(set(amounts)):
+        yield look(candidate.system, shape, amount, limits), look(candidate.slow, shape, amount, limits)
+
+
+def breaks_first(candidate: Candidate, shape: Shape, found: Look) -> str:
+    """What stands in the way of more load, from how a replica does beyond its limits."""
+    metrics, system = found.metrics, candidate.system
+    wait = metrics.latencies["wait"].get("p95", 0.0)
+    waits = wait > WAITS * metrics.latencies["ttft"].get("p95", math.inf)
+    at_once = float(metrics.level.running.max(initial=0.0))
+    if metrics.put_back or (waits and metrics.cache_peak > FULL):
+        return "memory: the KV cache is full, and requests wait for room or are put back"
+    if waits and at_once >= FULL * system.sequences:
+        return f"places: all {system.sequences} sequences that the engine runs at once are taken"
+    names = {one.latency for one, _ in found.broken}
+    if waits and names <= {"ttft", "e2e"}:
+        return "queue: prompts wait for compute, since prompts before them are still being read"
+    reading, whole = prompt_share(candidate, shape, metrics)
+    if reading > 0.5 * whole:
+        return "compute: most of a step's time goes into reading prompts"
+    return f"{decode_bound(candidate.setup, shape, metrics.running)}: most of a decode step's time goes there"
+
+
+def prompt_share(candidate: Candidate, shape: Shape, metrics: Metrics) -> tuple[float, float]:
+    """Seconds per second that go into reading prompts, and into all steps, of one replica."""
+    times = candidate.system.times
+    batch = max(round(metrics.running), 1)
+    step = times.seconds(min(batch, len(times.dec) - 1), shape.context - shape.output.mean / 2)
+    prompt = max(int(min(shape.prompt.mean, len(times.base) - 1)), 1)
+    read = max(times.seconds(0, 0.0, [(0, prompt)]) - float(times.dec[1]), 0.0)
+    per_step = batch / shape.output.mean * read
+    return per_step, per_step + step
+
+
+def decode_bound(setup: Setup, shape: Shape, batch: float) -> str:
+    """What a decode step of so many sequences mostly waits for: bandwidth, compute or fixed costs."""
+    step = decode(shape.context - shape.output.mean / 2, max(batch, 1.0))
+    terms = step_terms(setup, step)
+    sums = {
+        "compute": sum(float(t.compute_seconds) for t in terms if t.bound == "compute"),
+        "memory bandwidth": sum(float(t.memory_seconds) for t in terms if t.bound == "memory"),
+        "fixed costs": float(fixed_seconds(setup, step)),
+    }
+    return max(sums, key=lambda name: sums[name])
