@@ -45,6 +45,12 @@ def test_the_document_keeps_its_schema_and_adds_up(run: Run, flags: tuple[str, .
     assert 0 < found["mfu"] < 1
     for stage in found["stages"]:
         assert stage["total_s"] == pytest.approx(stage["passes"] * stage["pass_s"])
+        operators = sum(max(row["compute_s"], row["memory_s"]) for row in stage["operators"])
+        assert stage["pass_s"] == pytest.approx(operators + stage["overhead_s"])
+        assert stage["flop"] == pytest.approx(stage["passes"] * sum(row["flop"] for row in stage["operators"]))
+    if found["power_w"]:
+        joules = found["power_w"]["value"] / found["units_per_s"]["value"]
+        assert found["energy_j_per_unit"]["value"] == pytest.approx(joules)
 
 
 def test_the_real_time_factor_is_compute_over_sound(run: Run) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ridgewise.advise.drawing import drawn
 from ridgewise.advise.estimating import Estimation
 from ridgewise.advise.limits import check_context
+from ridgewise.economics import Draw
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
@@ -20,6 +22,8 @@ from ridgewise.models.vision import Vision
 from ridgewise.serving import Setup, passes
 from ridgewise.serving.outcome import Outcome, Range, ranged
 from ridgewise.timing.coefficients import Block
+from ridgewise.timing.power import Effort
+from ridgewise.timing.power import asked as effort_of
 from ridgewise.units import Num, digits, duration, size, whole
 from ridgewise.work import Plan
 from ridgewise.work.denoiser import picture_tokens
@@ -46,6 +50,7 @@ class JobAnswer:
     tokens     tokens that pass the largest stack per unit; 0 for speech
     seconds    the whole job; ``rate`` units per second
     weights    bytes of all weights on one device
+    draw       watts while it works; None where the limit of the board is not known
     """
 
     setup: Setup
@@ -57,7 +62,16 @@ class JobAnswer:
     seconds: Range
     rate: Range
     weights: float
+    draw: Draw | None
     notes: tuple[str, ...]
+
+    @property
+    def joules(self) -> Range | None:
+        """Energy at the wall per unit [J]."""
+        if self.draw is None:
+            return None
+        draw, rate = self.draw, self.rate
+        return Range(draw.wall / rate.value, draw.low / rate.high, draw.high / rate.low)
 
     @property
     def fits(self) -> bool:
@@ -162,7 +176,16 @@ def _answer(setup: Setup, kind: str, unit: str, asked: str, job: passes.Job, tok
     took = ranged(seconds, band.low, band.high, float(job.floor))
     rate = Range(job.units / took.value, job.units / took.high, job.units / took.low)
     held = float(weight_bytes(setup.arch, setup.plan))
-    return JobAnswer(setup, kind, unit, asked, job, tokens, took, rate, held, tuple(_notes(setup, kind, job, held)))
+    notes = tuple(_notes(setup, kind, job, held))
+    return JobAnswer(setup, kind, unit, asked, job, tokens, took, rate, held, _draw(setup, job), notes)
+
+
+def _draw(setup: Setup, job: passes.Job) -> Draw | None:
+    """Watts of the mean of all passes."""
+    effort = Effort()
+    for stage in job.stages:
+        effort = effort + effort_of({term.operator: term.work for term in stage.terms}, setup.rates()) * stage.times
+    return drawn(setup, effort * (1.0 / job.seconds))
 
 
 def _notes(setup: Setup, kind: str, job: passes.Job, held: float) -> Iterator[str]:

@@ -15,10 +15,32 @@ from ridgewise.serving import passes
 from ridgewise.serving.outcome import Range
 from ridgewise.units import count, digits, duration, size, whole
 
+#: One of each unit.
+UNITS = {
+    "texts": "text",
+    "pairs": "pair",
+    "pictures": "picture",
+    "clips": "clip",
+    "seconds of sound": "second of sound",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorDocument:
+    """One operator of a pass against both roofs; the longer counts."""
+
+    operator: str
+    flop: float
+    bytes: float
+    compute_s: float
+    memory_s: float
+    bound: str
+
 
 @dataclass(frozen=True, slots=True)
 class StageDocument:
-    """One kind of pass: how often it runs, seconds of one and of all, FLOP of all, and what takes most of its time."""
+    """One kind of pass: how often it runs, seconds of one and of all, FLOP of all, what takes most of its time, and
+    the operators of one pass with what it costs beside them."""
 
     stage: str
     passes: float
@@ -26,6 +48,8 @@ class StageDocument:
     total_s: float
     flop: float
     bound: str
+    operators: tuple[OperatorDocument, ...]
+    overhead_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +72,8 @@ class JobDocument:
     units_per_s: Estimate
     tokens_per_s: Estimate | None
     real_time_factor: Estimate | None
+    power_w: Estimate | None
+    energy_j_per_unit: Estimate | None
     stages: tuple[StageDocument, ...]
     flop: float
     mfu: float | None
@@ -66,14 +92,12 @@ def document(found: JobAnswer) -> JobDocument:
     known = tuple(f"{setup.device.id}.{name}" for name in (*peak, "bandwidth") if name in setup.device.figures)
     basis = (*known, f"calibration.{setup.block.name}")
 
-    def around(range_: Range) -> Estimate:
+    def around(range_: Range, *more: str) -> Estimate:
         value, low, high = (float(x) for x in (range_.value, range_.low, range_.high))
-        return Estimate(value, low, high, tier, basis)  # type: ignore[arg-type]
+        return Estimate(value, low, high, tier, (*more, *basis))  # type: ignore[arg-type]
 
-    stages = tuple(
-        StageDocument(s.name, float(s.times), float(s.each), float(s.seconds), float(s.flops), s.bound)
-        for s in found.job.stages
-    )
+    stages = tuple(_stage(stage) for stage in found.job.stages)
+    draw, joules, watts = found.draw, found.joules, f"{setup.device.id}.board_power"
     speech = found.kind == "speech"
     return JobDocument(
         schema_version=SCHEMA_VERSION,
@@ -92,6 +116,8 @@ def document(found: JobAnswer) -> JobDocument:
         units_per_s=around(found.rate),
         tokens_per_s=around(found.rate * found.tokens) if found.tokens and found.kind != "pictures" else None,
         real_time_factor=around(found.rate.inverse) if speech else None,
+        power_w=around(Range(draw.wall, draw.low, draw.high), watts) if draw else None,
+        energy_j_per_unit=around(joules, watts) if joules else None,
         stages=stages,
         flop=float(found.job.flops),
         mfu=found.peak_share,
@@ -101,6 +127,18 @@ def document(found: JobAnswer) -> JobDocument:
         fits=found.fits,
         tier=tier,
         notes=found.notes,
+    )
+
+
+def _stage(stage: passes.Stage) -> StageDocument:
+    operators = tuple(
+        OperatorDocument(term.operator, float(term.work.flops), float(term.work.bytes), float(term.compute_seconds),
+                         float(term.memory_seconds), term.bound)
+        for term in stage.terms if float(term.seconds)
+    )  # fmt: skip
+    each, total = float(stage.each), float(stage.seconds)
+    return StageDocument(
+        stage.name, float(stage.times), each, total, float(stage.flops), stage.bound, operators, float(stage.fixed)
     )
 
 
@@ -134,12 +172,16 @@ def _numbers(found: JobDocument) -> Table:
 
 
 def _lines(found: JobDocument) -> Iterator[tuple[str, Estimate, Callable[[float], str]]]:
-    yield ("the whole job" if found.units != 1 else f"one {found.unit.removesuffix('s')}"), found.job_s, duration
+    yield ("the whole job" if found.units != 1 else f"one {UNITS[found.unit]}"), found.job_s, duration
     if found.real_time_factor is not None:
         yield "compute per second of sound", found.real_time_factor, duration
     yield f"{found.unit} per second", found.units_per_s, digits
     if found.tokens_per_s is not None:
         yield "tokens per second", found.tokens_per_s, digits
+    if found.power_w:
+        yield "at the wall, W", found.power_w, digits
+    if found.energy_j_per_unit:
+        yield f"energy per {UNITS[found.unit]}, J", found.energy_j_per_unit, digits
 
 
 def _passes(found: JobDocument) -> Table:
