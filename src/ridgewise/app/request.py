@@ -283,6 +283,8 @@ def question(plan: PlanFile) -> Question:
             work = replace(work, context=min(work.context, float(arch.max_context)))
     fmt = weight_format(table.quant) if table.quant else model.format
     runner = engine(table.engine) if table.engine else None
+    if runner is not None and table.engine and "/" in table.engine:
+        raise RequestError("a plan chooses the back end of each device", "--engine", (runner.id,))
     if fmt is not None and runner is not None and fmt.family not in runner.families:
         readable = tuple(f.id for f in load_formats().values() if f.family in runner.families)
         raise RequestError(f"{runner.name} does not read {fmt.name}", "--quant", readable[:6])
