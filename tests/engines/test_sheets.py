@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from ridgewise.engines import Engine, kin, load_engines
+from ridgewise.engines import engine as find
 from ridgewise.engines.engine import _engine
 from ridgewise.errors import RequestError
 from ridgewise.facts import load_sources
@@ -170,6 +171,25 @@ def test_measurements_of_another_engine_are_transferred_at_best() -> None:
     assert supports["exllamav2"].support in ("cell", "device")
     assert supports["exllamav3"].support == "stack" and supports["exllamav3"].tier == "transferred"
     assert supports["exllamav2"].coefficients() == supports["exllamav3"].coefficients()
+
+
+def test_a_back_end_can_be_named() -> None:
+    """What drives the same silicon is worth a factor: the measurements of each back end are its own."""
+    halo = device("amd-ryzen-ai-max-395")
+    usual = find("llama.cpp").backend(halo)
+    assert usual is not None and usual.id == "vulkan"
+    stacks = set()
+    for name in ("llama.cpp", "Ollama/rocm", "llama.cpp/rocm-hipblaslt"):
+        engine = find(name)
+        backend = engine.backend(halo, asked=True)
+        assert backend is not None
+        setup = Setup(load("Llama-2-7b"), halo, engine, backend, Plan(weight_format("q4_k_m")), 90 * 2.0**30)
+        stacks.add(setup.keys()["stack"])
+        assert setup.support in ("cell", "device")
+    assert stacks == {"llama.cpp|vulkan", "llama.cpp|rocm", "llama.cpp|rocm-hipblaslt"}
+    with pytest.raises(RequestError, match="no back end") as caught:
+        find("llama.cpp/cudnn")
+    assert "llama.cpp/cuda" in caught.value.nearest
 
 
 def test_a_sheet_with_a_wrong_word_is_refused() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Literal
 
@@ -185,10 +185,18 @@ def load_engines() -> dict[str, Engine]:
 
 
 def engine(name: str, where: str = "--engine") -> Engine:
-    """An engine by id or name; RequestError names the nearest ones."""
+    """An engine by id or name, or one of its back ends alone ("llama.cpp/rocm"); RequestError names the nearest."""
     engines = load_engines()
     index = NameIndex("engine", {key: (entry.name, *entry.aliases) for key, entry in engines.items()})
-    return engines[index.resolve(name, where)]
+    whole, slash, part = name.partition("/")
+    found = engines[index.resolve(whole, where)]
+    if not slash:
+        return found
+    kept = tuple(backend for backend in found.backends if backend.id == part.strip().casefold())
+    if not kept:
+        able = tuple(dict.fromkeys(f"{found.id}/{backend.id}" for backend in found.backends))
+        raise RequestError(f"{found.name} has no back end {part!r}", where, able)
+    return replace(found, backends=kept)
 
 
 def kin(name: str) -> Engine | None:
