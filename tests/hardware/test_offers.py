@@ -16,7 +16,7 @@ from ridgewise.hardware import (
     rental_price,
 )
 from ridgewise.hardware.machine import configurations
-from ridgewise.hardware.offers import choose_purchase, memory_prices, price_rows
+from ridgewise.hardware.offers import RENTAL_TERMS, choose_purchase, memory_prices, price_rows
 
 GIB = 2.0**30
 
@@ -85,30 +85,37 @@ def test_real_prices() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["purchase.csv", "systems.csv", "hosts.csv", "memory.csv", "cloud.csv", "electricity.csv"]
+    "name",
+    [
+        "purchase.csv", "systems.csv", "hosts.csv", "memory.csv", "cloud.csv", "commitments.csv", "electricity.csv",
+        "carbon.csv", "api.csv", "hosting.csv", "exchange.csv",
+    ],
 )
 def test_every_price_has_a_date_and_a_listed_source(name: str) -> None:
     known, devices, rows = load_sources(), load_devices(), price_rows(name)
     assert rows
     for line in rows:
         assert line["as_of"][:2] == "20", line
-        keys = [*line["source"].split(";"), *line.get("carbon_source", "").split(";")]
-        keys = [key for key in keys if key]
+        keys = [key for key in line["source"].split(";") if key]
         assert keys and all(key in known for key in keys), line
         assert not line.get("device") or line["device"] in devices, line
-        for column in ("price_low", "price_per_kwh", "on_demand_usd_h", "spot_usd_h", "carbon_g_per_kwh"):
+        for column in (
+            "price_low", "price_per_kwh", "on_demand_usd_h", "spot_usd_h", "usd_h", "low_g_per_kwh", "input_usd_mtok",
+            "output_usd_mtok", "cached_usd_mtok", "per_eur",
+        ):  # fmt: skip
             assert not line.get(column) or float(line[column]) > 0, line
         if line.get("price_low"):
             assert line["currency"] and float(line["price_low"]) <= float(line["price_high"]), line
         if line.get("price_per_kwh"):
-            assert line["trust"] in ("A", "B") and line["sector"] and line["currency"], line
+            assert line["trust"] in ("A", "B", "C") and line["sector"] and line["currency"], line
+            assert line["trust"] != "C" or line["note"], line
 
 
 def test_offers_and_hosts_are_well_formed() -> None:
     for identity in load_devices():
         for offer in (*purchase_offers(identity), *rental_offers(identity)):
             assert offer.device == identity and offer.low <= offer.high and offer.sources and offer.as_of
-            assert offer.terms in ("street", "msrp", "quote", "on-demand", "spot")
+            assert offer.terms in ("street", "msrp", "quote", *RENTAL_TERMS)
         for offer in purchase_offers(identity):
             assert offer.complete == device(identity).complete, offer
     kinds = {host.kind: host for host in hosts()}

@@ -90,15 +90,27 @@ def run(
     from ridgewise.report import document as documents
 
     request = from_flags(file, given)
-    asked = question(request)
+    asked, terms = question(request), None
+    if request.country or request.horizon:
+        from ridgewise.app.costing import money_terms
+
+        asked, terms = money_terms({"country": request.country, "horizon": request.horizon}, asked)
     if save is not None:
         write_plan_file(request, save)
-    document = documents.plan_document(answer(asked, tuple(load_devices(own("hardware")).values()), top))
+    found = answer(asked, tuple(load_devices(own("hardware")).values()), top)
+    document, money = documents.plan_document(found), None
+    if terms is not None and document.feasible:
+        from ridgewise.advise.costing import costing
+        from ridgewise.report import cost
+
+        money = cost.document(costing(asked, found.options, terms))
     if json:
-        print(documents.as_json(document))
+        print(documents.as_json(document, cost=money))
     else:
         from ridgewise.report import text
 
         print(text.markdown(document)) if markdown else text.print_plan(document)
+        if money is not None:
+            print(cost.markdown(money)) if markdown else cost.show(money, heading=False)
     failed = not document.feasible or any(f.level == "error" for f in document.findings)
     return 1 if failed else 0

@@ -123,6 +123,10 @@ class PlanFile(_Table):
     host_price: Annotated[float, _in("USD"), Field(ge=0, le=1e9), _words("1500")] | None = Field(
         None, description="price of the computer around boards [USD]; 0 when you own one"
     )
+    country: str | None = Field(None, min_length=1, description="country of the electricity: DE, France, US/Texas")
+    horizon: str | None = Field(
+        None, min_length=1, description="time over which ways to pay are compared: 3y, 18months"
+    )
     tariff: Annotated[float, _in("USD"), Field(ge=0, le=100), _words("0.25")] | None = Field(
         None, description="electricity price [USD/kWh]"
     )

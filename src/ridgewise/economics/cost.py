@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+from ridgewise.economics.energy import kilowatt_hours
 from ridgewise.economics.power import Draw, host_kind
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
@@ -127,15 +128,19 @@ def worst(*tiers: str) -> str:
     return max(tiers, key=order.index)
 
 
-def energy_month(device: Device, count: int, draw: Draw, hours_per_day: float, busy: float, tariff: float) -> float:
-    """USD per month: at the wall while working, at idle for the rest of the hours it is on."""
+def waiting_power(device: Device, count: int, draw: Draw) -> float:
+    """Watts at the wall of what is on and does nothing: idle boards, and their part of an idle host."""
     boards = (device.number("idle_power") or 0.0) * count
     shell = next((h for h in hosts() if h.kind == host_kind(device, count)), None)
     around = shell.idle_power * math.ceil(count / shell.boards_max) if shell else 0.0
     share = min(count / shell.boards_max, 1.0) if shell and device.kind in SERVER_KINDS else 1.0
-    waiting = max(boards + around * share, 0.1 * draw.wall)
+    return max(boards + around * share, 0.1 * draw.wall)
+
+
+def energy_month(device: Device, count: int, draw: Draw, hours_per_day: float, busy: float, tariff: float) -> float:
+    """USD per month: at the wall while working, at idle for the rest of the hours it is on."""
     hours = hours_per_day * HOURS_PER_MONTH / 24
-    return (draw.wall * busy + waiting * (1 - busy)) * hours / 1000 * tariff
+    return float(kilowatt_hours(draw.wall, waiting_power(device, count, draw), busy, hours) * tariff)
 
 
 def monthly_cost(

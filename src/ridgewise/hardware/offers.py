@@ -6,6 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Literal, cast
 
 from ridgewise.errors import RequestError
@@ -17,6 +18,10 @@ GIB = 2.0**30
 #: Years by which second-hand rows must be newer than the newest price of a new one to replace it:
 #: the launch price of a card that shops no longer sell says little.
 STALE_YEARS = 3
+#: By the hour, interruptible, committed to for one or three years, paid up front for days to months.
+RENTAL_TERMS = ("on-demand", "spot", "reserved-1y", "reserved-3y", "capacity-block")
+#: The file of a user's own catalogue that holds the offers last fetched, in the form of ``cloud.csv``.
+FETCHED = "offers.csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +29,7 @@ class Offer:
     """A price, or the range over several.
 
     low, high   per device, or per device and hour for "rent" [currency]
-    terms       "street", "msrp" or "quote" for a purchase, "on-demand" or "spot" for rent
+    terms       "street", "msrp" or "quote" for a purchase; for rent one of :data:`RENTAL_TERMS`
     memory      memory of the configuration [B]; None: the price does not depend on it
     complete    a whole computer, not a board that needs a host
     trust       "A" vendor, retailer or measured, "B" press or reviewer, "C" aggregator or estimate
@@ -104,9 +109,11 @@ def purchase_offers(device_id: str) -> tuple[Offer, ...]:
     return _purchases().get(device_id, ())
 
 
-def rental_offers(device_id: str) -> tuple[Offer, ...]:
-    """Every on-demand price of a device per device and hour."""
-    return _rentals().get(device_id, ())
+def rental_offers(device_id: str, own: Path | None = None) -> tuple[Offer, ...]:
+    """Every rental price of a device per device and hour, of all terms; ``own`` is the folder of the user's prices,
+    whose fetched offers are added."""
+    fetched = _fetched(own / FETCHED) if own is not None and (own / FETCHED).is_file() else {}
+    return (*_rentals().get(device_id, ()), *fetched.get(device_id, ()))
 
 
 def purchase_price(device: Device, memory: float | None = None) -> Offer | None:
@@ -150,9 +157,9 @@ def _chosen(rows: list[Offer]) -> Offer | None:
     return None
 
 
-def rental_price(device: Device) -> Offer | None:
-    """On-demand price per device and hour: the range over providers and regions in the newest year."""
-    rows = [offer for offer in rental_offers(device.id) if offer.terms == "on-demand"]
+def rental_price(device: Device, terms: str = "on-demand", own: Path | None = None) -> Offer | None:
+    """Price per device and hour under these terms: the range over providers and regions in the newest year."""
+    rows = [offer for offer in rental_offers(device.id, own) if offer.terms == terms]
     return _merged(rows) if rows else None
 
 
@@ -202,12 +209,15 @@ def memory_prices() -> tuple[MemoryPrice, ...]:
 
 def price_rows(name: str) -> list[dict[str, str]]:
     """The rows of one price table of the catalogue."""
-    path = catalog_path("prices", name)
+    return _rows(catalog_path("prices", name))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
     try:
         with path.open(encoding="utf-8", newline="") as handle:
             return list(csv.DictReader(handle))
-    except OSError as error:
-        raise RequestError(f"cannot be read: {error.strerror}", str(path)) from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise RequestError(f"cannot be read: {getattr(error, 'strerror', None) or error}", str(path)) from None
 
 
 @cache
@@ -236,7 +246,31 @@ def _purchases() -> Mapping[str, tuple[Offer, ...]]:
 
 @cache
 def _rentals() -> Mapping[str, tuple[Offer, ...]]:
-    return _by_device(offer for row in price_rows("cloud.csv") for offer in _rent(row))
+    by_the_hour = (offer for row in price_rows("cloud.csv") for offer in _rent(row))
+    return _by_device((*by_the_hour, *(_committed(row) for row in price_rows("commitments.csv"))))
+
+
+def _fetched(path: Path) -> Mapping[str, tuple[Offer, ...]]:
+    """Offers of a user's own file; RequestError names the line that cannot be read."""
+    found: list[Offer] = []
+    for line, row in enumerate(_rows(path), start=2):
+        try:
+            if not (row["as_of"] and float(row["on_demand_usd_h"] or row["spot_usd_h"]) > 0 and int(row["count"]) > 0):
+                raise ValueError("a date, a price and a count above 0")
+            found += _rent(row)
+        except (KeyError, TypeError, ValueError) as error:
+            raise RequestError(f"line {line} is no offer: {error}", str(path)) from None
+    return _by_device(found)
+
+
+def _committed(row: Mapping[str, str]) -> Offer:
+    """The price of one committed instance, per device and hour."""
+    price = float(row["usd_h"]) / int(row["count"])
+    return Offer(
+        device=row["device"], kind="rent", low=price, high=price, currency="USD", as_of=row["as_of"],
+        sources=_keys(row), terms=row["term"], trust=row["trust"], complete=True, region=row["region"],
+        provider=row["provider"], product=row["instance"], note=row["note"],
+    )  # fmt: skip
 
 
 def _rent(row: Mapping[str, str]) -> Iterable[Offer]:

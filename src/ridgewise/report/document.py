@@ -286,11 +286,13 @@ def _energy(option: Option) -> Estimate | None:
     return Estimate(value, value * low, value * high, option.speed.tier, ())  # type: ignore[arg-type]
 
 
-def as_json(document: object) -> str:
-    """One line of JSON; infinities and NaN never appear (they become null)."""
+def as_json(document: object, **further: object) -> str:
+    """One line of JSON; infinities and NaN never appear (they become null). ``further`` documents stand inside the
+    first, under their names; None: not asked for."""
     import json
 
-    return json.dumps(_plain(asdict(document)), ensure_ascii=False, allow_nan=False)  # type: ignore[call-overload]
+    inside = {name: asdict(other) for name, other in further.items() if other is not None}  # type: ignore[call-overload]
+    return json.dumps(_plain(asdict(document) | inside), ensure_ascii=False, allow_nan=False)  # type: ignore[call-overload]
 
 
 def _plain(value: Any) -> Any:

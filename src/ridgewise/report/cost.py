@@ -1,0 +1,573 @@
+"""The money of a plan as a document, for the terminal, and as one picture: what has been spent, month by month."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from xml.sax.saxutils import escape
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ridgewise.advise.costing import Costing, Way
+from ridgewise.advise.option import Option
+from ridgewise.advise.question import Question
+from ridgewise.economics.prices import MILLION, Price
+from ridgewise.facts import load_sources
+from ridgewise.report.document import SCHEMA_VERSION, Estimate
+from ridgewise.report.scatter import COLOURS
+from ridgewise.units import count, digits, money, power, share, whole
+
+#: The ways in words.
+WORDS = {
+    "buy": "buying", "rent": "renting", "api": "the API",
+    "rent-lowest": "the lowest listed rent", "api-lowest": "the lowest listed API price",
+}  # fmt: skip
+#: Borders between ways that are told; beyond them every further copy makes another.
+BORDERS = 3
+#: Columns and rows of the picture in a terminal; size and margins of the SVG.
+COLUMNS, ROWS = 60, 12
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 76, 20, 44, 72
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDocument:
+    """Where a price was read; ``key`` alone where it is the user's own."""
+
+    key: str
+    title: str
+    url: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceDocument:
+    """A figure that entered, with its range, date and sources."""
+
+    what: str
+    about: str
+    value: float
+    low: float
+    high: float
+    unit: str
+    as_of: str
+    stale: bool
+    tier: str
+    sources: tuple[SourceDocument, ...]
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class WayDocument:
+    """Buying, renting or asking an API, over the horizon; an interval is that of the draws."""
+
+    way: str
+    what: str
+    upfront_usd: float
+    cost_usd: Estimate
+    cost_usd_per_month: float
+    cost_usd_per_user_month: float | None
+    cost_usd_per_million_tokens: float | None
+    cost_usd_per_run: float | None
+    cheapest_share: float
+    cumulated_usd: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEvenDocument:
+    """First month from which buying has cost no more; null: not within the horizon."""
+
+    against: str
+    load_ratio: float
+    month: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpanDocument:
+    """Loads over which one way is cheapest."""
+
+    way: str
+    load_ratio_low: float
+    load_ratio_high: float
+    tokens_per_month_low: float
+    tokens_per_month_high: float
+    users_low: float | None
+    users_high: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RentDocument:
+    """One kind of rental terms, for all copies; ``usd_per_h`` with interruptions and hours paid in vain."""
+
+    terms: str
+    usd_per_h: float
+    cost_usd_per_month: float
+    within_horizon: bool
+    as_of: str
+
+
+@dataclass(frozen=True, slots=True)
+class MixDocument:
+    """Copies held for the base load, hours rented on demand for the peaks."""
+
+    how: str
+    held_copies: float
+    rented_h_per_month: float
+    cost_usd_per_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class SwingDocument:
+    """Monthly difference at both ends of one doubt."""
+
+    doubt: str
+    low_usd_per_month: float
+    high_usd_per_month: float
+
+
+@dataclass(frozen=True, slots=True)
+class CostDocument:
+    """The money of one plan."""
+
+    schema_version: int
+    command: str
+    model: str
+    feasible: bool
+    goal: str
+    hardware: str
+    device: str
+    devices: int
+    rented_device: str | None
+    copies: float
+    users: float | None
+    horizon_months: int
+    country: str | None
+    rate_per_year: float
+    requests_per_month: float
+    input_tokens_per_month: float
+    output_tokens_per_month: float
+    cached_share: float
+    cheapest: str | None
+    ways: tuple[WayDocument, ...]
+    break_even: tuple[BreakEvenDocument, ...]
+    cheapest_by_load: tuple[SpanDocument, ...]
+    rents: tuple[RentDocument, ...]
+    mix: MixDocument | None
+    idle_usd_per_month: float | None
+    energy_kwh_per_month: float | None
+    carbon_kg_per_month: Estimate | None
+    carbon_g_per_million_tokens: float | None
+    power_w: float | None
+    heat_btu_per_h: float | None
+    circuits: int | None
+    circuit_volts: float | None
+    circuit_amperes: float | None
+    rack_units: float | None
+    noise_dba: float | None
+    sensitivity_of: str
+    sensitivity: tuple[SwingDocument, ...]
+    prices: tuple[PriceDocument, ...]
+    missing: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class InfeasibleDocument:
+    """Nothing does the job, so nothing has a price: what comes nearest, and by how much it misses."""
+
+    schema_version: int
+    command: str
+    model: str
+    feasible: bool
+    nearest: str | None
+    shortfalls: tuple[str, ...]
+    sentence: str
+
+
+def infeasible(question: Question, nearest: Option | None) -> InfeasibleDocument:
+    """The answer where no option is feasible."""
+    missed = nearest.shortfalls if nearest else ("no engine of the catalogue runs it there, or a figure is missing",)
+    name = nearest.name if nearest else None
+    text = f"{name or 'Nothing'} does not do the job: {'; '.join(missed)}. ridgewise plan names ways out."
+    return InfeasibleDocument(SCHEMA_VERSION, "cost", question.arch.name, False, name, missed, text)
+
+
+def document(found: Costing) -> CostDocument:
+    """The published form of a costing."""
+    tokens, users, site = found.tokens_in + found.tokens_out, found.users, found.site
+    carbon = None
+    if found.carbon:
+        low, high = found.carbon
+        carbon = Estimate((low + high) / 2, low, high, "datasheet", ("grid carbon",))
+    best = found.cheapest
+    return CostDocument(
+        schema_version=SCHEMA_VERSION,
+        command="cost",
+        model=found.question.arch.name,
+        feasible=True,
+        goal=found.question.workload.goal,
+        hardware=found.pick.name,
+        device=found.pick.device.id,
+        devices=found.pick.count,
+        rented_device=found.rented.device.id if found.rented else None,
+        copies=found.copies,
+        users=users,
+        horizon_months=found.terms.months,
+        country="/".join(part for part in found.terms.place[:2] if part) if found.terms.place else None,
+        rate_per_year=found.terms.rate,
+        requests_per_month=found.requests,
+        input_tokens_per_month=found.tokens_in,
+        output_tokens_per_month=found.tokens_out,
+        cached_share=found.terms.cached,
+        cheapest=best.way if best else None,
+        ways=tuple(_way(way, found) for way in found.ways),
+        break_even=tuple(
+            BreakEvenDocument(b.against, b.load, b.month if math.isfinite(b.month) else None) for b in found.break_even
+        ),
+        cheapest_by_load=tuple(
+            SpanDocument(
+                s.way, s.low, s.high, s.low * tokens, s.high * tokens,
+                s.low * users if users else None, s.high * users if users else None,
+            )
+            for s in found.spans
+        ),
+        rents=tuple(RentDocument(r.terms, r.hour, r.month, r.fits, r.price.as_of) for r in found.rents),
+        mix=MixDocument(found.mix_of, found.mix.held, found.mix.rented_hours, found.mix.cost) if found.mix else None,
+        idle_usd_per_month=found.idle,
+        energy_kwh_per_month=found.energy,
+        carbon_kg_per_month=carbon,
+        carbon_g_per_million_tokens=1000 * carbon.value / (tokens / MILLION) if carbon and tokens else None,
+        power_w=found.wall,
+        heat_btu_per_h=site.heat if site else None,
+        circuits=site.circuits if site else None,
+        circuit_volts=site.volts if site else None,
+        circuit_amperes=site.amperes if site else None,
+        rack_units=site.rack_units if site else None,
+        noise_dba=site.noise if site else None,
+        sensitivity_of=found.swings_of,
+        sensitivity=tuple(SwingDocument(s.name, s.low, s.high) for s in found.swings),
+        prices=tuple(price_document(price) for price in found.prices),
+        missing=found.missing,
+        assumptions=found.assumptions,
+        sentence=sentence(found),
+    )  # fmt: skip
+
+
+def _way(way: Way, found: Costing) -> WayDocument:
+    each = way.per_token * MILLION
+    return WayDocument(
+        way.way, way.what, way.today, Estimate(way.total, way.low, way.high, way.tier, _basis(way, found)),  # type: ignore[arg-type]
+        way.month, way.per_user, each if math.isfinite(each) else None, way.per_run, found.chance.get(way.way, 0.0),
+        way.cumulated,
+    )  # fmt: skip
+
+
+def _basis(way: Way, found: Costing) -> tuple[str, ...]:
+    """Keys of the sources behind one way."""
+    begins = {
+        "buy": ("purchase", "host", "electricity", "colocation", "pue", "resale"),
+        "rent": ("rent",),
+        "api": ("API",),
+    }
+    return tuple(dict.fromkeys(k for p in found.prices if p.what.startswith(begins[way.way]) for k in p.sources))
+
+
+def price_document(price: Price) -> PriceDocument:
+    """A price with its sources resolved."""
+    known = load_sources()
+    cited = tuple(
+        SourceDocument(key, known[key].title, known[key].url, known[key].date) if key in known
+        else SourceDocument(key, "", "", price.as_of)
+        for key in price.sources
+    )  # fmt: skip
+    return PriceDocument(
+        price.what, price.about, price.value, price.low, price.high, price.unit, price.as_of, price.stale, price.tier,
+        cited, price.note,
+    )  # fmt: skip
+
+
+def sentence(found: Costing) -> str:
+    """The decision in one sentence."""
+    best = found.cheapest
+    if best is None:
+        return "No way has a price: " + "; ".join(found.missing)
+    others = sorted((way for way in found.ways if way is not best), key=lambda way: way.total)
+    beside = " and ".join(f"{money(way.month)} for {WORDS[way.way]}" for way in others)
+    text = f"Over {found.terms.months} months {WORDS[best.way]} is cheapest: {money(best.month)} a month"
+    text += f" against {beside}" if others else ", and nothing else has a price"
+    months = {b.against: b.month for b in found.break_even if b.load == 1.0 and b.against in ("rent", "api")}
+    paid = [f"{WORDS[way]} {_month(month)}" for way, month in months.items()]
+    if paid:
+        text += f"; buying breaks even with {' and with '.join(paid)}"
+    if others:
+        text += f"; it stays cheapest in {share(found.chance[best.way])} of the draws"
+    return text + "."
+
+
+def _month(month: float) -> str:
+    return f"in month {whole(month)}" if math.isfinite(month) else "not within the horizon"
+
+
+def picture(found: CostDocument) -> list[str]:
+    """What has been spent up to each month, as lines of a terminal; letters are the ways."""
+    most = max((max(way.cumulated_usd) for way in found.ways), default=0.0)
+    if most <= 0:
+        return []
+    canvas = [[" "] * COLUMNS for _ in range(ROWS)]
+    months = found.horizon_months
+    for way in found.ways:
+        for at in range(COLUMNS):
+            spent = way.cumulated_usd[min(round(at / (COLUMNS - 1) * months), months)]
+            row = ROWS - 1 - round(max(spent, 0.0) / most * (ROWS - 1))
+            canvas[row][at] = "·" if canvas[row][at] != " " else way.way[0].upper()
+    lines = [
+        f"{money(most) if row == 0 else money(0) if row == ROWS - 1 else '':>10} │{''.join(line).rstrip()}"
+        for row, line in enumerate(canvas)
+    ]
+    last = f"month {months}"
+    named = ", ".join(f"{way.way[0].upper()} {WORDS[way.way]}" for way in found.ways)
+    return [
+        *lines,
+        f"{'':>10} └{'─' * COLUMNS}",
+        f"{'':>12}0{last:>{COLUMNS - 1}}",
+        f"{'':>12}spent so far: {named}, · both",
+    ]
+
+
+def svg(found: CostDocument) -> str:
+    """The same as SVG, with the break-even months marked; the drop at the end is the resale."""
+    most, months = max(max(way.cumulated_usd) for way in found.ways), found.horizon_months
+    step = 10.0 ** math.floor(math.log10(most)) if most > 0 else 1.0
+    top = math.ceil(most / step) * step
+    least = min(0.0, *(min(way.cumulated_usd) for way in found.ways))
+
+    def place(month: float, spent: float) -> tuple[float, float]:
+        x = LEFT + month / months * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - (spent - least) / (top - least) * (HEIGHT - TOP - BOTTOM)
+
+    title = f"{found.model}: spent over {months} months"
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
+        f' aria-label="{escape(title)}" font-family="sans-serif" font-size="12" fill="#555">',
+        f'<text x="{WIDTH / 2}" y="20" text-anchor="middle" font-weight="bold">{escape(title)}</text>',
+    ]
+    for tick in range(round(top / step) + 1):
+        _, y = place(0, tick * step)
+        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#8884"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{money(tick * step)}</text>')
+    for month in range(0, months + 1, max(round(months / 6), 1)):
+        x, _ = place(month, 0)
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{month}</text>')
+    for number, way in enumerate(found.ways):
+        points = "L".join(f"{x:.1f} {y:.1f}" for x, y in (place(m, spent) for m, spent in enumerate(way.cumulated_usd)))
+        colour, y = COLOURS[number % len(COLOURS)], HEIGHT - 18
+        parts.append(f'<path d="M{points}" stroke="{colour}" stroke-width="2" fill="none"/>')
+        x = LEFT + number * 150
+        parts.append(f'<circle cx="{x}" cy="{y - 4}" r="4" fill="{colour}"/>')
+        parts.append(
+            f'<text x="{x + 10}" y="{y}">{escape(WORDS[way.way])}, {money(way.cost_usd_per_month)}/month</text>'
+        )
+    buys = next((way.cumulated_usd for way in found.ways if way.way == "buy"), None)
+    for even in found.break_even:
+        if buys and even.load_ratio == 1.0 and even.month is not None:
+            x, y = place(even.month, buys[int(even.month)])
+            parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#888" stroke-dasharray="4 4"/>')
+            label = f"{even.against}: month {whole(even.month)}"
+            parts.append(f'<text x="{x + 4:.1f}" y="{TOP + 12}">{escape(label)}</text>')
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(f'<text x="{middle}" y="{HEIGHT - BOTTOM + 34}" text-anchor="middle">month</text>')
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def show(found: CostDocument, *, heading: bool = True) -> None:
+    """Print the ways side by side, the picture, what would change the answer, and every price."""
+    console = Console(highlight=False)
+    if heading:
+        many = f"{whole(found.users)} users" if found.users else {"infer": "one user"}.get(found.goal, found.goal)
+        console.print(Text(f"{found.model} · {many} · {found.horizon_months} months{_where(found)}", style="bold"))
+    else:
+        console.print(Text(f"Money over {found.horizon_months} months{_where(found)}", style="bold"))
+    console.print(Text(found.sentence))
+    console.print()
+    console.print(_ways(found))
+    for line in (*picture(found), ""):
+        console.print(Text(line))
+    _list(console, "What would change the answer", [*_evens(found), *_spans(found), *_rents(found), *_swings(found)])
+    _list(console, "Power", list(_power(found)))
+    console.print(Text("Prices", style="bold"))
+    console.print(price_table(found.prices))
+    for line in (*source_lines(found.prices), ""):
+        console.print(Text(line))
+    _list(console, "Missing", found.missing)
+    _list(console, "Assumed", found.assumptions)
+
+
+def _where(found: CostDocument) -> str:
+    return f" · {found.country}" if found.country else ""
+
+
+def _list(console: Console, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            console.print(Text(f"  · {line}"))
+        console.print()
+
+
+def _table(*headers: str, right: tuple[str, ...] = ()) -> Table:
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
+    for header in headers:
+        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
+    return table
+
+
+def _ways(found: CostDocument) -> Table:
+    runs = any(way.cost_usd_per_run is not None for way in found.ways)
+    each = "per run" if runs else "per user" if found.users else ""
+    headers = ("", "what", "today", "per month", *([each] if each else []), "per Mtok", "in all", "80 %", "evidence")
+    table = _table(*headers, right=("today", "per month", each, "per Mtok", "in all"))
+    for way in found.ways:
+        one = way.cost_usd_per_run if runs else way.cost_usd_per_user_month
+        cells = [money(one)] if each and one is not None else []
+        tokens = way.cost_usd_per_million_tokens
+        table.add_row(
+            way.way, way.what, money(way.upfront_usd), money(way.cost_usd_per_month), *cells,
+            money(tokens) if tokens is not None else "no tokens", money(way.cost_usd.value),
+            f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}", way.cost_usd.tier,
+        )  # fmt: skip
+    return table
+
+
+def _evens(found: CostDocument) -> Iterator[str]:
+    for against in dict.fromkeys(even.against for even in found.break_even):
+        months = [
+            f"{'month ' + whole(even.month) if even.month is not None else 'not in time'} at {share(even.load_ratio)}"
+            for even in found.break_even
+            if even.against == against
+        ]
+        yield f"buying breaks even with {WORDS[against]}: {', '.join(months)} of the load, resale not counted"
+
+
+def _spans(found: CostDocument) -> Iterator[str]:
+    spans = found.cheapest_by_load
+    for one, other in list(pairwise(spans))[:BORDERS]:
+        border = f"{count(one.tokens_per_month_high)} tokens a month"
+        users = f", {digits(one.users_high, 2)} users" if one.users_high else ""
+        yield f"{WORDS[one.way]} is cheapest below {border}{users}; {WORDS[other.way]} above"
+    if len(spans) > BORDERS + 1:
+        yield "beyond that each further copy turns it once more (--json lists the borders)"
+
+
+def _rents(found: CostDocument) -> Iterator[str]:
+    if len(found.rents) > 1:
+        terms = [
+            f"{r.terms} {money(r.cost_usd_per_month)}{'' if r.within_horizon else ' (binds longer)'}"
+            for r in found.rents
+        ]
+        yield f"renting per month: {', '.join(terms)}"
+    if found.mix:
+        mix = found.mix
+        yield (
+            f"cheapest mix: {digits(mix.held_copies)} of {digits(found.copies)} copies {mix.how}, "
+            f"{digits(mix.rented_h_per_month)} hours a month on demand: {money(mix.cost_usd_per_month)} a month"
+        )
+    if found.idle_usd_per_month:
+        yield f"hours without work cost {money(found.idle_usd_per_month)} of a month of owning"
+
+
+def _swings(found: CostDocument) -> Iterator[str]:
+    for swing in found.sensitivity[:5]:
+        ends = (swing.low_usd_per_month, swing.high_usd_per_month)
+        flips = "; it flips the answer" if min(ends) < 0 < max(ends) and " less " in found.sensitivity_of else ""
+        yield f"{swing.doubt}: {found.sensitivity_of} {' to '.join(_signed(end) for end in ends)} a month{flips}"
+
+
+def _signed(dollars: float) -> str:
+    return f"−{money(-dollars)}" if dollars < 0 else money(dollars)
+
+
+def _power(found: CostDocument) -> Iterator[str]:
+    if found.energy_kwh_per_month is None or found.power_w is None:
+        return
+    carbon = found.carbon_kg_per_month
+    emitted = f", {digits(carbon.low)}–{digits(carbon.high)} kg CO₂e" if carbon else ""
+    used = digits(found.energy_kwh_per_month)
+    yield f"{used} kWh a month at the meter{emitted}; what an API or a cloud emits is not known"
+    if found.heat_btu_per_h and found.circuits:
+        yield (
+            f"{power(found.power_w)} at work: {digits(found.heat_btu_per_h)} BTU/h of heat, {found.circuits} circuit"
+            f"{'s' if found.circuits > 1 else ''} of {found.circuit_volts:g} V and {found.circuit_amperes:g} A"
+        )
+    known = [f"{digits(found.rack_units)} rack units"] if found.rack_units else []
+    known += [f"{digits(found.noise_dba)} dB(A)"] if found.noise_dba else []
+    yield ", ".join(known) if known else "rack units and noise: no source knows them for this machine"
+
+
+def price_table(prices: Sequence[PriceDocument]) -> Table:
+    """Prices with date and source, one a line."""
+    table = _table("price", "value", "unit", "of", "as of", "evidence", "source", right=("value",))
+    places = {source.key: number for number, source in enumerate(_cited(prices), start=1)}
+    for group in _together(prices):
+        price = group[0]
+        spans = [_span(one) for one in group]
+        what = " / ".join([price.what, *(one.what.removeprefix("API ") for one in group[1:])])
+        marks = "".join(f"[{places[source.key]}]" for source in price.sources)
+        dated = f"{price.as_of} (stale)" if price.stale else price.as_of
+        table.add_row(what, " / ".join(spans), price.unit, price.about, dated, price.tier, marks)
+    return table
+
+
+def _span(price: PriceDocument) -> str:
+    return digits(price.value) if price.low == price.high else f"{digits(price.low)}–{digits(price.high)}"
+
+
+def _together(prices: Sequence[PriceDocument]) -> Iterator[list[PriceDocument]]:
+    """Prices one by one, those of one hosted model together."""
+    for (hosted, _, _), group in groupby(prices, key=lambda p: (p.what.startswith("API"), p.about, p.what[:3])):
+        if hosted:
+            yield list(group)
+        else:
+            yield from ([price] for price in group)
+
+
+def _cited(prices: Sequence[PriceDocument]) -> list[SourceDocument]:
+    """Sources in the order in which they are first used."""
+    return list({source.key: source for price in prices for source in price.sources}.values())
+
+
+def source_lines(prices: Sequence[PriceDocument]) -> list[str]:
+    """Numbered sources: title, date, address."""
+    return [
+        f"[{number}] {', '.join(part for part in (source.title or source.key, source.date, source.url) if part)}"
+        for number, source in enumerate(_cited(prices), start=1)
+    ]
+
+
+def markdown(found: CostDocument) -> str:
+    """The ways side by side and what would change the answer, as Markdown."""
+    lines = [f"## Money over {found.horizon_months} months{_where(found)}", "", found.sentence, ""]
+    lines += [
+        "| way | what | today | per month | in all | 80 % | evidence |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for way in found.ways:
+        ends = f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}"
+        cells = (
+            way.way,
+            way.what,
+            money(way.upfront_usd),
+            money(way.cost_usd_per_month),
+            money(way.cost_usd.value),
+            ends,
+        )
+        lines.append(f"| {' | '.join(cells)} | {way.cost_usd.tier} |")
+    lines += ["", *(f"- {line}" for line in (*_evens(found), *_spans(found), *_rents(found))), ""]
+    lines += ["| price | value | of | as of | source |", "| --- | --- | --- | --- | --- |"]
+    for price in found.prices:
+        cited = "; ".join(f"[{s.title}]({s.url})" if s.url else s.title or s.key for s in price.sources)
+        lines.append(f"| {price.what} | {_span(price)} {price.unit} | {price.about} | {price.as_of} | {cited} |")
+    return "\n".join([*lines, "", *(f"- missing: {line}" for line in found.missing)]).rstrip() + "\n"
