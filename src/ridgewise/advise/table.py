@@ -115,9 +115,9 @@ class Table:
     ) -> Iterator[tuple[np.ndarray, Together]]:
         """Those of some rows that have no value yet in a column, in groups that share a key."""
         groups: dict[Hashable, list[int]] = {}
-        for place in places:
-            if np.isnan(column[place]):
-                groups.setdefault(key(place), []).append(place)
+        wanted = np.fromiter(places, dtype=int)
+        for place in wanted[np.isnan(column[wanted])].tolist():
+            groups.setdefault(key(place), []).append(place)
         for members in groups.values():
             yield np.array(members), Together.of([self.rows[place].setup for place in members])
 
