@@ -20,6 +20,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
+    from ridgewise.report.simulation import CapacityDocument, SimulationDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
     return {
@@ -31,6 +32,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
+        "simulation.schema.json": {"$schema": DIALECT, **schema(SimulationDocument)},
+        "capacity.schema.json": {"$schema": DIALECT, **schema(CapacityDocument)},
         "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
         "import.schema.json": {"$schema": DIALECT, **schema(ImportDocument)},
         "measurements-list.schema.json": {"$schema": DIALECT, **schema(ListDocument)},

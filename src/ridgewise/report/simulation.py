@@ -150,7 +150,9 @@ def show(found: SimulationDocument) -> None:
     ):
         console.print(Text(f"{name:<12} {spark(values, 64)} {text}"))
     console.print(Text(f"{'':<12} 0 … {duration(bins.bin_s * len(bins.running_requests))}"))
-    for title, lines in (("Assumed", found.assumptions), ("How to read it", found.notes)):
+    how = f"{duration(found.simulated_s)} and {whole(found.steps)} steps simulated in {duration(found.elapsed_s)}"
+    told = (*found.notes, how + (", compiled" if found.compiled else ""))
+    for title, lines in (("Assumed", found.assumptions), ("How to read it", told)):
         if lines:
             console.print()
             console.print(Text(title, style="bold"))
@@ -223,13 +225,6 @@ def _figures(found: SimulationDocument) -> Iterator[tuple[str, str]]:
                 f"{digits(joules.value)} J a token ({digits(joules.low)}–{digits(joules.high)})"
             ),
         )
-    yield (
-        "simulated",
-        (
-            f"{duration(found.simulated_s)} and {whole(found.steps)} steps in {duration(found.elapsed_s)}"
-            + (" (compiled)" if found.compiled else "")
-        ),
-    )
 
 
 def _kept(one: LimitDocument) -> str:
@@ -490,6 +485,6 @@ def plot(title: str, points: Sequence[tuple[float, float, float]], limit: float 
 
 #: What is said under every table.
 NOTES = (
-    "times with their 80 % interval: TPOT's own calibrated one; for the others the run is repeated with every step as "
-    "long as its ends say, and TTFT has at least its own calibrated interval. " + TIER_TEXT,
+    "times with their 80 % interval: the run is repeated with every step as short and as long as the ends of TPOT's "
+    "calibrated interval say, so that queues are part of it; none is narrower than the calibrated one. " + TIER_TEXT,
 )
