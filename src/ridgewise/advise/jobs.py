@@ -17,7 +17,7 @@ from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.memory import weight_bytes
 from ridgewise.models import Architecture
-from ridgewise.models.formats import Format, native_format
+from ridgewise.models.formats import Format, load_formats, native_format
 from ridgewise.models.vision import Vision
 from ridgewise.serving import Setup, passes
 from ridgewise.serving.outcome import Outcome, Range, ranged
@@ -48,7 +48,7 @@ class JobAnswer:
     kind       "embeddings", "pictures", "speech" or "sequences"
     unit       what ``job.units`` counts
     tokens     tokens that pass the largest stack per unit; 0 for speech
-    seconds    the whole job; ``rate`` units per second
+    seconds    the whole job; ``rate`` units per second of all replicas
     weights    bytes of all weights on one device
     draw       watts while it works; None where the limit of the board is not known
     """
@@ -88,12 +88,12 @@ class JobAnswer:
 def placed(
     arch: Architecture, device: Device, kind: str, engine: Engine | None, fmt: Format | None, tp: int = 1,
     memory: float | None = None, free: float | None = None, blocks: Mapping[str, Block] | None = None,
+    replicas: int = 1,
 ) -> Setup:  # fmt: skip
-    """The deployment of a job with the blanks filled; RequestError where it cannot be."""
+    """The deployment of a job with the blanks filled; ``replicas`` of it do such jobs side by side. RequestError where
+    it cannot be."""
     chosen, backend = _driver(device, kind, engine)
-    format_ = fmt or native_format(arch)
-    if format_.default < 16 and format_.family not in chosen.families:
-        raise RequestError(f"{chosen.name} does not read {format_.name}", "--quant", ("--quant bf16",))
+    format_ = _format(fmt, native_format(arch), chosen, backend)
     if tp > 1 and (kind == "pictures" or chosen.split != "tensor"):
         raise RequestError(f"{kind} are made on one device here", "--tp", ("--tp 1",))
     usable = free if free is not None else Machine(device, tp, memory).usable
@@ -101,7 +101,21 @@ def placed(
         raise RequestError(f"the memory of {device.name} is not in the catalogue", "--memory", ("--memory 64GiB",))
     if not device.bandwidth:
         raise RequestError(f"the memory bandwidth of {device.name} is not in the catalogue", "hardware")
-    return Setup(arch, device, chosen, backend, Plan(format_, float(tp)), usable, blocks=blocks)
+    return Setup(arch, device, chosen, backend, Plan(format_, float(tp)), usable, replicas, blocks)
+
+
+def _format(asked: Format | None, native: Format, engine: Engine, backend: Backend) -> Format:
+    """The format asked for, or the checkpoint's own; where the back end takes others alone, its widest."""
+    formats = load_formats()
+    if asked is None and backend.formats and native.id not in backend.formats:
+        return max((formats[name] for name in backend.formats), key=lambda fmt: fmt.default)
+    chosen = asked or native
+    if (chosen.default < 16 and chosen.family not in engine.families) or (
+        asked is not None and backend.formats and asked.id not in backend.formats
+    ):
+        able = backend.formats or tuple(f.id for f in formats.values() if f.family in engine.families)
+        raise RequestError(f"{engine.name} ({backend.id}) does not take {chosen.name}", "--quant", able[:6])
+    return chosen
 
 
 def _driver(device: Device, kind: str, engine: Engine | None) -> tuple[Engine, Backend]:
@@ -115,8 +129,9 @@ def _driver(device: Device, kind: str, engine: Engine | None) -> tuple[Engine, B
         if backend is None:
             raise RequestError(f"{engine.name} does not run on {device.name}", "--engine", able)
         return engine, backend
-    for asked in (False, True):
-        for name in ENGINES[kind]:
+    unusual = ("transformers", *ENGINES[kind])  # the reference library runs on more than it is usual for
+    for asked, names in ((False, ENGINES[kind]), (True, unusual)):
+        for name in names:
             found = engines[name].backend(device, asked=asked)
             if found is not None and kind in engines[name].jobs:
                 return engines[name], found
@@ -174,7 +189,8 @@ def sequences(setup: Setup, source: float, output: float, batch: float, beams: f
 def _answer(setup: Setup, kind: str, unit: str, asked: str, job: passes.Job, tokens: float) -> JobAnswer:
     band, seconds = passes.band(setup), float(job.seconds)
     took = ranged(seconds, band.low, band.high, float(job.floor))
-    rate = Range(job.units / took.value, job.units / took.high, job.units / took.low)
+    units = job.units * setup.replicas
+    rate = Range(units / took.value, units / took.high, units / took.low)
     held = float(weight_bytes(setup.arch, setup.plan))
     notes = tuple(_notes(setup, kind, job, held))
     return JobAnswer(setup, kind, unit, asked, job, tokens, took, rate, held, _draw(setup, job), notes)

@@ -60,13 +60,13 @@ def job(model: str, hardware: str, **flags: Any) -> JobAnswer:
     """What one deployment does with one job: texts to embed, pictures, sound, an encoder–decoder.
 
     ``flags`` are those of ``ridgewise estimate`` (batch, length, size, steps, guidance, frames, audio, beams, prompt,
-    output, engine, quant, tp, memory, free), numbers or words. Seconds and rates come with their 80 % interval
-    (``.seconds.value``, ``.low``, ``.high``). Raises :class:`ridgewise.errors.RequestError` for what is unknown or
-    cannot be, and for models that answer token by token.
+    output, engine, quant, tp, replicas, memory, free), numbers or words. Seconds and rates come with their 80 %
+    interval (``.seconds.value``, ``.low``, ``.high``). Raises :class:`ridgewise.errors.RequestError` for what is
+    unknown or cannot be, and for models that answer token by token.
     """
     from ridgewise.advise.jobs import ANSWER, SOURCE
 
-    known = {*EVERY, "batch", "prompt", "output", "engine", "quant", "tp", "memory", "free"} - {"images"}
+    known = {*EVERY, "batch", "prompt", "output", "engine", "quant", "tp", "replicas", "memory", "free"} - {"images"}
     if wrong := sorted(set(flags) - known):
         raise RequestError(f"unknown flag {wrong[0]!r}", "job", tuple(sorted(known)))
     kind = kind_of(model, flags)
@@ -91,6 +91,7 @@ def answer(model: str, hardware: str, kind: str, flags: Mapping[str, Any]) -> Jo
         weight_format(flags["quant"]) if flags.get("quant") else found.format, int(flags.get("tp") or 1),
         number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
         number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None, own_blocks(),
+        int(flags.get("replicas") or 1),
     )  # fmt: skip
     many = flags.get("batch") or flags.get("concurrency")
     batch = number(many, "1", "--batch", 1, 1e6) if many else None
