@@ -132,7 +132,7 @@ class Deployments:
     limits they are held against."""
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, tuple[list[Table], Mapping[Device, Ladders]]] = {}
+        self._known: dict[Hashable, list[tuple[list[Table], Mapping[Device, Ladders]]]] = {}
         self._prices: dict[tuple[Device, float | None, int], float] = {}
 
     def of(self, question: Question, devices: Sequence[Device]) -> tuple[Table, Mapping[Device, Ladders]]:
@@ -142,17 +142,19 @@ class Deployments:
         load = replace(work, slo_ttft=None, slo_tpot=None)
         named = question.format.id if question.format is not None else None
         key = (replace(load, context=0.0), named, question.engine, question.kv_bits)
-        tables, ladders = self._known.get(key, ([], {}))
-        if not tables or any(device not in ladders for device in devices):
-            rows: list[Row] = []
-            ladders = {device: tuple(_ladders(question, device, rows)) for device in devices}
-            tables = [Table(load, rows)]
-            self._known[key] = tables, ladders
-        found = next((table for table in tables if table.work == load), None)
+        known = self._known.setdefault(key, [])
+        found = next((entry for entry in known if all(device in entry[1] for device in devices)), None)
         if found is None:
-            found = Table(load, tables[0].rows, tables[0])
-            tables.append(found)
-        return found, ladders
+            rows: list[Row] = []
+            laid_out = {device: tuple(_ladders(question, device, rows)) for device in devices}
+            found = [Table(load, rows)], laid_out
+            known.append(found)
+        tables, ladders = found
+        table = next((table for table in tables if table.work == load), None)
+        if table is None:
+            table = Table(load, tables[0].rows, tables[0])
+            tables.append(table)
+        return table, ladders
 
     def prices(self, question: Question, rows: Sequence[Row]) -> np.ndarray:
         """Middle of what every row costs to buy [USD]; NaN where nobody asks a price."""
