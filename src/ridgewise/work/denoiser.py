@@ -86,5 +86,7 @@ def _layer(
         each = 2.0 * mixer.heads * (mixer.qk_dim + mixer.v_dim)
         values = mixer.kv_heads * (mixer.qk_dim + mixer.v_dim) * ACTIVATION_BYTES
         yield "attention (picture)", Work(each * sequences * seen * seen, activations=values * sequences * seen)
+        if "own_q" in weights:  # once more, of the picture alone
+            yield "attention (picture)", Work(each * sequences * places**2, activations=values * sequences * places)
         if crossed:
             yield "attention (text)", Work(each * sequences * places * text, activations=values * sequences * text)

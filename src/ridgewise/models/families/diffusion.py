@@ -147,6 +147,34 @@ def qwen_image(f: Fields, name: str) -> Architecture:
     return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
 
 
+def stable_diffusion_3(f: Fields, name: str) -> Architecture:
+    """Stable Diffusion 3 and 3.5: double-stream blocks, the last without an answer of the text; a second attention of
+    the picture alone in some layers of 3.5 Medium (2403.03206; diffusers ``transformer_sd3.py``)."""
+    t = f.sub("transformer")
+    h, heads, dim = _shape(t)
+    n, text = t.size("num_layers", most=1000), t.size("joint_attention_dim")
+    norms = 2 * dim * (t.text("qk_norm") == "rms_norm")
+    double = _joint(h, heads, dim, 4 * h, bias=True, gated=False, modulation=12)
+    mixer, feed, _ = double
+    mixer = replace(mixer, small=mixer.small + 2 * (norms - 2 * dim))
+    picture = {role: size for role, size in mixer.weights.items() if role != "text_o"}
+    last = replace(mixer, weights={**picture, "modulation": 8 * h * h}, small=mixer.small - 4 * h - h)
+    alone = attention(h, heads, heads, dim, qkv_bias=True, o_bias=True, small=norms)
+    twice = replace(
+        mixer, weights={**mixer.weights, "modulation": 15 * h * h} | {f"own_{r}": e for r, e in alone.weights.items()},
+        small=mixer.small + alone.small + 3 * h,
+    )  # fmt: skip
+    dual = set(t.items("dual_attention_layers", int))
+    layers: list[Layer] = [(twice if i in dual else mixer, feed, 0) for i in range(n - 1)]
+    layers.append((last, mlp(h, 4 * h, gated=False, bias=True), 0))
+    patch = t.size("patch_size", default=2)
+    ends = _linear(h, t.size("in_channels") * patch**2) + _embedder(h, SINUSOID)
+    ends += _embedder(h, t.size("pooled_projection_dim")) + _linear(h, text)
+    canvas = Canvas(8, patch, True, 28, 333, SIDE, SIDE, autoencoder=DECODER, latent=16)  # 77 of CLIP, 256 of T5
+    head = _linear(2 * h, h) + _linear(t.size("out_channels", default=16) * patch**2, h)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
+
+
 def wan(f: Fields, name: str) -> Architecture:
     """Wan 2.1: self-attention over video tokens, cross-attention to the text, norms over all heads."""
     t = f.sub("transformer")
@@ -351,6 +379,7 @@ FAMILIES: dict[str, Builder] = {
     "QwenImagePipeline": qwen_image,
     "WanPipeline": wan,
     "ZImagePipeline": z_image,
+    "StableDiffusion3Pipeline": stable_diffusion_3,
     "StableDiffusionPipeline": unet,
     "StableDiffusionXLPipeline": unet,
 }

@@ -1,0 +1,53 @@
+"""Diffusion models that the catalogue does not hold: elements as published, layers by level."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ridgewise.models.architecture import Architecture
+from ridgewise.models.formats import load_formats
+from ridgewise.models.hf import read_config
+from ridgewise.models.read import load
+from ridgewise.work.denoiser import denoise
+
+
+def sd3(layers: int, heads: int, qk_norm: str | None = None, dual: int = 0) -> Architecture:
+    transformer: dict[str, Any] = {
+        "attention_head_dim": 64, "num_attention_heads": heads, "num_layers": layers, "joint_attention_dim": 4096,
+        "pooled_projection_dim": 2048, "caption_projection_dim": 64 * heads, "in_channels": 16, "out_channels": 16,
+        "patch_size": 2, "qk_norm": qk_norm, "dual_attention_layers": list(range(dual)),
+    }  # fmt: skip
+    return read_config({"_class_name": "StableDiffusion3Pipeline", "transformer": transformer}, "sd3")
+
+
+@pytest.mark.parametrize(
+    ("arch", "elements"),
+    [
+        (sd3(24, 24), 2_028_328_000),  # Stable Diffusion 3 Medium
+        (sd3(38, 38, "rms_norm"), 8_056_627_520),  # 3.5 Large
+        (sd3(24, 24, "rms_norm", 13), 2_243_171_520),  # 3.5 Medium: a second attention in 13 layers
+    ],
+    ids=["3 medium", "3.5 large", "3.5 medium"],
+)
+def test_elements_are_those_of_the_published_files(arch: Architecture, elements: int) -> None:
+    assert arch.parameters_total == elements
+
+
+def test_a_second_attention_is_scored_too() -> None:
+    """13 layers more that score 4,096 tokens against each other: 4 · 1536 · 4096² FLOP each."""
+    fmt = load_formats()["bf16"]
+    one, two = (
+        float(denoise(arch, 4096.0, 333.0, 1.0, fmt)["attention (picture)"].flops)
+        for arch in (sd3(24, 24), sd3(24, 24, None, 13))
+    )
+    assert two - one == 13 * 4 * 1536 * 4096**2
+
+
+def test_layers_of_a_u_net_know_their_level() -> None:
+    """Stable Diffusion 1 halves the picture three times; SDXL twice. Equal layers of two levels stay apart."""
+    for model, strides in (("SD-1.5", {1, 2, 4, 8}), ("SDXL", {1, 2, 4})):
+        assert {group.stride for group in load(model).kinds} == strides
+    same = [group for group in load("SD-1.5").kinds if group.mixer.qk_dim == group.mixer.v_dim == 1280]
+    assert {group.stride for group in same if group.mixer.kind == "conv"} >= {4, 8}
