@@ -160,7 +160,7 @@ def plan(
 def fit(
     model: Model,
     hardware: Annotated[str, typer.Argument(help="device name or alias")],
-    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    engine: Annotated[str | None, typer.Option(help="engine, or one of its back ends: llama.cpp/rocm")] = None,
     quant: Annotated[str | None, typer.Option(help="weight format")] = None,
     context: Annotated[str | None, typer.Option(help="tokens each sequence holds; 8,192 unless it is less")] = None,
     concurrency: Annotated[str, typer.Option(help="sequences held at once")] = "1",
@@ -217,7 +217,9 @@ def estimate(
     cached: Annotated[
         str | None, typer.Option(help="share of the prompt in the prefix cache: 60%", rich_help_panel=LOAD)
     ] = None,
-    engine: Annotated[str | None, typer.Option(help="inference engine", rich_help_panel=HOW)] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="engine, or one of its back ends: llama.cpp/rocm", rich_help_panel=HOW)
+    ] = None,
     quant: Annotated[str | None, typer.Option(help="weight format", rich_help_panel=HOW)] = None,
     kv_bits: Annotated[
         str | None,
@@ -589,7 +591,7 @@ def capacity(
 def explain(
     model: Model,
     hardware: Annotated[str, typer.Argument(help="device name or alias")],
-    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    engine: Annotated[str | None, typer.Option(help="engine, or one of its back ends: llama.cpp/rocm")] = None,
     quant: Annotated[str | None, typer.Option(help="weight format")] = None,
     prompt: Annotated[str, typer.Option(help="prompt tokens")] = "1024",
     output: Annotated[str, typer.Option(help="output tokens")] = "512",
@@ -613,7 +615,7 @@ def compare(
     model: Model,
     hardware: Annotated[list[str] | None, typer.Argument(help="device names; one of each class where none is")] = None,
     phases: Annotated[bool, typer.Option("--phases", help="building against using, aspect by aspect")] = False,
-    engine: Annotated[str | None, typer.Option(help="inference engine")] = None,
+    engine: Annotated[str | None, typer.Option(help="engine, or one of its back ends: llama.cpp/rocm")] = None,
     quant: Annotated[str | None, typer.Option(help="weight format")] = None,
     prompt: Annotated[str, typer.Option(help="prompt tokens")] = "1024",
     output: Annotated[str, typer.Option(help="output tokens")] = "512",
