@@ -53,6 +53,22 @@ def test_the_screen_shows_every_number_with_its_interval(run: Run) -> None:
         assert words in said.out
 
 
+def test_whose_measurements_they_are_is_said(run: Run) -> None:
+    borrowed = run("estimate", "Llama-2-7b", "RTX 4090", "--engine", "exllamav3", "--json").document
+    assert borrowed["tier"] == "transferred" and any("exllamav2" in note for note in borrowed["notes"])
+    alone = run("estimate", "Llama-2-7b", "H100 SXM", "--engine", "lmdeploy", "--json").document
+    assert alone["tier"] == "datasheet" and any("no measurement" in note for note in alone["notes"])
+
+
+def test_experts_in_ram_under_the_engines_that_can(run: Run) -> None:
+    flags = ("DeepSeek-V3", "RTX 4090", "--quant", "q4_k_m", "--cpu-moe", "--host", "intel-xeon-8480plus", "--json")
+    for engine in ("llama.cpp", "ik_llama.cpp", "ktransformers"):
+        said = run("estimate", *flags, "--engine", engine)
+        assert said.code == 0 and said.document["ram_bytes"] > 300 * 2**30, engine
+    refused = run("estimate", "Llama-3.1-8B", "RTX 4090", "--engine", "ktransformers", "--ngl", "10")
+    assert refused.code == 2 and "ik_llama.cpp" in refused.out + refused.err
+
+
 def test_what_does_not_fit_is_said_and_exits_with_1(run: Run) -> None:
     said = run("estimate", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m")
     assert said.code == 1

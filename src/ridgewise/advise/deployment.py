@@ -302,7 +302,7 @@ def fit_answer(
     parts in RAM as llama.cpp does."""
     check_context(setup.arch, context)
     split, rules, plan = Split(ngl, cpu_moe), policy(setup.engine.memory), setup.plan
-    if split.any and (setup.engine.split != "layer" or setup.count > 1):
+    if split.any and (not setup.engine.offloads or setup.count > 1):
         flag = "--ngl" if ngl is not None else "--cpu-moe"
         raise RequestError("parts in RAM are for llama.cpp on one card", flag, ("--engine llama.cpp",))
     if cpu_moe and not setup.arch.moe:
@@ -418,7 +418,7 @@ def _wider(setup: Deployment, split: Split, sequences: float, context: float) ->
 
 def _splits(setup: Deployment, sequences: float, context: float) -> Iterator[str]:
     """Parts left in RAM, at the speed of the RAM for them."""
-    if setup.engine.split != "layer" or setup.count > 1 or not setup.device.kind.startswith("gpu"):
+    if not setup.engine.offloads or setup.count > 1 or not setup.device.kind.startswith("gpu"):
         return
     rules = policy(setup.engine.memory)
     for experts in (True, False) if setup.arch.moe else (False,):

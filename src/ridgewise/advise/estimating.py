@@ -9,6 +9,7 @@ from typing import Annotated
 from ridgewise.advise.deployment import batch_limit, placed, split_of
 from ridgewise.advise.drawing import serving_draw
 from ridgewise.economics import Draw
+from ridgewise.engines import load_engines
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.memory import Footprint, weight_bytes
@@ -82,8 +83,10 @@ class Estimation:
 
 def lowered(setup: Setup, host: Device, ngl: int | None, experts: bool, context: float) -> Setup:
     """The same with layers (``ngl`` on the card; None: as many as fit) or routed experts in the RAM of ``host``."""
-    if setup.engine.split != "layer" or setup.count > 1 or not setup.device.kind.startswith("gpu"):
-        raise RequestError("parts in RAM are for llama.cpp on one card", "--host", ("--engine llama.cpp",))
+    wanted = "layers" if ngl is not None or not experts else "experts"
+    if wanted not in setup.engine.offloads or setup.count > 1 or not setup.device.kind.startswith("gpu"):
+        able = tuple(f"--engine {e.id}" for e in load_engines().values() if wanted in e.offloads)
+        raise RequestError(f"{setup.engine.name} on this hardware leaves no {wanted} in RAM", "--host", able)
     if experts and not setup.arch.moe:
         raise RequestError(f"{setup.arch.name} has no experts to leave in RAM", "--cpu-moe", ("--ngl N",))
     rules = policy(setup.engine.memory)
@@ -193,6 +196,8 @@ def _notes(setup: Setup, load: Load, memory: Footprint) -> Iterator[str]:
         yield f"{where} in the RAM of {setup.host.name}"
     if setup.lone:
         yield "the coefficients rest on one device of this kind"
+    if lent := setup.engine.borrows(setup.backend):
+        yield f"measurements of {lent}, which has kernels of the same kind, stand in for those of {setup.engine.name}"
     if setup.tier == "datasheet":
         yield "no measurement of this engine on such a device: physics and typical efficiency alone"
     if setup.peak is None:

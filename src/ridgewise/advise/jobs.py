@@ -222,6 +222,8 @@ def _notes(setup: Setup, kind: str, job: passes.Job, held: float) -> Iterator[st
         yield f"{digits(passes.SPOKEN)} tokens per second of speech assumed; silence costs as much as speech"
     if kind == "embeddings":
         yield "every text fills the batch's length; tokenising, pooling and transport are not counted"
+    if lent := setup.engine.borrows(setup.backend):
+        yield f"measurements of {lent}, which has kernels of the same kind, stand in for those of {setup.engine.name}"
     if setup.lone:
         yield "the coefficients rest on one device of this kind"
     if setup.peak is None:

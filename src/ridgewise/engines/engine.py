@@ -98,6 +98,7 @@ class Engine:
     max_sequences  sequences it runs at once by default
     limits         bounds of one engine step, by device and release
     chunk          tokens of a prompt that pass the weights together for a single user
+    offloads       what it can leave in the host's RAM beside one card: "layers", "experts"
     eight_bit_cache  caches 8 bits where the weights have fewer than 16
     launch         seconds in which the kernels of one layer are launched one by one: no pass is faster; 0: graphs
     jobs           what it does beside answering token by token: "embeddings", "pictures", "speech", "sequences"
@@ -119,6 +120,7 @@ class Engine:
     limits: tuple[Limit, ...] = ()
     chunk: Annotated[float, "tokens"] = 2048.0
     memory_before: tuple[tuple[int, str], ...] = ()
+    offloads: tuple[str, ...] = ()
     eight_bit_cache: bool = False
     launch: Annotated[float, "s"] = 0.0
     jobs: tuple[str, ...] = ()
@@ -126,7 +128,6 @@ class Engine:
     like: str = ""
     aliases: tuple[str, ...] = ()
     about: str = ""
-    note: str = ""
     sources: tuple[str, ...] = ()
 
     def backend(self, device: Device, *, asked: bool = False) -> Backend | None:
