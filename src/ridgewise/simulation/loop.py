@@ -287,7 +287,7 @@ def advance(
     scheduled, first, finish, status, made, joined, due, put_back, hit,
     queue, stack, heap, coming_time, coming, before, after, fresh, phases, kept, older, newer, gaps, edges, series, log,
     base, head, dec, apart, row_at, row_share, prompt_at, prompt_share, width,
-    windows, spreads, flops, reads, write, chunk_flops, chunk_reads, chunk_write, draft,
+    windows, spreads, flops, reads, write, chunk_flops, chunk_reads, chunk_write, draft, felt,
 ):  # fmt: skip
     """Run until the clock reaches ``until`` [s] or nothing is left to do before it; at most ``most`` passes.
 
@@ -487,6 +487,8 @@ def advance(
             if rows > 0:
                 f, m = attend(real[CONTEXT] / n, kinds, windows, flops, reads, write)
                 seconds += n * (f if f > m else m) + draft[n]
+                bare = dec[n] + n * (f if f > m else m) + draft[n]
+                seconds = bare + felt * (seconds - bare)
         else:
             context = real[CONTEXT] / n
             f, m = attend(context, kinds, windows, flops, reads, write)

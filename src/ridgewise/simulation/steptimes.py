@@ -54,6 +54,7 @@ class StepTimes:
     chunk_…               the same of prompts: per pair, per token of the span, per new token
     draft     seconds that drafting for n sequences adds to a decode step; ``rows_each``: tokens that the step then
               computes per sequence
+    felt      how much of what prompts add to a decode step it takes longer by (fitted: kernels of both overlap)
     """
 
     base: Column
@@ -74,6 +75,7 @@ class StepTimes:
     chunk_write: Annotated[float, "s"]
     draft: Column
     rows_each: Annotated[int, "tokens"] = 1
+    felt: Annotated[float, "ratio"] = 1.0
 
     @property
     def dec(self) -> Column:
@@ -111,7 +113,9 @@ class StepTimes:
             total += max(sum(f for f, _ in read), sum(m for _, m in read))
         if sequences:
             seen = loop.attend(context, len(self.windows), self.windows, self.flops, self.reads, self.write)
-            total += sequences * max(seen) + float(self.draft[sequences])
+            answers = sequences * max(seen) + float(self.draft[sequences])
+            bare = float(self.dec[sequences]) + answers
+            total = bare + self.felt * (total + answers - bare)
         return float(total)
 
 
@@ -147,7 +151,7 @@ def step_times(setup: Setup, sequences: int, tokens: int, context: float = 1024.
         *where[0], *_prompts(where[1], most, size), where[2],
         np.array([w for w, _ in kinds]), np.array([s for _, s in kinds], dtype=np.int64),
         flops * factor, reads * factor, write * factor, chunk[0] * factor, chunk[1] * factor, chunk[2] * factor,
-        drafting, rows_each,
+        drafting, rows_each, float(setup.coefficients().get("interference", 1.0)),
     )  # fmt: skip
 
 
@@ -298,5 +302,5 @@ def columns(times: StepTimes) -> Mapping[str, Column | Whole | float | int]:
     """What the loop takes, by name."""
     return {name: getattr(times, name) for name in (
         "base", "head", "dec", "apart", "row_at", "row_share", "prompt_at", "prompt_share", "width", "windows",
-        "spreads", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write", "draft",
+        "spreads", "flops", "reads", "write", "chunk_flops", "chunk_reads", "chunk_write", "draft", "felt",
     )}  # fmt: skip
