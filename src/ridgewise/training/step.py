@@ -186,11 +186,46 @@ NAMES = tuple(field.name for field in fields(TrainingCoefficients))
 
 @dataclass(frozen=True, slots=True)
 class StepTime:
-    """Seconds of an optimiser step and the parts of it."""
+    """Seconds of an optimiser step and the parts of it, which add up to ``total``.
+
+    products, head, attention   matrix products of the layers, of the output head, scores and values
+    traffic       norms, activations, residuals, loss: what moves bytes
+    launches      what the least time of layers and micro-steps adds to all that; ``unpacking`` packed weights
+    tensor, context, experts, data   messages that nothing hides
+    bubble        stages that wait for each other
+    update        the optimiser
+    scaling       what more nodes lose: stragglers, jitter
+    """
 
     total: Seconds
-    compute: Seconds
-    messages: Seconds
+    products: Seconds
+    head: Seconds
+    attention: Seconds
+    traffic: Seconds
+    launches: Seconds
+    unpacking: Seconds
+    tensor: Seconds
+    context: Seconds
+    experts: Seconds
+    bubble: Seconds
+    data: Seconds
+    update: Seconds
+    scaling: Seconds
+
+    @property
+    def parts(self) -> dict[str, Seconds]:
+        """Every part by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "total"}
+
+    @property
+    def compute(self) -> Seconds:
+        """Seconds in which the device computes, what is lost between nodes aside."""
+        return self.products + self.head + self.attention + self.traffic + self.launches + self.unpacking
+
+    @property
+    def messages(self) -> Seconds:
+        """Seconds in which it waits for others' data."""
+        return self.tensor + self.context + self.experts + self.data
 
 
 def demand(arch: Architecture, length: Tokens, trained: Count | None = None) -> Demand:
@@ -311,19 +346,22 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     routed_share = routed_share * saturation(np.minimum(need.expert_width, need.hidden), c.half_width)
     products = need.linear / (rates.peak * share) + need.experts / (rates.peak * routed_share)
     ends = np.where(plan.even > 0, 1.0, 1.0 + c.imbalance * (plan.pp - 1.0))
-    products = products * again + need.head * ends / (rates.peak_wide * share) * plan.passes
+    products = products * again
+    head = need.head * ends / (rates.peak_wide * share) * plan.passes
     scores = need.attention * (3.5 + plan.repeated) / (rates.peak_wide * c.attention) * (2.0 - plan.fused)
     plain = 1.0 + (c.eager - 1.0) * plan.eager
     moved = plain * c.traffic * need.hidden * need.layers * again / 3.0
     moved = moved + c.scores * need.heads * plan.length * need.layers * (1.0 - plan.fused) * again / 3.0
     moved = moved + c.routing * need.active * need.hidden * need.expert_layers * again / 3.0
     moved = moved + c.logits * need.vocab * ends
-    computing = tokens / held * (products + scores + moved / rates.bandwidth)
+    each = tokens / held
+    computing = each * (products + head + scores + moved / rates.bandwidth)
     launching = (need.layers * c.layer_floor + need.expert_layers * c.expert_floor) / plan.pp * again / 3.0
     launching = plain * launching + c.micro_floor
     busy = (computing**SHARP + launching**SHARP) ** (1.0 / SHARP)
-    weights = need.parameters / held
-    busy = busy + plan.packed * weights * (2.0 + plan.repeated) * c.unpack / rates.bandwidth
+    waiting = busy - computing
+    unpacked = plan.packed * need.parameters / held * (2.0 + plan.repeated) * c.unpack / rates.bandwidth
+    busy = busy + unpacked
 
     inside = np.minimum(plan.domain, plan.tp) / plan.tp
     messages = 2.0 * (2.0 + plan.repeated) * need.layers / plan.pp * 2.0 * (plan.tp - 1.0) / plan.tp
@@ -338,7 +376,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     routed = 2.0 * (2.0 + plan.repeated) * need.expert_layers / plan.pp * tokens / plan.tp * need.hidden * 2.0
     routed = routed * c.expert_exposed * (copies / rates.link + far / rates.network) / c.link_share
     per_micro = busy + tensor + context + routed
-    idle = 1.0 + c.bubble * (plan.pp - 1.0) / (plan.chunks * np.maximum(plan.micro_steps, 1.0))
+    idle = c.bubble * (plan.pp - 1.0) / (plan.chunks * np.maximum(plan.micro_steps, 1.0))
 
     spread = (need.parameters - need.expert_parameters * (1.0 - 1.0 / plan.ep)) / held * (plan.dp - 1.0) / plan.dp
     reduced = need.trained / need.parameters
@@ -351,13 +389,15 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     copies = np.where(plan.stage >= 1, plan.dp, 1.0)
     update = need.trained / (held * copies) * c.optimiser / rates.bandwidth
     nodes = np.maximum(plan.devices / NODE, 1.0)
-    slower = c.pace * (1.0 + c.scaling) ** np.log2(nodes)
-    total = (plan.micro_steps * per_micro * idle + exposed + update) * slower
+    growth = (1.0 + c.scaling) ** np.log2(nodes)
+    total = (plan.micro_steps * per_micro * (1.0 + idle) + exposed + update) * (c.pace * growth)
+    steps = plan.micro_steps * c.pace
     return StepTime(
         total,
-        plan.micro_steps * busy * slower,
-        (plan.micro_steps * (tensor + context + routed) + exposed) * slower,
-    )
+        steps * each * products, steps * each * head, steps * each * scores, steps * each * moved / rates.bandwidth,
+        steps * waiting, steps * unpacked, steps * tensor, steps * context, steps * routed, steps * per_micro * idle,
+        c.pace * exposed, c.pace * update, total * (1.0 - 1.0 / growth),
+    )  # fmt: skip
 
 
 def _reach(inside: Num, rates: Supply, c: TrainingCoefficients) -> Num:
