@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from ridgewise.advise.deployment import deploy
 from ridgewise.engines import Engine, kin, load_engines
 from ridgewise.engines import engine as find
 from ridgewise.engines.engine import _engine
@@ -18,6 +19,7 @@ from ridgewise.models.formats import load_formats, weight_format
 from ridgewise.models.read import load
 from ridgewise.serving import Setup
 from ridgewise.serving.limits import cache_bits, limits, memory_policy
+from ridgewise.serving.outcome import Load, outcome
 from ridgewise.timing.coefficients import load_blocks
 from ridgewise.work import Plan
 
@@ -203,3 +205,22 @@ def test_a_sheet_with_a_wrong_word_is_refused() -> None:
     for wrong in ({"limit": []}, {"limits": [{"sequences": 1, "tokens": 1, "colour": 2}]}, {"id": "y"}):
         with pytest.raises(RequestError):
             _engine("x", {**sheet, **wrong}, "x.toml")
+
+
+NAMED = [f"{engine.id}/{name}" for engine in ENGINES.values() for name in dict.fromkeys(b.id for b in engine.backends)]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_back_end_answers(name: str) -> None:
+    """A model of 1 B in the usual format on the largest device of each back end: memory held, seconds above the floor."""
+    engine = find(name)
+    able = [d for d in load_devices().values() if d.bandwidth and engine.backend(d, asked=True)]
+    driven = max(able, key=lambda d: d.memory or 0.0)
+    memory = None if driven.memory else 64 * 2.0**30
+    setup = deploy(load("meta-llama/Llama-3.2-1B-Instruct"), driven, engine, None, 16.0, 1, memory, None)
+    assert setup.backend.id == name.partition("/")[2]
+    found = outcome(setup, Load(512.0, 128.0, 4.0 if setup.many else 1.0))
+    assert 0 < found.tpot.low <= found.tpot.value <= found.tpot.high < 10
+    assert 0 < found.ttft.low <= found.ttft.value <= found.ttft.high < 600
+    assert setup.tier in ("measured", "interpolated", "transferred", "datasheet", "assumed")
+    assert float(found.room) >= 1
