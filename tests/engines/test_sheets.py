@@ -212,7 +212,7 @@ NAMED = [f"{engine.id}/{name}" for engine in ENGINES.values() for name in dict.f
 
 @pytest.mark.parametrize("name", NAMED)
 def test_every_back_end_answers(name: str) -> None:
-    """A model of 1 B in the usual format on the largest device of each back end: memory held, seconds above the floor."""
+    """A model of 1 B in the usual format on the largest device of each back end has room and takes time."""
     engine = find(name)
     able = [d for d in load_devices().values() if d.bandwidth and engine.backend(d, asked=True)]
     driven = max(able, key=lambda d: d.memory or 0.0)
