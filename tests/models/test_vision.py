@@ -55,6 +55,17 @@ def test_towers_are_those_that_the_readers_count() -> None:
     assert seen == 8
 
 
+def test_tiles_of_internvl() -> None:
+    """448 pixels a tile, 256 tokens each; the whole picture once more where there are several."""
+    tower = {"hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096,
+             "image_size": [448, 448], "patch_size": 14}  # fmt: skip
+    wrapped = {"model_type": "internvl_chat", "llm_config": {"hidden_size": 4096}, "vision_config": tower}
+    for (width, height), tiles in {
+        (448, 448): 1, (896, 448): 2 + 1, (1024, 1024): 9 + 1, (1344, 896): 6 + 1, (5000, 100): 12 + 1
+    }.items():  # fmt: skip
+        assert image_tokens(wrapped, width, height) == 256 * tiles + 2, (width, height)
+
+
 def test_windows_of_qwen() -> None:
     tower = sight(config("Qwen/Qwen2.5-VL-7B-Instruct")).tower
     counts = {group.mixer.window: group.count for group in tower.kinds}

@@ -255,8 +255,48 @@ def _tiled(width: int, height: int, side: int, most: int) -> tuple[int, int]:
     return min((grid for grid, scale in scales.items() if scale == chosen), key=lambda grid: grid[0] * grid[1])
 
 
+def internvl(f: Fields) -> Vision:
+    """InternVL: up to 12 tiles of 448 pixels in the grid nearest to the picture's proportions, the whole picture as one
+    more where there are several, patches shuffled 2 × 2 into tokens; a start and an end."""
+    v = f.sub("vision_config")
+    side, patch = _side(v, "image_size", 448), _side(v, "patch_size", 14)
+    patches, ratio = (side // patch) ** 2, f.number("downsample_ratio", 0.5)
+    each, most = int(patches * ratio**2), f.size("max_dynamic_patch", default=12)
+
+    def seen(width: int, height: int) -> Seen:
+        columns, rows = _nearest(width, height, side, most)
+        tiles = columns * rows + (columns * rows > 1)
+        return Seen(tiles * each + 2, tiles, patches + 1)
+
+    wide = int(v.size("hidden_size") / ratio**2)
+    text = next((f.sub(key) for key in ("text_config", "llm_config") if f.has(key)), f)
+    out = text.size("hidden_size", default=4096)
+    return Vision(_tower(v), wide * out + out * out, seen)
+
+
+def _side(v: Fields, name: str, default: int) -> int:
+    """A side given as a number or as a pair of equal ones."""
+    if isinstance(v.data.get(name), list):
+        sides = v.items(name, int)
+        return int(sides[0]) if sides and sides[0] > 0 else default
+    return v.size(name, default=default)
+
+
+def _nearest(width: int, height: int, side: int, most: int) -> tuple[int, int]:
+    """Columns and rows of tiles with the proportions nearest to the picture's; of equals the one of more tiles, while
+    the picture covers more than half of them (``get_optimal_tiled_canvas`` of GOT-OCR2)."""
+    grids = [(c, r) for c in range(1, most + 1) for r in range(1, most + 1) if c * r <= most]
+    best, gap = (1, 1), float("inf")
+    for grid in sorted(grids, key=lambda grid: grid[0] * grid[1]):
+        away = abs(width / height - grid[0] / grid[1])
+        if away < gap or (away == gap and width * height > 0.5 * side**2 * grid[0] * grid[1]):
+            best, gap = grid, away
+    return best
+
+
 FAMILIES: dict[str, Callable[[Fields], Vision]] = {
     "clip": clip, "qwen2_vl": qwen2_vl, "qwen2_5_vl": qwen2_vl, "qwen3_vl": qwen3_vl, "qwen3_vl_moe": qwen3_vl,
     "qwen3_5": qwen3_vl, "qwen3_5_moe": qwen3_vl, "gemma3": gemma3, "gemma4": gemma4, "llava": llava,
+    "internvl": internvl, "internvl_chat": internvl,
     "mistral3": pixtral, "kimi_k25": moonvit, "glm4v": glm4v, "llama4": llama4,
 }  # fmt: skip
