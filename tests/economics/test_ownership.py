@@ -15,7 +15,7 @@ from ridgewise.economics.ownership import WAYS, Case
 
 #: A server for $24,000 over two years at no interest, always on, at work half of the time; 1 kW at work, 0.4 kW else.
 CASE = Case(
-    months=24, rate=0.0, tax=0.0, load=1.0, growth=0.0, ramp=0.0, peak=10.0, capacity=10.0,
+    months=24, rate=0.0, tax=0.0, load=1.0, growth=0.0, ramp=0.0, peak=10.0, capacity=10.0, planned=1.0,
     requests=1e6, prompt=800.0, output=200.0, cached=0.0, hours=730.0, busy=0.5, elastic=False,
     unit_price=24_000.0, unit_copies=1.0, resale=0.25, working=1000.0, waiting=400.0, pue=1.5, tariff=0.2,
     hosting=100.0, upkeep=0.06, running=50.0, rent=3.0, price_in=1e-6, price_out=4e-6, price_cached=1e-7, grid=400.0,

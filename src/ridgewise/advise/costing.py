@@ -19,7 +19,7 @@ from ridgewise.economics.ownership import WAYS, Case
 from ridgewise.economics.power import host_kind
 from ridgewise.economics.prices import ApiPrice, Price
 from ridgewise.economics.sensitivity import Doubt, DoubtKind
-from ridgewise.hardware.offers import hosts, price_rows, purchase_price, rental_price
+from ridgewise.hardware.offers import Host, hosts, price_rows, purchase_price, rental_price
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.read import load_model
 from ridgewise.serving.outcome import Load, outcome
@@ -210,6 +210,12 @@ def bought_for(question: Question, option: Option) -> Purchase | None:
     return purchase(option.device, option.count, option.configuration, own, question.host_price)
 
 
+def shell_of(option: Option) -> Host | None:
+    """The computer around the boards that are bought; None: they are whole computers."""
+    kind = host_kind(option.device, sold(option.device, option.count))
+    return next((host for host in hosts() if host.kind == kind), None)
+
+
 def same_shape(arch: Architecture, name: str) -> bool:
     """Is a model of the catalogue as large as this one, in all and per token, with as many layers?"""
     other = load_model(name).arch
@@ -327,7 +333,7 @@ class _Money:
             price = self.terms.own.get(f"{name}/{option.device.id}") or self._listed(option, name)
             if price is None:
                 continue
-            hour = price.value * option.count
+            hour = price.value * self.boards(option)
             if clock:
                 hour *= HOURS_PER_MONTH / (self.hours * (self.busy if self.training else 1.0))
             if name == "spot":
@@ -360,8 +366,22 @@ class _Money:
         """Requests per second that one copy answers within the limits: what it was planned for at least. A machine that
         does one thing after the other has its hours."""
         if id(option) not in self._carried:
-            self._carried[id(option)] = max(self._capacity(option), self.peak)
+            self._carried[id(option)] = self._capacity(option)
         return self._carried[id(option)]
+
+    def copies(self, option: Option) -> int:
+        """Deployments that the option holds: replicas of a service share the load, shards of a run do not."""
+        return option.replicas if isinstance(self.question.workload, Service) else 1
+
+    def boards(self, option: Option) -> int:
+        """Devices of one copy."""
+        return option.count // self.copies(option)
+
+    def unit(self, option: Option) -> int:
+        """Devices bought at once: a full host where the option fills hosts, else what one copy takes."""
+        bought, shell = sold(option.device, option.count), shell_of(option)
+        full = math.ceil(self.boards(option) / shell.boards_max) * shell.boards_max if shell else 0
+        return full if full and bought % full == 0 else sold(option.device, self.boards(option))
 
     def _capacity(self, option: Option) -> float:
         work, speed = self.question.workload, option.speed
@@ -372,7 +392,11 @@ class _Money:
         does = outcome(speed.setup, Load(work.prompt, work.output, grid))
         slow_token, slow_first = work.slo_tpot or 1.0 / READING_SPEED, work.slo_ttft or PATIENCE
         able = (np.asarray(does.tpot.high) <= slow_token) & (np.asarray(does.ttft.high) <= slow_first)
-        return float(np.max(np.where(able, does.requests.value, 0.0)))
+        most, planned = float(np.max(np.where(able, does.requests.value, 0.0))), self.copies(option)
+        if planned == 1:
+            return max(most, self.peak)
+        fewer = self.peak / (planned - 1) * (1 - 1e-6)  # the load asked for takes as many copies as planned
+        return min(max(most, self.peak) / planned, fewer)
 
     def case(self, option: Option) -> Case:
         """The numbers behind the bills of an option; its rent is 0 until it is known."""
@@ -384,14 +408,18 @@ class _Money:
             (work.tokens, 0.0) if isinstance(work, Pretraining | FineTuning) else (work.prompt, work.output)
         )
         waits = waiting_power(option.device, option.count, draw) if draw and not self.training else 0.0
+        copies, unit = self.copies(option), self.unit(option)
+        bought = sold(option.device, option.count)
         return Case(
             months=terms.months, rate=terms.rate, tax=terms.tax, load=1.0, growth=terms.growth, ramp=terms.ramp,
-            peak=self.peak, capacity=self.capacity(option), requests=self.requests, prompt=prompt, output=output,
+            peak=self.peak, capacity=self.capacity(option), planned=float(self.copies(option)),
+            requests=self.requests, prompt=prompt, output=output,
             cached=terms.cached, hours=self.hours, busy=self.busy, elastic=self.training,
-            unit_price=(found.low + found.high) / 2 if found else 0.0,
-            unit_copies=float(max(sold(option.device, option.count) // option.count, 1)), resale=self.resale.value,
-            working=draw.wall if draw else 0.0, waiting=waits, pue=self.pue.value, tariff=self.tariff.value,
-            hosting=self.hosting.value, upkeep=terms.upkeep, running=terms.running, rent=0.0,
+            unit_price=(found.low + found.high) / 2 * unit / bought if found else 0.0,
+            unit_copies=float(max(unit // self.boards(option), 1)), resale=self.resale.value,
+            working=draw.wall / copies if draw else 0.0, waiting=waits / copies,
+            pue=self.pue.value, tariff=self.tariff.value, hosting=self.hosting.value,
+            upkeep=terms.upkeep, running=terms.running, rent=0.0,
             price_in=read, price_out=written, price_cached=known, grid=sum(self.grid) / 2 if self.grid else 0.0,
         )  # fmt: skip
 
@@ -586,7 +614,7 @@ class _Money:
                     "purchase", (offer.low + offer.high) / 2, offer.low, offer.high, "USD per device", offer.as_of,
                     "assumed" if offer.assumed else "datasheet", f"{device.name}: {about}", offer.sources, offer.note,
                 )  # fmt: skip
-            shell = next((h for h in hosts() if h.kind == host_kind(device, sold(device, bought.count))), None)
+            shell = shell_of(bought)
             if question.host_price is not None and found.hosts:
                 yield own.get("host") or prices.own("host", question.host_price, "USD")
             elif shell is not None and found.hosts:

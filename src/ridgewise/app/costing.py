@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ COLUMNS = ("kind", "name", "price", "currency", "as_of")
 #: The file of a user's own catalogue whose quotes always count.
 QUOTES = "quotes.csv"
 SECONDS_PER_MONTH = 2629800.0
+#: A year, month or day.
+DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-([0-2]\d|3[01]))?)?")
 #: Bytes read of a quotes file at most.
 LARGEST = 1 << 20
 
@@ -58,8 +61,9 @@ def amount(text: str, where: str, unit: str = "USD") -> tuple[float, str, str]:
 
     words = text.strip().replace("@", " @").split()
     rate = float(words.pop()[1:]) if len(words) > 2 and _is_number(words[-1][1:]) and words[-1][0] == "@" else None
-    currency = words[1].upper() if len(words) == 2 and words[1].isalpha() and len(words[1]) == 3 else "USD"
-    value = parse(words[0] if len(words) == 2 and words[1].upper() == currency else text, "USD", where)
+    named = len(words) == 2 and words[1].isalpha() and len(words[1]) > 2 and not words[1].endswith("USD")
+    currency = words[1].upper() if named else "USD"
+    value = parse(words[0] if named else " ".join(words), "USD", where)
     if value < 0 or (rate is not None and rate <= 0):
         raise RequestError(f"{text} is negative", where, (f"0 {unit}",))
     if rate is not None:
@@ -102,7 +106,7 @@ def read_quotes(path: Path) -> Quotes:
         if not (row["price"] or "").strip():
             raise RequestError("a price is missing", where)
         day = (row["as_of"] or "").strip()
-        if not (len(day) >= 4 and day[:4].isdigit()):
+        if not DATE.fullmatch(day):
             raise RequestError("a price without a date", where, ("2026-11", "2026-11-25"))
         currency = (row["currency"] or "").strip() or "USD"
         value, _, rate = amount(f"{row['price']} {currency}", where)
@@ -227,7 +231,7 @@ def months(text: str, where: str = "--horizon") -> int:
     from ridgewise.units import parse
 
     if _is_number(text.strip()):
-        raise RequestError(f"{text} has no unit", where, (f"{text.strip()}months", f"{text.strip()}y"))
+        raise RequestError(f"{text} has no unit", where, (f"{text.strip()}months",))
     found = round(parse(text, "s", where) / SECONDS_PER_MONTH)
     if not 1 <= found <= 240:
         raise RequestError(f"{text} is outside 1 month … 20 years", where, ("3y", "36months"))
@@ -303,7 +307,7 @@ def list_prices(name: str, refresh: bool, *, json: bool) -> int:
 
     from ridgewise.hardware.offers import purchase_offers, rental_offers
     from ridgewise.hardware.sheets import device, load_devices
-    from ridgewise.report.cost import price_document, price_table, source_lines
+    from ridgewise.report.cost import price_document, price_lines, source_lines
 
     devices = (device(name, "hardware", own("hardware")),) if name else tuple(load_devices(own("hardware")).values())
     fetched = fetch() if refresh else None
@@ -329,8 +333,7 @@ def list_prices(name: str, refresh: bool, *, json: bool) -> int:
     for identity, rows in prices.items():
         if rows:
             console.print(Text(identity, style="bold"))
-            console.print(price_table(rows))
-            for line in (*source_lines(rows), ""):
+            for line in (*price_lines(rows), *source_lines(rows), ""):
                 console.print(Text(line))
     without = [identity for identity, rows in prices.items() if not rows]
     if without:
@@ -356,6 +359,7 @@ def fetch() -> int:
     """Today's offers, fetched with gpuhunt and kept in the user's catalogue; how many. RequestError, and nothing
     changed, where the extra is not installed or the network is not there."""
     import datetime
+    import logging
 
     from ridgewise.hardware.offers import FETCHED
     from ridgewise.hardware.sheets import load_devices
@@ -364,6 +368,7 @@ def fetch() -> int:
         import gpuhunt
     except ImportError:
         raise RequestError("needs the extra 'prices'", "--refresh", ("pip install 'ridgewise[prices]'",)) from None
+    logging.getLogger("gpuhunt").setLevel(logging.CRITICAL)  # what goes wrong is said once, below
     try:
         items = gpuhunt.Catalog().query(min_gpu_count=1)
     except Exception as error:  # whatever a provider's page answers: nothing is kept
@@ -383,29 +388,56 @@ def fetch() -> int:
     return len(rows)
 
 
-def offer_rows(items: Iterable[Any], devices: Mapping[str, Device], day: str) -> list[dict[str, Any]]:
-    """Offers of gpuhunt as rows of ``offers.csv``. A name counts only where it and the memory fit one device of the
-    catalogue: what may be several is left out, never guessed."""
-    from ridgewise.facts.names import normal
+#: Words after a name that tell forms of one product apart.
+FORM = re.compile(r"sxm\d?|pcie|nvl|oam|blackwell|workstation|server|edition|max|q|superchip|hbm\w+|\d+gb")
 
-    by_name: dict[tuple[str, int], set[str]] = {}
-    for found in devices.values():
-        for called in (found.name, *found.aliases):
-            short = (
-                normal(called).removeprefix("nvidia-").removeprefix("amd-").removeprefix("geforce-").replace("-", "")
-            )
-            by_name.setdefault((short, round((found.memory or 0.0) / 1e9)), set()).add(found.id)
+
+def offer_rows(items: Iterable[Any], devices: Mapping[str, Device], day: str) -> list[dict[str, Any]]:
+    """Offers of gpuhunt as rows of ``offers.csv``. What may be several devices (an H100 is SXM or PCIe) counts only
+    where the catalogue knows the instance or the instance's name tells; else it is left out, never guessed."""
+    from ridgewise.hardware.offers import price_rows
+
+    known = {(row["provider"], row["instance"]): row["device"] for row in price_rows("cloud.csv")}
+    variants = _variants(devices)
     rows = []
     for item in items:
-        gib = float(item.gpu_memory or 0)
-        called = normal(str(item.gpu_name or "")).replace("-", "")
-        sizes = {round(gib * 2**30 / 1e9), round(gib)}
-        ids = {found for size in sizes for found in by_name.get((called, size), ())}
-        if len(ids) != 1 or not item.price or item.price <= 0 or not item.gpu_count:
+        if not item.price or item.price <= 0 or not item.gpu_count or not item.gpu_name:
+            continue
+        found = known.get((item.provider, item.instance_name)) or _meant(item, variants, devices)
+        if found is None:
             continue
         rows.append({
-            "provider": item.provider, "instance": item.instance_name, "device": ids.pop(), "count": item.gpu_count,
+            "provider": item.provider, "instance": item.instance_name, "device": found, "count": item.gpu_count,
             "region": item.location, "on_demand_usd_h": "" if item.spot else item.price,
             "spot_usd_h": item.price if item.spot else "", "as_of": day, "source": "gpuhunt",
         })  # fmt: skip
     return rows
+
+
+def _variants(devices: Mapping[str, Device]) -> dict[str, set[str]]:
+    """Name without separators → the devices it may mean: those called so, and their other forms."""
+    from ridgewise.facts.names import normal
+
+    found: dict[str, set[str]] = {}
+    for device in devices.values():
+        for called in (device.name, *device.aliases):
+            tokens = [
+                token for token in normal(called).split("-") if token not in ("nvidia", "amd", "geforce", "instinct")
+            ]
+            for end in range(1, len(tokens) + 1):
+                if all(FORM.fullmatch(token) for token in tokens[end:]):
+                    found.setdefault("".join(tokens[:end]), set()).add(device.id)
+    return found
+
+
+def _meant(item: Any, variants: Mapping[str, set[str]], devices: Mapping[str, Device]) -> str | None:
+    """The one device of that name and memory, by its form where the instance names one."""
+    memory = float(item.gpu_memory or 0)
+    fitting = [
+        found for found in variants.get(re.sub(r"[\W_]", "", str(item.gpu_name).casefold()), ())
+        if abs((devices[found].memory or 0.0) / 2**30 - memory) < 0.08 * memory
+    ]  # fmt: skip
+    named = [found for found in fitting if any(f"-{form}" in found and form in item.instance_name.casefold()
+                                               for form in ("sxm", "pcie", "nvl", "server"))]  # fmt: skip
+    chosen = fitting if len(fitting) == 1 else named
+    return chosen[0] if len(chosen) == 1 else None

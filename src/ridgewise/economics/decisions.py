@@ -10,7 +10,7 @@ import numpy as np
 
 from ridgewise.economics import finance
 from ridgewise.economics.load import Series
-from ridgewise.units import Dollars, Num, Ratio
+from ridgewise.units import Num, Ratio
 
 
 def cumulated(flows: Num, yearly: Ratio) -> Annotated[Series, "USD"]:

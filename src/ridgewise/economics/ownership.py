@@ -16,6 +16,8 @@ from ridgewise.economics.energy import carbon_kg, kilowatt_hours
 from ridgewise.economics.load import Series
 from ridgewise.units import Count, Dollars, Num, Ratio, Tokens, Watts
 
+#: Hours of a month.
+HOURS = 730.0
 #: The ways to have the service.
 WAYS = ("buy", "rent", "api")
 
@@ -28,9 +30,10 @@ class Case:
     rate               yearly rate of financing or discounting
     tax                share added to purchases, rents and API bills
     load, growth, ramp load over what was asked, its yearly growth, months until it is reached
-    peak, capacity     requests in flight at the peak, and those one copy carries within its limits
+    peak, capacity     requests per second at the peak, and those one copy carries within its limits
+    planned            copies that carry load 1 as planned; each works the share ``busy`` of its hours then
     requests           per month at load 1, each of ``prompt`` (the share ``cached`` of it known) and ``output`` tokens
-    hours              per month in which one copy is on; ``busy``: share of them it works at load 1
+    hours              per month in which a copy is on, the share ``busy`` of them at work
     elastic            rented only while it works (a run), instead of for all hours
     unit_price, unit_copies   purchase of one unit, hosts included, and the copies it holds
     resale             share of the purchase it is sold for at the end
@@ -52,6 +55,7 @@ class Case:
     ramp: float
     peak: Count
     capacity: Count
+    planned: Count
     requests: Annotated[Num, "1/month"]
     prompt: Tokens
     output: Tokens
@@ -107,7 +111,7 @@ def units(case: Case) -> Annotated[Series, "1"]:
 def energy(case: Case) -> Annotated[Series, "kWh"]:
     """Energy at the meter of every month: all copies wait, and the work, wherever it is done, adds its part."""
     count = copies(case)
-    share = np.minimum(_wide(case.busy) * loads(case) / count, 1.0)
+    share = np.minimum(_wide(case.busy) * loads(case) * _wide(case.planned) / count, 1.0)
     each = kilowatt_hours(_wide(case.working), _wide(case.waiting), share, _wide(case.hours), _wide(case.pue))
     return np.asarray(each * count)
 
@@ -180,8 +184,8 @@ def per_token(case: Case, way: str) -> Annotated[Num, "USD/token"]:
 def idle_month(case: Case) -> Dollars:
     """What the hours without work cost per month when it is owned: their share of the level payments, less the energy
     that only work takes."""
-    working = np.asarray(case.working) - case.waiting
-    used = np.minimum(np.asarray(case.busy) * case.load, copies(case)[..., 0])
+    working, count = np.asarray(case.working) - case.waiting, copies(case)[..., 0]
+    used = np.minimum(np.asarray(case.busy) * loads(case)[..., 0] * case.planned, count)
     work = working * used * case.hours / 1000.0 * case.pue * case.tariff
-    share = np.minimum(used * case.hours / (730.0 * copies(case)[..., 0]), 1.0)
+    share = np.minimum(used * case.hours / (HOURS * count), 1.0)
     return (month(case, "buy") - work) * (1.0 - share)

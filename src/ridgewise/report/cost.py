@@ -19,6 +19,7 @@ from ridgewise.economics.prices import MILLION, Price
 from ridgewise.facts import load_sources
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.report.scatter import COLOURS
+from ridgewise.report.text import TIER_MARK, TIER_TEXT
 from ridgewise.units import count, digits, money, power, share, whole
 
 #: The ways in words.
@@ -394,12 +395,15 @@ def show(found: CostDocument, *, heading: bool = True) -> None:
     console.print(Text(found.sentence))
     console.print()
     console.print(_ways(found))
+    for way in found.ways:
+        console.print(Text(f"{way.way}: {way.what}"))
+    console.print(Text(TIER_TEXT, style="dim"))
+    console.print()
     for line in (*picture(found), ""):
         console.print(Text(line))
     _list(console, "What would change the answer", [*_evens(found), *_spans(found), *_rents(found), *_swings(found)])
     _list(console, "Power", list(_power(found)))
-    console.print(Text("Prices", style="bold"))
-    console.print(price_table(found.prices))
+    _list(console, "Prices", price_lines(found.prices))
     for line in (*source_lines(found.prices), ""):
         console.print(Text(line))
     _list(console, "Missing", found.missing)
@@ -418,38 +422,34 @@ def _list(console: Console, title: str, lines: Sequence[str]) -> None:
         console.print()
 
 
-def _table(*headers: str, right: tuple[str, ...] = ()) -> Table:
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
-    for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", overflow="fold")
-    return table
-
-
 def _ways(found: CostDocument) -> Table:
     runs = any(way.cost_usd_per_run is not None for way in found.ways)
     each = "per run" if runs else "per user" if found.users else ""
-    headers = ("", "what", "today", "per month", *([each] if each else []), "per Mtok", "in all", "80 %", "evidence")
-    table = _table(*headers, right=("today", "per month", each, "per Mtok", "in all"))
+    headers = ("", "today", "per month", *([each] if each else []), "per Mtok", "in all", "80 %")
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
+    for header in headers:
+        table.add_column(header, justify="right" if header else "left", no_wrap=True)
     for way in found.ways:
         one = way.cost_usd_per_run if runs else way.cost_usd_per_user_month
         cells = [money(one)] if each and one is not None else []
         tokens = way.cost_usd_per_million_tokens
         table.add_row(
-            way.way, way.what, money(way.upfront_usd), money(way.cost_usd_per_month), *cells,
-            money(tokens) if tokens is not None else "no tokens", money(way.cost_usd.value),
-            f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}", way.cost_usd.tier,
+            way.way, money(way.upfront_usd), money(way.cost_usd_per_month), *cells,
+            money(tokens) if tokens is not None else "no tokens",
+            f"{money(way.cost_usd.value)} {TIER_MARK[way.cost_usd.tier]}",
+            f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}",
         )  # fmt: skip
     return table
 
 
 def _evens(found: CostDocument) -> Iterator[str]:
     for against in dict.fromkeys(even.against for even in found.break_even):
+        evens = [even for even in found.break_even if even.against == against]
         months = [
-            f"{'month ' + whole(even.month) if even.month is not None else 'not in time'} at {share(even.load_ratio)}"
-            for even in found.break_even
-            if even.against == against
+            f"{when} at {', '.join(share(even.load_ratio) for even in group)}"
+            for when, group in groupby(evens, key=lambda e: f"month {whole(e.month)}" if e.month else "not in time")
         ]
-        yield f"buying breaks even with {WORDS[against]}: {', '.join(months)} of the load, resale not counted"
+        yield f"buying breaks even with {WORDS[against]}: {', '.join(months)} of the load"
 
 
 def _spans(found: CostDocument) -> Iterator[str]:
@@ -507,18 +507,19 @@ def _power(found: CostDocument) -> Iterator[str]:
     yield ", ".join(known) if known else "rack units and noise: no source knows them for this machine"
 
 
-def price_table(prices: Sequence[PriceDocument]) -> Table:
-    """Prices with date and source, one a line."""
-    table = _table("price", "value", "unit", "of", "as of", "evidence", "source", right=("value",))
+def price_lines(prices: Sequence[PriceDocument]) -> list[str]:
+    """Prices with range, date, evidence and the numbers of their sources, one a line."""
     places = {source.key: number for number, source in enumerate(_cited(prices), start=1)}
+    lines = []
     for group in _together(prices):
         price = group[0]
-        spans = [_span(one) for one in group]
         what = " / ".join([price.what, *(one.what.removeprefix("API ") for one in group[1:])])
         marks = "".join(f"[{places[source.key]}]" for source in price.sources)
-        dated = f"{price.as_of} (stale)" if price.stale else price.as_of
-        table.add_row(what, " / ".join(spans), price.unit, price.about, dated, price.tier, marks)
-    return table
+        dated = f"{price.as_of}, stale" if price.stale else price.as_of
+        about = ", ".join(part for part in (price.about, dated) if part)
+        amount = " / ".join(_span(one) for one in group)
+        lines.append(f"{what} {amount} {price.unit} {TIER_MARK[price.tier]}: {about} {marks}".rstrip())
+    return lines
 
 
 def _span(price: PriceDocument) -> str:
