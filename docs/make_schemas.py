@@ -16,6 +16,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
     from ridgewise.report.comparison import ComparisonDocument
+    from ridgewise.report.cost import CostDocument, InfeasibleDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.jobs import JobDocument
@@ -30,6 +31,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "job.schema.json": {"$schema": DIALECT, **schema(JobDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
+        "cost.schema.json": {"$schema": DIALECT, **schema(CostDocument | InfeasibleDocument)},
         "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
         "simulation.schema.json": {"$schema": DIALECT, **schema(SimulationDocument)},
