@@ -144,7 +144,8 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
 
 def most_sequences(setup: Setup) -> float:
     """Sequences one replica runs at once: what the engine was told, or its default."""
-    default = limits(setup.engine.id, setup.device).sequences if setup.many else float(setup.engine.max_sequences)
+    engine = setup.engine
+    default = limits(engine.id, setup.device).sequences if engine.limits else float(engine.max_sequences)
     return float(setup.plan.sequences) or default
 
 
