@@ -188,13 +188,17 @@ def simulated(
         run = run_fleet(fleet, asked, watch=watch, log=STEPS if flags.get("perfetto") else 0)
         found = measured(run, promises)
         bands = bands_of(setup, found.running / max(replicas, 1))
-        ends = []
+        ends: list[Metrics] = []
         for factor in (bands["tpot"].high, bands["tpot"].low) if not run.partial else ():
             other = replace(
                 fleet, systems=tuple(s.slower(factor) for s in fleet.systems),
                 answers=tuple(s.slower(factor) for s in fleet.answers),
             )  # fmt: skip
-            ends.append(measured(run_fleet(other, asked, watch=watch), promises))
+            repeated = run_fleet(other, asked, watch=watch)
+            if repeated.partial:  # stopped by the user: the interval is then the calibrated one alone
+                ends = []
+                break
+            ends.append(measured(repeated, promises))
     elapsed = time.perf_counter() - began
     return _document(run, found, ends, promises, setup, bands, told, flags, elapsed), run
 
@@ -498,7 +502,7 @@ def capacity(model: str, flags: Flags, *, json: bool) -> int:
 def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
     """How much hardware a load needs, as a document."""
     from ridgewise.report.simulation import NOTES, CapacityDocument, GrowthDocument, PointDocument
-    from ridgewise.simulation.capacity import breaks_first, knee, look, most_load, search
+    from ridgewise.simulation.capacity import breaks_first, knee, look, most_load, search, tuned
     from ridgewise.units import digits, duration
 
     began = time.perf_counter()
@@ -531,12 +535,16 @@ def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
     if not tried.answers:
         return CapacityDocument(
             **base, feasible=False, systems=(), curve=(), breaks_first="", most_when_slow=0.0, most_as_expected=0.0,
-            growth=(), spares=(), one_fails="", elapsed_s=time.perf_counter() - began, notes=NOTES,
+            growth=(), spares=(), one_fails="", settings=(), elapsed_s=time.perf_counter() - began, notes=NOTES,
         )  # fmt: skip
     best = tried.answers[0]
     candidate, n = best.candidate, best.replicas
     slow, _look = most_load(candidate.slow, shape, promises, best.most)
     likely, _look = most_load(candidate.system, shape, promises, max(slow, best.most))
+    settings = tuple(
+        f"{setting}: {digits(most * n * users)} {unit} at the slow end, {digits(100 * (most / slow - 1))} % more"
+        for setting, most in tuned(candidate, shape, promises, slow)
+    )
     beyond = look(candidate.slow, shape, max(slow * 1.15, slow + (1 if shape.people else 0)), promises)
 
     def pair(at: Metrics, late: Metrics, name: str) -> Estimate | None:
@@ -565,7 +573,7 @@ def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
         curve=curve, breaks_first=f"{breaks_first(candidate, shape, beyond)} ({_broken(beyond)})",
         most_when_slow=slow * n * users, most_as_expected=likely * n * users,
         growth=tuple(grown(k, k * slow * users) for k in range(n, n + 4)),
-        spares=tuple(grown(n + k, amount * users) for k in (1, 2)), one_fails=alone,
+        spares=tuple(grown(n + k, amount * users) for k in (1, 2)), one_fails=alone, settings=settings,
         elapsed_s=time.perf_counter() - began,
         notes=(
             "the most load is the most at which every limit is kept with every step as long as the upper end of TPOT's "

@@ -330,6 +330,7 @@ class CapacityDocument:
     growth: tuple[GrowthDocument, ...]
     spares: tuple[GrowthDocument, ...]
     one_fails: str
+    settings: tuple[str, ...]
     missed: tuple[str, ...]
     assumptions: tuple[str, ...]
     considered: int
@@ -366,6 +367,7 @@ def show_capacity(found: CapacityDocument) -> None:
             ("spares", "; ".join(f"N+{i}: {g.replicas} replicas, {g.devices} devices{_cost(g.cost_usd_per_month)}"
                                  for i, g in enumerate(found.spares, 1))),
             ("one fails", found.one_fails),
+            ("settings", "; ".join(found.settings) or "none tried carries more than the engine's own"),
         ):  # fmt: skip
             console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 0)))
         if found.missed:

@@ -23,7 +23,7 @@ from ridgewise.simulation.fleet import Fleet, run, worth_compiling
 from ridgewise.simulation.lengths import Lengths
 from ridgewise.simulation.metrics import Limit, Metrics, kept, measured
 from ridgewise.simulation.request import Requests
-from ridgewise.simulation.system import System
+from ridgewise.simulation.system import System, system
 from ridgewise.work import decode
 
 #: Requests of one look at a load: at least, at most, per conversation or request at work; more for the far tail.
@@ -32,6 +32,8 @@ LEAST, MOST, EACH, TAIL = 600, 12_000, 6, 2
 PRECISION, SLOW_KNEE, KNEE = 0.03, (0.3, 0.6, 0.85, 1.0), (0.4, 0.7, 0.9, 1.0, 1.1, 1.25)
 #: Share of an open load's requests that warm the system up.
 WARM = 0.1
+#: Token budgets that are tried, over the engine's own; the largest; how much more load makes one worth telling.
+BUDGETS, MOST_BUDGET, GAINED = (0.25, 0.5, 2.0), 16384, 1.05
 #: Shares from which something counts as full.
 FULL, WAITS = 0.97, 0.25
 
@@ -309,6 +311,23 @@ def knee(
     amounts = [_whole(shape, share * most) for share in SLOW_KNEE] + [_whole(shape, share * likely) for share in KNEE]
     for amount in sorted(set(amounts)):
         yield look(candidate.system, shape, amount, limits), look(candidate.slow, shape, amount, limits)
+
+
+def tuned(
+    candidate: Candidate, shape: Shape, limits: Sequence[Limit], most: float
+) -> Iterator[tuple[str, float]]:  # fmt: skip
+    """Token budgets of a step with which a slow replica carries clearly more than the ``most`` it does now: a small
+    one keeps answers even, a large one reads prompts sooner."""
+    now = candidate.slow
+    for factor in BUDGETS:
+        tokens = max(int(now.tokens * factor), now.sequences * now.times.rows_each)
+        if tokens == now.tokens or now.setup is None or tokens > MOST_BUDGET:
+            continue
+        policy = replace(now.policy, tokens=tokens, sequences=now.sequences)
+        made = system(now.setup, policy, shape.context, float(now.capacity))
+        carried, _ = most_load(made.slower(now.slowness), shape, limits, most)
+        if carried > GAINED * most:
+            yield f"max_num_batched_tokens={tokens}", carried
 
 
 def breaks_first(candidate: Candidate, shape: Shape, found: Look) -> str:

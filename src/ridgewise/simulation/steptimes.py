@@ -36,7 +36,7 @@ Whole = NDArray[np.int64]
 #: Operators that a grid of answer and prompt tokens holds; the head has a table of its own.
 APART, HEAD, ATTENTION = ("experts", "recurrence", "scan"), "head", "attention"
 #: Points of the grid: every number up to the first, then so many more to the largest.
-DENSE, MORE_ROWS, MORE_PROMPTS = 32, 40, 40
+DENSE, MORE_ROWS, MORE_PROMPTS = 32, 40, 96
 #: Tokens that are computed in one pass; more are taken for several passes of it.
 PASS = 16384
 #: No window.

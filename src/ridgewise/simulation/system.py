@@ -31,6 +31,7 @@ class System:
     overhead  seconds a request takes outside the engine, felt by itself alone
     gained    tokens a decode step makes per sequence: more than one with drafts
     model     which of a fleet's models it serves
+    slowness  what its steps were multiplied by
     """
 
     times: StepTimes
@@ -43,6 +44,7 @@ class System:
     gained: Annotated[float, "tokens"] = 1.0
     setup: Setup | None = None
     model: int = 0
+    slowness: Annotated[float, "ratio"] = 1.0
 
     @property
     def capacity(self) -> int:
@@ -51,7 +53,9 @@ class System:
 
     def slower(self, factor: float) -> System:
         """The same with every step and the time outside so many times as long."""
-        return replace(self, times=self.times.scaled(factor), overhead=self.overhead * factor)
+        return replace(
+            self, times=self.times.scaled(factor), overhead=self.overhead * factor, slowness=self.slowness * factor
+        )
 
 
 def system(
