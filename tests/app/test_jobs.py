@@ -70,8 +70,10 @@ def test_the_screen_shows_what_is_counted_and_what_is_not(run: Run) -> None:
 
 
 def test_weights_too_large_exit_with_1(run: Run) -> None:
-    said = run("estimate", "FLUX.1", "L4")
+    said = run("estimate", "FLUX.1", "RTX 4090")
     assert said.code == 1 and "MISSING" in said.out and "does not fit" in said.out
+    assert "one part after the other would" in " ".join(said.out.split())  # 22 GiB of denoiser, 9 of T5
+    assert "one part" not in run("estimate", "FLUX.1", "RTX 5070").out
 
 
 def test_pictures_in_a_prompt_cost_tokens_and_a_pass_of_the_tower(run: Run) -> None:

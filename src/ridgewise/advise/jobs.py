@@ -208,6 +208,9 @@ def _notes(setup: Setup, kind: str, job: passes.Job, held: float) -> Iterator[st
     """What the reader of the numbers should know."""
     if held > setup.usable:
         yield f"it does not fit: the weights alone are {size(held - setup.usable)} too large"
+        largest = float(weight_bytes(replace(setup.arch, extra={}), setup.plan))
+        if largest < held and largest <= setup.usable:
+            yield f"one part after the other would: the denoiser alone takes {size(largest)} (model offload)"
     yield (
         f"no such job was measured: the passes are timed like prompts under {setup.engine.name} "
         f"({passes.tier(setup)}), and the interval reaches {digits(passes.BORROWED)} times further each way"
