@@ -63,6 +63,7 @@ def test_measurements_it_points_to_exist(engine: Engine) -> None:
         ("tensorrt-llm", "nvidia-l4", None, 2048, 8192),
         ("lmdeploy", "nvidia-h200-sxm", None, 1024, 8192),
         ("lmdeploy", "nvidia-a100-pcie-40gb", None, 384, 8192),
+        ("lmdeploy", "nvidia-gh200-96gb", None, 1024, 8192),
         ("lmdeploy", "nvidia-rtx-4090", None, 128, 8192),
         ("tgi", "nvidia-h100-sxm", None, 128, 4096),
         ("nobody-s-engine", "nvidia-h100-sxm", None, 256, 8192),

@@ -65,7 +65,7 @@ class Limit:
                 reserved, less where sequences grow and are put back when memory runs out
     memory      only devices of at least so much memory
     excluded    not on devices of these architectures
-    named       only devices with one of these words in their id
+    named       only devices whose id holds one of these, as engines that go by a device's name look for it
     since       only releases of this year and later
     """
 
@@ -80,7 +80,7 @@ class Limit:
     def applies(self, device: Device, year: int | None) -> bool:
         """``year`` is that of the release; None: now."""
         large = (device.memory or 0.0) >= self.memory and device.architecture not in self.excluded
-        named = not self.named or bool(set(self.named) & set(device.id.split("-")))
+        named = not self.named or any(part in device.id for part in self.named)
         return large and named and (year is None or year >= self.since)
 
 

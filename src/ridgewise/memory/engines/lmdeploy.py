@@ -1,8 +1,9 @@
 """LMDeploy (TurboMind): the cache takes 80 % of what the weights leave free.
 
 Source: LMDeploy 0.18 ``lmdeploy/messages.py`` (``cache_max_entry_count`` 0.8 of the free memory,
-``cache_block_seq_len`` 64, ``quant_policy`` 8 and 4). Activations live in the other fifth. Every layer is charged its
-full length. What driver and communication hold is assumed.
+``cache_block_seq_len`` 64, ``quant_policy`` 8 and 4: a 16-bit scale and offset per token and head of 128 values).
+Activations live in the other fifth. Every layer is charged its full length. What driver and communication hold is
+assumed.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ LMDEPLOY = MemoryPolicy(
     buffers,
     context=lambda plan: np.where(np.asarray(plan.tp) > 1, 1.0, 0.5) * GIB,
     usable=lambda offered, plan, others: offered - (1.0 - SHARE) * np.maximum(offered - others, 0.0),
-    caches={"16": 16.0, "8": 8.5, "4": 4.5},
+    caches={"16": 16.0, "8": 8.25, "4": 4.25},
     guessed=("engine",),
     about="the cache takes 80 % of what the weights leave, blocks of 64 tokens, windowed layers charged full length",
 )
