@@ -28,6 +28,8 @@ from ridgewise.work import decode
 
 #: Requests of one look at a load: at least, at most, per conversation or request at work; more for the far tail.
 LEAST, MOST, EACH, TAIL = 600, 12_000, 6, 2
+#: Looks of a search: how often a compiled loop would be used.
+LOOKS = 100
 #: How closely the most load is found; loads of the knee curve, over the most of the slow and of the expected system.
 PRECISION, SLOW_KNEE, KNEE = 0.03, (0.3, 0.6, 0.85, 1.0), (0.4, 0.7, 0.9, 1.0, 1.1, 1.25)
 #: Share of an open load's requests that warm the system up.
@@ -93,7 +95,7 @@ class Look:
 def look(system: System, shape: Shape, amount: float, limits: Sequence[Limit]) -> Look:
     """Simulate one replica with so much load."""
     asked = shape.load(amount, limits)
-    found = measured(run(Fleet((system,)), asked, worth_compiling(len(asked))), limits)
+    found = measured(run(Fleet((system,)), asked, worth_compiling(LOOKS * len(asked))), limits)
     return Look(amount, found, tuple((one, value) for one, value in kept(found, limits) if value > one.most))
 
 

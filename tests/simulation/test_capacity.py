@@ -1,0 +1,117 @@
+"""The most load a replica carries, what bounds it, and what a search finds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ridgewise.engines import engine
+from ridgewise.hardware.sheets import device
+from ridgewise.models.formats import weight_format
+from ridgewise.models.read import load
+from ridgewise.serving import Setup
+from ridgewise.simulation.arrivals import People, arrivals
+from ridgewise.simulation.capacity import (
+    Candidate,
+    Shape,
+    answer,
+    bound,
+    breaks_first,
+    look,
+    most_load,
+    search,
+)
+from ridgewise.simulation.lengths import lengths
+from ridgewise.simulation.metrics import Limit
+from ridgewise.simulation.system import system
+from ridgewise.work import Plan
+
+LIMITS = (Limit("ttft", "p95", 1.0), Limit("tpot", "p95", 0.05))
+PEOPLE = Shape(lengths("800", ""), lengths("200", ""), People(1.0, 1.0, think=20.0))
+OPEN = Shape(lengths("800", ""), lengths("200", ""), None, arrivals("poisson"))
+
+
+def candidate(chip: str = "nvidia-h100-sxm", fmt: str = "bf16", tp: int = 1) -> Candidate:
+    runner, gpu = engine("vllm"), device(chip)
+    backend = runner.backend(gpu)
+    assert backend is not None and gpu.memory is not None
+    plan = Plan(weight_format(fmt), tp=float(tp))
+    setup = Setup(load("meta-llama/Llama-3.1-8B-Instruct"), gpu, runner, backend, plan, gpu.memory)
+    made = system(setup, context=1000.0)
+    return Candidate(setup, made, made.slower(1.3))
+
+
+@pytest.mark.parametrize("shape", [PEOPLE, OPEN], ids=["people", "rate"])
+def test_just_under_the_most_load_is_kept_and_above_it_is_not(shape: Shape) -> None:
+    one = candidate()
+    most, found = most_load(one.system, shape, LIMITS, 30.0)
+    assert found.good
+    assert most == found.amount
+    assert not look(one.system, shape, most * 1.25, LIMITS).good
+    assert most <= bound(one.system, shape, LIMITS) * 1.05
+    slow, _ = most_load(one.slow, shape, LIMITS, 30.0)
+    assert slow < most
+
+
+def test_looser_limits_carry_more() -> None:
+    one = candidate().system
+    tight, loose = (most_load(one, OPEN, (Limit("tpot", "p95", t),), 10.0)[0] for t in (0.015, 0.04))
+    assert 0 < tight < loose
+
+
+def test_a_limit_below_an_empty_system_carries_nothing() -> None:
+    one = candidate().system
+    impossible = (Limit("tpot", "mean", 1e-4),)
+    assert bound(one, OPEN, impossible) == 0
+    assert most_load(one, OPEN, impossible, 1.0)[0] == 0
+
+
+def test_a_search_ends_early_when_enough_is_carried() -> None:
+    carried, _ = most_load(candidate().system, OPEN, LIMITS, 2.0, enough=3.0)
+    assert carried == 3.0
+
+
+def test_the_cheapest_that_keeps_limits_comes_first() -> None:
+    kinds = [candidate(), candidate("nvidia-l40s"), candidate("nvidia-l40s", tp=2), candidate("nvidia-h100-sxm", tp=2)]
+    price = {"nvidia-h100-sxm": 2000.0, "nvidia-l40s": 500.0}
+
+    def month(one: Candidate, replicas: int, running: float, output: float) -> float:
+        return price[one.setup.device.id] * one.devices * replicas
+
+    found = search(kinds, OPEN, 20.0, LIMITS, month, lambda one: float("inf"))
+    assert found.considered == 4
+    months = [one.month for one in found.answers]
+    assert months == sorted(months, key=float)
+    for one in found.answers:
+        assert one.replicas * one.most >= 20.0 - 1e-9
+        assert one.slowly.good
+    few = search(kinds, OPEN, 20.0, LIMITS, month, lambda one: 1.0)
+    assert all(one.devices <= 1 for one in few.answers)
+
+
+def test_narrow_weights_are_tried_where_wider_ones_do_not_do() -> None:
+    both = [candidate("nvidia-l40s", "w4a16"), candidate("nvidia-l40s")]
+    found = search(both, OPEN, 2.0, LIMITS, lambda *_: 1.0, lambda one: float("inf"))
+    assert [one.candidate.setup.plan.format.id for one in found.answers] == ["bf16"]
+    alone = search(both[:1], OPEN, 2.0, LIMITS, lambda *_: 1.0, lambda one: float("inf"))
+    assert [one.candidate.setup.plan.format.id for one in alone.answers] == ["w4a16"]
+
+
+def test_what_breaks_first_is_what_is_short() -> None:
+    one = candidate()
+    tight = replace(one, system=replace(one.system, sequences=8))
+    assert "places" in breaks_first(tight, OPEN, look(tight.system, OPEN, 30.0, LIMITS))
+    full = replace(one, system=replace(one.system, blocks=400))
+    assert "memory" in breaks_first(full, OPEN, look(full.system, OPEN, 30.0, LIMITS))
+    reading = replace(OPEN, prompt=lengths("8000", ""), output=lengths("10", ""))
+    assert "prompts" in breaks_first(one, reading, look(one.system, reading, 8.0, LIMITS))
+
+
+def test_replicas_share_the_load() -> None:
+    one = candidate()
+    held, _ = most_load(one.slow, PEOPLE, LIMITS, 40.0)
+    found = answer(one, PEOPLE, 5 * held, LIMITS, held, lambda c, n, *_: 100.0 * n)
+    assert found.replicas == 5
+    assert found.month == 500.0
+    assert found.at.amount == held
