@@ -234,7 +234,10 @@ def prices() -> str:
     for name, what, date in (
         ("purchase.csv", "purchase", "as_of"), ("cloud.csv", "rent by the hour", "as_of"),
         ("hosts.csv", "computers around the boards", "as_of"), ("memory.csv", "system memory", "as_of"),
-        ("electricity.csv", "electricity", "as_of"),
+        ("commitments.csv", "rent for one and three years, or paid up front", "as_of"),
+        ("api.csv", "tokens of hosted models", "as_of"), ("electricity.csv", "electricity", "as_of"),
+        ("carbon.csv", "grid carbon", "as_of"), ("hosting.csv", "racks, PUE, life and resale", "as_of"),
+        ("exchange.csv", "currencies", "as_of"),
     ):  # fmt: skip
         held = price_rows(name)
         dates = sorted(row[date] for row in held if row[date])
@@ -378,7 +381,23 @@ def answers() -> str:
     for wish, arguments in QUESTIONS:
         option = _option("plan " + arguments)
         rows.append((wish, f"`plan {arguments}`", _pick(option), _figures(option)))
+    rows.append(_paid("to know whether to buy, rent or ask an API", PAID))
     return table(("I want", "command", "first choice", "in figures (80 % interval)"), rows)
+
+
+#: The question of money that the README and the page of money show.
+PAID = "cost Llama-3.1-70B-Instruct --users 200 --country DE --horizon 3y"
+
+
+def _paid(wish: str, arguments: str) -> tuple[str, ...]:
+    from ridgewise.units import money
+
+    found = console.document(shlex.split(arguments))
+    best = next(way for way in found["ways"] if way["way"] == found["cheapest"])
+    others = [f"{money(way['cost_usd_per_month'])} for {way['way']}" for way in found["ways"] if way is not best]
+    low, high = (money(best["cost_usd"][end] / found["horizon_months"]) for end in ("low", "high"))
+    spent = f"{money(best['cost_usd_per_month'])} a month ({low}–{high}) against {' and '.join(others)}"
+    return wish, f"`{arguments}`", f"{best['way']} {best['what']}", spent
 
 
 def _pick(option: dict[str, Any]) -> str:

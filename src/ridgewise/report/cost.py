@@ -269,12 +269,13 @@ def _way(way: Way, found: Costing) -> WayDocument:
 
 def _basis(way: Way, found: Costing) -> tuple[str, ...]:
     """Keys of the sources behind one way."""
-    begins = {
-        "buy": ("purchase", "host", "electricity", "colocation", "pue", "resale"),
-        "rent": ("rent",),
-        "api": ("API",),
+    rented = {found.rents[0].price} if found.rents else set()
+    behind = {
+        "buy": [price for price in found.prices if not price.what.startswith(("rent", "API"))],
+        "rent": rented,
+        "api": [price for price in found.prices if price.what.startswith("API")],
     }
-    return tuple(dict.fromkeys(k for p in found.prices if p.what.startswith(begins[way.way]) for k in p.sources))
+    return tuple(dict.fromkeys(key for price in behind[way.way] for key in price.sources))
 
 
 def price_document(price: Price) -> PriceDocument:
@@ -425,10 +426,10 @@ def _list(console: Console, title: str, lines: Sequence[str]) -> None:
 def _ways(found: CostDocument) -> Table:
     runs = any(way.cost_usd_per_run is not None for way in found.ways)
     each = "per run" if runs else "per user" if found.users else ""
-    headers = ("", "today", "per month", *([each] if each else []), "per Mtok", "in all", "80 %")
+    headers = ("way", "today", "per month", *([each] if each else []), "per Mtok", "in all", "80 %")
     table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for header in headers:
-        table.add_column(header, justify="right" if header else "left", no_wrap=True)
+        table.add_column(header, justify="left" if header == "way" else "right", no_wrap=True)
     for way in found.ways:
         one = way.cost_usd_per_run if runs else way.cost_usd_per_user_month
         cells = [money(one)] if each and one is not None else []
