@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import load_formats
 from ridgewise.models.hf import read_config
-from ridgewise.models.read import load
+from ridgewise.models.read import find, load, read_json
 from ridgewise.work.denoiser import denoise
 
 
@@ -43,6 +45,18 @@ def test_a_second_attention_is_scored_too() -> None:
         for arch in (sd3(24, 24), sd3(24, 24, None, 13))
     )
     assert two - one == 13 * 4 * 1536 * 4096**2
+
+
+def test_a_published_folder_is_read_whole(tmp_path: Path) -> None:
+    """``model_index.json`` names the parts; the denoiser's sizes stand in a folder of its own."""
+    shipped = read_json(find("SDXL").path)
+    (tmp_path / "unet").mkdir()
+    (tmp_path / "unet" / "config.json").write_text(json.dumps(shipped["unet"]))
+    index = {"_class_name": "StableDiffusionXLPipeline", "_diffusers_version": "0.42.1",
+             "unet": ["diffusers", "UNet2DConditionModel"], "vae": ["diffusers", "AutoencoderKL"]}  # fmt: skip
+    (tmp_path / "model_index.json").write_text(json.dumps(index))
+    found = load(tmp_path)
+    assert found.parameters_total == load("SDXL").parameters_total and found.canvas == load("SDXL").canvas
 
 
 def test_layers_of_a_u_net_know_their_level() -> None:

@@ -245,9 +245,10 @@ def with_pictures(found: Estimation, towers: Vision, width: int, height: int, pi
     seconds = float(passes.Job(stages, pictures_).seconds)
     band = passes.band(setup)
     looking = Range(seconds, seconds * band.low, seconds * band.high)
+    many = f"{whole(pictures_)} pictures" if pictures_ > 1 else "a picture"
     note = (
-        f"{whole(pictures_)} pictures of {width} × {height}: {whole(seen.tokens)} tokens of the prompt and "
-        f"{duration(seconds / pictures_)} in the tower each"
+        f"{many} of {width} × {height}: {whole(seen.tokens)} tokens of the prompt and {duration(seconds / pictures_)} "
+        f"in the tower{' each' * (pictures_ > 1)}"
     )
     return replace(found, outcome=_delayed(found.outcome, looking, load.output, found.setup.replicas),
                    notes=(note, *found.notes))  # fmt: skip

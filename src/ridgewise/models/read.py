@@ -134,7 +134,7 @@ def _load_folder(path: Path) -> Architecture:
     quantised = path / "hf_quant_config.json"
     if _is_file(quantised) and "quantization_config" not in config:
         config = {**config, "hf_quant_config": read_json(quantised)}
-    if "_diffusers_version" in config and "transformer" in config:
+    if "_diffusers_version" in config and ("transformer" in config or "unet" in config):
         config = _with_parts(path, config)
     return _read_file(path, config, path.resolve().name)
 
