@@ -42,6 +42,53 @@ def rotary_bert(f: Fields, name: str) -> Architecture:
     return arch if nomic else replace(arch, head=h * h, small=arch.small + h)
 
 
+def distilbert(f: Fields, name: str) -> Architecture:
+    """DistilBERT: BERT's layers without token types and pooler (modeling_distilbert.py)."""
+    names = {"hidden_size": f.size("dim", most=10**7), "intermediate_size": f.size("hidden_dim", most=10**7)}
+    f = Fields({**f.data, **names}, f.where, f.notes)
+    h, vocab = f.hidden, f.vocab
+    mixer, feed = _block(f)
+    tables = (vocab + f.context) * h
+    return _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * h)
+
+
+def mpnet(f: Fields, name: str) -> Architecture:
+    """MPNet: BERT without token types, with one table of relative position biases (modeling_mpnet.py)."""
+    h, vocab = f.hidden, f.vocab
+    mixer, feed = _block(f)
+    tables, biases = (vocab + f.context) * h, f.size("relative_attention_num_buckets", default=32) * f.heads
+    arch = _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * h + biases)
+    return replace(arch, head=h * h, small=arch.small + h)
+
+
+def electra(f: Fields, name: str) -> Architecture:
+    """ELECTRA: BERT's layers behind tables of a width of their own, no pooler (modeling_electra.py)."""
+    h, wide, vocab = f.hidden, f.size("embedding_size", default=f.hidden), f.vocab
+    mixer, feed = _block(f)
+    tables = (vocab + f.context + f.size("type_vocab_size", default=2, least=0)) * wide
+    tables += (h * wide + h) * (wide != h)
+    return _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * wide)
+
+
+def deberta_v2(f: Fields, name: str) -> Architecture:
+    """DeBERTa v2 and v3: relative positions scored apart, against a table all layers share (2006.03654)."""
+    h, vocab = f.hidden, f.vocab
+    if f.has("conv_kernel_size"):
+        raise f.refuse("the convolution beside the first layer is not known here", "conv_kernel_size")
+    mixer, feed = _block(f)
+    if not f.flag("share_att_key"):
+        kinds = [kind for kind in ("c2p", "p2c") if kind in str(f.data.get("pos_att_type"))]
+        own = {f"position_{kind}": h * h for kind in kinds}
+        mixer = replace(mixer, weights={**mixer.weights, **own}, small=mixer.small + len(own) * h)
+    buckets = f.optional("position_buckets", least=-1) or -1
+    spans = 2 * (buckets if buckets > 0 else f.context)
+    absolute = f.context * f.flag("position_biased_input", default=True)
+    tables = (vocab + absolute + f.size("type_vocab_size", default=0, least=0)) * h + spans * h
+    normed = 2 * h * ("layer_norm" in f.text("norm_rel_ebd"))
+    f.assume("Scores of relative positions come on top of those of content and are not counted.")
+    return _encoder(f, name, [(mixer, feed, 4 * h)] * f.layers, embedding=tables, vocab=vocab, small=2 * h + normed)
+
+
 def modernbert(f: Fields, name: str) -> Architecture:
     """ModernBERT: local and global attention, gated feed-forward, norms without bias (2412.13663)."""
     h, n = f.hidden, f.layers
@@ -174,6 +221,10 @@ FAMILIES: dict[str, Builder] = {
     "camembert": bert,
     "data2vec-text": bert,
     "ernie": bert,
+    "distilbert": distilbert,
+    "mpnet": mpnet,
+    "electra": electra,
+    "deberta-v2": deberta_v2,
     "jina_embeddings_v3": rotary_bert,
     "nomic_bert": rotary_bert,
     "modernbert": modernbert,
