@@ -1,7 +1,7 @@
 """Ridgewise: what hardware does my AI workload need, and why?
 
 ``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns; ``ridgewise.job`` the
-same for models that do not answer token by token.
+same for models that do not answer token by token; ``ridgewise.simulate`` and ``ridgewise.capacity`` are services.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ridgewise.app.estimating import estimate
     from ridgewise.app.jobs import job
+    from ridgewise.app.services import capacity, simulate
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "estimate", "job"]
+__all__ = ["__version__", "capacity", "estimate", "job", "simulate"]
 
-_HOMES = {"estimate": "ridgewise.app.estimating", "job": "ridgewise.app.jobs"}
+_HOMES = {
+    "estimate": "ridgewise.app.estimating",
+    "job": "ridgewise.app.jobs",
+    "simulate": "ridgewise.app.services",
+    "capacity": "ridgewise.app.services",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+import ridgewise
+from ridgewise.errors import RequestError
 from ridgewise.report.document import schema
 from ridgewise.report.simulation import CapacityDocument, SimulationDocument
 
@@ -166,3 +168,13 @@ def test_capacity_is_drawn_for_people(run: Run) -> None:
     assert said.code == 0
     for word in ("●", "─ the limit", "carries:", "breaks first:", "growth: up to", "N+1:", "one fails:", "a month"):
         assert word in said.out
+
+
+def test_the_same_from_python(run: Run) -> None:
+    told = run(*CHAT, "--rate", "3", "--requests", "200", "--slo-ttft", "p95=1s", "--json").document
+    found = ridgewise.simulate("Llama-3.1-8B", "H100 SXM", rate=3, requests=200, slo_ttft="p95=1s")
+    assert found.ttft_s["p95"].value == told["ttft_s"]["p95"]["value"]
+    sized = ridgewise.capacity("Llama-3.1-8B", rate=8, hardware="H100 SXM")
+    assert sized.feasible
+    with pytest.raises(RequestError, match="unknown flag 'rates'"):
+        ridgewise.simulate("Llama-3.1-8B", "H100 SXM", rates=3)

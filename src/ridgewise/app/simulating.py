@@ -144,7 +144,7 @@ def simulate(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
 
     found, run = simulated(model, hardware, flags, progress=not json)
     if run is not None:
-        _write(run, flags)
+        write(run, flags)
     if json:
         print(as_json(found))
     else:
@@ -152,7 +152,8 @@ def simulate(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
     return 0 if found.fits and found.counted and all(one.kept for one in found.limits) else 1
 
 
-def _write(run: Run, flags: Flags) -> None:
+def write(run: Run, flags: Flags) -> None:
+    """The table and the timeline, where files were named for them."""
     from ridgewise.simulation.timeline import table, timeline
 
     for flag, made in (("table", table), ("perfetto", timeline)):
