@@ -391,18 +391,11 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _systems(found: CapacityDocument) -> Table:
+    named = {text.split(" ")[0]: " ".join(text.split(" ")[:2]) for text in found.limits}
+    first, rest = (named.get(name, f"{name} p95") for name in ("TTFT", "TPOT"))
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for title in (
-        "rank",
-        "system",
-        "TTFT p95",
-        "TPOT p95",
-        "tokens/s",
-        f"{found.unit} each",
-        "power",
-        "price",
-        "a month",
-    ):
+    titles = ("rank", "system", first, rest, "tokens/s", f"{found.unit} each", "power", "price", "a month")
+    for title in titles:
         drawn.add_column(title)
     for one in found.systems:
         layout = one.layout

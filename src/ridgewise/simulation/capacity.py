@@ -334,16 +334,15 @@ def tuned(
 
 def breaks_first(candidate: Candidate, shape: Shape, found: Look) -> str:
     """What stands in the way of more load, from how a replica does beyond its limits."""
-    metrics, system = found.metrics, candidate.system
+    metrics, limit = found.metrics, candidate.system.sequences
     wait = metrics.latencies["wait"].get("p95", 0.0)
     waits = wait > WAITS * metrics.latencies["ttft"].get("p95", math.inf)
-    at_once = float(metrics.level.running.max(initial=0.0))
-    if metrics.put_back or (waits and metrics.cache_peak > FULL):
+    steps_alone = bool(found.broken) and {one.latency for one, _ in found.broken} <= {"tpot", "itl"}
+    if metrics.put_back or (waits and not steps_alone and metrics.cache_peak > FULL):
         return "memory: the KV cache is full, and requests wait for room or are put back"
-    if waits and at_once >= FULL * system.sequences:
-        return f"places: all {system.sequences} sequences that the engine runs at once are taken"
-    names = {one.latency for one, _ in found.broken}
-    if waits and names <= {"ttft", "e2e"}:
+    if waits and not steps_alone and float(metrics.level.running.max(initial=0.0)) >= FULL * limit:
+        return f"places: all {limit} sequences that the engine runs at once are taken"
+    if waits and not steps_alone:
         return "queue: prompts wait for compute, since prompts before them are still being read"
     reading, whole = prompt_share(candidate, shape, metrics)
     if reading > 0.5 * whole:
