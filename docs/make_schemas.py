@@ -26,7 +26,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
     return {
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
-        "plan-answer.schema.json": {"$schema": DIALECT, **schema(PlanDocument)},
+        "plan-answer.schema.json": {"$schema": DIALECT, **with_cost(schema(PlanDocument))},
         "comparison.schema.json": {"$schema": DIALECT, **schema(ComparisonDocument)},
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "job.schema.json": {"$schema": DIALECT, **schema(JobDocument)},
@@ -42,6 +42,11 @@ def schemas() -> dict[str, dict[str, Any]]:
         "measurements-show.schema.json": {"$schema": DIALECT, **schema(RowDocument)},
         "measurements-dump.schema.json": {"$schema": DIALECT, **schema(DumpDocument)},
     }
+
+
+def with_cost(plan: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a plan with the money that ``--country`` or ``--horizon`` adds."""
+    return plan | {"properties": {**plan["properties"], "cost": {"$ref": "cost.schema.json"}}}
 
 
 def files() -> dict[Path, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgewise.economics import ownership
+from ridgewise.economics.decisions import break_even, cumulated
 from ridgewise.economics.finance import annuity
 from ridgewise.economics.ownership import WAYS, Case
 
@@ -55,6 +57,18 @@ def test_the_bill_of_gpt_3_on_one_card() -> None:
     # Lambda (2020): 355 years of one V100 at $1.50 an hour are about $4.6 M.
     year = replace(CASE, months=12, hours=8760 / 12, rent=1.5, running=0.0)
     assert 355 * total(year, "rent") == pytest.approx(4.6e6, rel=0.02)
+
+
+def test_the_break_even_of_lenovo() -> None:
+    # Lenovo Press LP2225: a server of eight H100 for $833,806 that costs $0.87 an hour to run, against p5.48xlarge at
+    # $98.32 an hour: even after 8,556 hours, 11.9 months. So it is behind after 11 months of 730 hours, ahead after 12.
+    own = replace(CASE, months=36, unit_price=833_806.0, resale=0.0, upkeep=0.0, hosting=0.0, tariff=0.0,
+                  running=0.87 * 730)  # fmt: skip
+    rented = replace(own, rent=98.32, running=0.0)
+    spent, paid = (cumulated(flows, 0.0) for flows in (ownership.buy(own), ownership.rent(rented)))
+    assert break_even(spent, paid) == math.ceil(8556 / 730) == 12
+    hours = 833_806 / (rented.rent - 0.87)
+    assert hours == pytest.approx(8556, abs=1)
 
 
 def test_more_load_than_one_copy_carries_buys_another() -> None:

@@ -29,7 +29,8 @@ class Offer:
     """A price, or the range over several.
 
     low, high   per device, or per device and hour for "rent" [currency]
-    terms       "street", "msrp" or "quote" for a purchase; for rent one of :data:`RENTAL_TERMS`
+    terms       "street", "msrp" or "quote" for a purchase; "on-demand", "spot", "reserved-1y", "reserved-3y" or
+                "capacity-block" for rent
     memory      memory of the configuration [B]; None: the price does not depend on it
     complete    a whole computer, not a board that needs a host
     trust       "A" vendor, retailer or measured, "B" press or reviewer, "C" aggregator or estimate

@@ -299,7 +299,8 @@ def sentence(found: Costing) -> str:
         return "No way has a price: " + "; ".join(found.missing)
     others = sorted((way for way in found.ways if way is not best), key=lambda way: way.total)
     beside = " and ".join(f"{money(way.month)} for {WORDS[way.way]}" for way in others)
-    text = f"Over {found.terms.months} months {WORDS[best.way]} is cheapest: {money(best.month)} a month"
+    over = f"{found.terms.months} months" if found.terms.months > 1 else "one month"
+    text = f"Over {over} {WORDS[best.way]} is cheapest: {money(best.month)} a month"
     text += f" against {beside}" if others else ", and nothing else has a price"
     months = {b.against: b.month for b in found.break_even if b.load == 1.0 and b.against in ("rent", "api")}
     paid = [f"{WORDS[way]} {_month(month)}" for way, month in months.items()]
