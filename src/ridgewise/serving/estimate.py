@@ -140,7 +140,11 @@ def fixed_seconds(setup: Setup, step: Step) -> Seconds:
     tokens, (layers, experts) = _tokens(step), _layers(setup)
     eff, message = setup.efficiency(tokens), step.tokens * setup.arch.hidden * 2.0
     collectives = 2 * layers * allreduce_seconds(message, setup.plan.tp, setup.rates(tokens), eff)
-    return overhead_seconds(layers, experts, eff, step.sequences) + collectives
+    fixed = overhead_seconds(layers, experts, eff, step.sequences) + collectives
+    if not setup.engine.launch:
+        return fixed
+    work = sum((term.seconds for term in step_terms(setup, step)), 0.0)
+    return np.maximum(fixed, layers * setup.engine.launch - work)  # launches hide behind work
 
 
 def step_time(setup: Setup, step: Step) -> Seconds:
