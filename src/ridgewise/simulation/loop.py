@@ -789,6 +789,9 @@ def compiled() -> Callable[..., bool] | None:
     for part in (*PARTS, advance):
         copy = FunctionType(part.__code__, names, part.__name__, part.__defaults__)
         copy.__module__, copy.__qualname__ = part.__module__, part.__qualname__
-        names[part.__name__] = njit(copy, cache=True)
+        try:
+            names[part.__name__] = njit(copy, cache=True)
+        except RuntimeError:  # nowhere to keep it: compiled again by every process
+            names[part.__name__] = njit(copy)
     made: Callable[..., bool] = names["advance"]
     return made
