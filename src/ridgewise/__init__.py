@@ -1,7 +1,8 @@
 """Ridgewise: what hardware does my AI workload need, and why?
 
 ``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns; ``ridgewise.job`` the
-same for models that do not answer token by token; ``ridgewise.simulate`` and ``ridgewise.capacity`` are services.
+same for models that do not answer token by token; ``ridgewise.simulate`` and ``ridgewise.capacity`` are services,
+``ridgewise.cost`` is money.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ridgewise.app.costing import cost
     from ridgewise.app.estimating import estimate
     from ridgewise.app.jobs import job
     from ridgewise.app.services import capacity, simulate
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "capacity", "estimate", "job", "simulate"]
+__all__ = ["__version__", "capacity", "cost", "estimate", "job", "simulate"]
 
 _HOMES = {
     "estimate": "ridgewise.app.estimating",
+    "cost": "ridgewise.app.costing",
     "job": "ridgewise.app.jobs",
     "simulate": "ridgewise.app.services",
     "capacity": "ridgewise.app.services",

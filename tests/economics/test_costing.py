@@ -12,11 +12,12 @@ from typing import Any
 import jsonschema
 import pytest
 
+import ridgewise
 from ridgewise.app.costing import amount, offer_rows
 from ridgewise.errors import RequestError
 from ridgewise.hardware import load_devices
 from ridgewise.report.cost import CostDocument, InfeasibleDocument
-from ridgewise.report.document import schema
+from ridgewise.report.document import as_json, schema
 
 Answer = Callable[..., dict[str, Any]]
 Run = Callable[..., tuple[int, str, str]]
@@ -135,6 +136,14 @@ def test_a_spot_hour_of_work_costs_more_than_the_spot_price(answer: Answer) -> N
     ]
     assert hours == sorted(hours) and hours[0] < hours[2]
     assert hours[2] == pytest.approx(hours[0] / (1 - 8 / 24 * 0.25))
+
+
+def test_the_command_is_a_function(answer: Answer) -> None:
+    said = answer("Llama-3.1-8B", "RTX 4090", "--price", "RTX 4090=1500", "--horizon", "2y", "--busy", "0.3")
+    found = ridgewise.cost("Llama-3.1-8B", "RTX 4090", price={"RTX 4090": 1500}, horizon="2y", busy=0.3)
+    assert json.loads(as_json(found)) == said
+    with pytest.raises(RequestError, match="unknown flag 'bussy'"):
+        ridgewise.cost("Llama-3.1-8B", bussy=0.3)
 
 
 def test_the_same_question_gets_the_same_answer(answer: Answer) -> None:

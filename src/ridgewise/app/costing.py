@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ridgewise.advise.question import Question
     from ridgewise.economics.prices import ApiPrice, Price
     from ridgewise.hardware import Device, Offer
+    from ridgewise.report.cost import CostDocument, InfeasibleDocument
 
 #: Flags of money, beside those of a plan.
 FLAGS = (
@@ -272,15 +273,14 @@ def _api(text: str | None, quoted: Mapping[str, Price]) -> ApiPrice | None:
     )  # fmt: skip
 
 
-def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json: bool) -> int:
-    """Print the money of a plan; 1 where nothing does the job or nothing has a price."""
+def costed(flags: Mapping[str, Any], file: Path | None = None) -> CostDocument | InfeasibleDocument:
+    """The money of the plan that flags or a file describe, or why nothing does the job."""
     from ridgewise.advise.costing import costing
     from ridgewise.advise.field import Field
     from ridgewise.advise.rank import ranked
     from ridgewise.app.request import from_flags, question
     from ridgewise.hardware.sheets import load_devices
-    from ridgewise.report import cost
-    from ridgewise.report.document import as_json
+    from ridgewise.report.cost import document, infeasible
 
     planned = {name: value for name, value in flags.items() if name not in FLAGS or name in ("country", "horizon")}
     request = from_flags(file, in_dollars(planned))
@@ -288,17 +288,43 @@ def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json:
     devices = asked.hardware or tuple(d for d in load_devices(own("hardware")).values() if d.status == "available")
     options = ranked(asked, Field().options(asked, devices))
     if not options or not options[0].feasible:
-        none = cost.infeasible(asked, options[0] if options else None)
-        print(as_json(none) if json else none.sentence)
-        return 1
-    found = cost.document(costing(asked, options, terms))
-    if plot is not None and found.ways:
-        write_whole(plot, cost.svg(found))
+        return infeasible(asked, options[0] if options else None)
+    return document(costing(asked, options, terms))
+
+
+def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json: bool) -> int:
+    """Print the money of a plan; 1 where nothing does the job or nothing has a price."""
+    from ridgewise.report import cost
+    from ridgewise.report.document import as_json
+
+    answer = costed(flags, file)
+    priced = isinstance(answer, cost.CostDocument) and bool(answer.ways)
+    if isinstance(answer, cost.CostDocument) and priced and plot is not None:
+        write_whole(plot, cost.svg(answer))
     if json:
-        print(as_json(found))
+        print(as_json(answer))
+    elif isinstance(answer, cost.CostDocument):
+        cost.show(answer)
     else:
-        cost.show(found)
-    return 0 if found.ways else 1
+        print(answer.sentence)
+    return 0 if priced else 1
+
+
+def cost(model: str, hardware: str | None = None, **flags: Any) -> CostDocument | InfeasibleDocument:
+    """Buy, rent or API: ``ridgewise cost`` as a function.
+
+    ``flags`` are those of the command, numbers or words; ``price`` a mapping of devices to prices, ``rent`` a list.
+    Raises :class:`ridgewise.errors.RequestError` for what is unknown or cannot be.
+    """
+    from ridgewise.app.request import CandidatesTable, PlanFile, WorkloadTable
+
+    tables = (PlanFile, WorkloadTable, CandidatesTable)
+    known = {*FLAGS, "price", *(name for table in tables for name in table.model_fields)}
+    if wrong := sorted(set(flags) - known):
+        raise RequestError(f"unknown flag {wrong[0]!r}", "cost", nearest(wrong[0], known) or tuple(sorted(known))[:4])
+    given = {name: f"{value:g}" if isinstance(value, float | int) else value for name, value in flags.items()}
+    prices = {name: str(value) for name, value in dict(given.pop("price", None) or {}).items()}
+    return costed({"model": model, "hardware": [hardware] if hardware else [], "prices": prices, **given})
 
 
 def list_prices(name: str, refresh: bool, *, json: bool) -> int:
