@@ -32,6 +32,8 @@ from ridgewise.work.denoiser import denoise, picture_tokens
 WINDOW = 30.0
 #: Text tokens of a second of speech, assumed: 150 words a minute, 1.3 tokens a word, and the marks of a segment.
 SPOKEN = 3.5
+#: Launches of a residual block or a resampling convolution over those of a transformer layer: about 10 kernels to 30.
+CONVOLUTION = 1.0 / 3.0
 #: How much further each way an interval reaches for passes unlike the prompts that were measured.
 BORROWED = 1.5
 
@@ -122,12 +124,17 @@ def draw(
     tokens, passes = picture_tokens(canvas, width, height, length), 2.0 if guided else 1.0
     batch = pictures * passes
     work = denoise(setup.arch, tokens, float(canvas.text), batch, setup.plan.format)
-    found = [_stage(setup, "denoiser", work, float(setup.arch.layers), prefill(tokens, batch), steps)]
+    found = [_stage(setup, "denoiser", work, launches(setup.arch), prefill(tokens, batch), steps)]
     if setup.arch.extra.get("text_encoder"):
         found.insert(0, _text_encoder(setup, canvas, batch))
     if canvas.autoencoder:
         found.append(_autoencoder(setup, canvas, width, height, pictures))
     return tuple(found)
+
+
+def launches(arch: Architecture) -> float:
+    """Layers of a network by what they cost beside their work, in transformer layers."""
+    return sum(group.count * (CONVOLUTION if group.mixer.kind == "conv" else 1.0) for group in arch.groups)
 
 
 def _text_encoder(setup: Setup, canvas: Canvas, sequences: Count) -> Stage:
@@ -142,7 +149,7 @@ def _autoencoder(setup: Setup, canvas: Canvas, width: Num, height: Num, pictures
     decoder = autoencoder(canvas)
     wide = replace(setup, arch=decoder)
     work = denoise(decoder, width * height, 0.0, pictures, setup.plan.format)
-    return _stage(wide, "autoencoder", work, float(decoder.layers), prefill(width * height, pictures))
+    return _stage(wide, "autoencoder", work, launches(decoder), prefill(width * height, pictures))
 
 
 def _cross(groups: tuple[LayerGroup, ...], tokens: Num, step: Step, kv_bits: Num, tp: Num) -> Work:
