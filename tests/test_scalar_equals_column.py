@@ -354,9 +354,8 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     ],
     "serving.estimate.settled": lambda arch, row: [
         np.reshape(column, np.shape(row["sequences"]))
-        for column in settled(
-            Service(5000.0), row["sequences"], loaded(setup(arch, {**row, "kv_bits": 16.0}), 700.0, 300.0, GRID)
-        )
+        for felt in [loaded(setup(arch, {**row, "kv_bits": 16.0}), 700.0, 300.0, GRID)]
+        for column in settled(Service(5000.0), row["sequences"], felt.ttft, felt.tpot, felt.e2e)
     ],
     "serving.outcome.outcome": lambda arch, row: [
         outcome(kind(arch, row), Load(row["new"], 200.0, row["sequences"], 1 / row["rank"], together))

@@ -73,13 +73,14 @@ def test_other_limits_and_priorities_time_nothing_anew(pose: Pose, monkeypatch: 
     def again(*_: object) -> None:
         raise AssertionError("timed again")
 
-    monkeypatch.setattr(Table, "_timed", again)
+    monkeypatch.setattr(Table, "_draw_curves", again)
     for changed in (
         replace(asked, priority="cost"),
         replace(asked, budget=10_000.0),
         replace(asked, max_power=800.0),
         replace(asked, workload=replace(work, slo_tpot=0.01)),
         replace(asked, workload=replace(work, context=2048.0)),
+        replace(asked, workload=replace(work, users=40.0, think=5.0)),
     ):
         other = list(candidates(changed, asked.hardware, deployments))
         assert {option.device.id for option in other} == {option.device.id for option in first}

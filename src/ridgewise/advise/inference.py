@@ -141,7 +141,7 @@ class Deployments:
         assert isinstance(work, SingleUser | Service)
         load = replace(work, slo_ttft=None, slo_tpot=None)
         named = question.format.id if question.format is not None else None
-        key = (replace(load, context=0.0), named, question.engine, question.kv_bits)
+        key = (type(work), work.prompt, work.output, named, question.engine, question.kv_bits)
         known = self._known.setdefault(key, [])
         found = next((entry for entry in known if all(device in entry[1] for device in devices)), None)
         if found is None:

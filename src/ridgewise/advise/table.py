@@ -8,7 +8,7 @@ does not depend on how fast it is, so there only the rows that are asked for are
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
@@ -27,7 +27,8 @@ from ridgewise.timing.power import Effort
 from ridgewise.units import Count, Num
 from ridgewise.workloads import Service, SingleUser
 
-#: Columns of requests and times, and the parts of a footprint.
+#: Columns of times over the load, of requests and times at the load, of effort, and the parts of a footprint.
+CURVES = ("ttft", "tpot", "e2e")
 TIMES = ("batch", "felt", "ttft", "tpot", "slow_ttft", "slow_tpot")
 EFFORT = ("moved", "computed")
 PARTS = ("weights", "KV cache", "buffers", "engine")
@@ -44,6 +45,9 @@ class Row:
 class Table:
     """Columns of one value per row; NaN where a row was not asked for.
 
+    curves          what users of one replica feel at every load of :data:`GRID`, or alone
+    ends            by how much TTFT and TPOT are longer at the slow ends of their intervals, alone and with others
+    peaked          the catalogue knows the peak that prompts take
     times           seconds a user waits for the first token ("felt"; "ttft" is NaN where the catalogue lacks the peak
                     it takes) and per further one ("tpot"), the same at the slow end of the interval ("slow_ttft",
                     "slow_tpot"), and the requests in flight of a replica that go with them ("batch")
@@ -56,12 +60,16 @@ class Table:
     """
 
     def __init__(self, work: SingleUser | Service, rows: Sequence[Row], known: Table | None = None) -> None:
-        """``known``: a table of the same rows and load, for another context, whose times hold here too."""
+        """``known``: a table of the same rows, prompts and answers, whose curves hold here too."""
         self.work, self.rows = work, rows
         self.replicas = np.array([float(row.setup.replicas) for row in rows])
-        self.times: dict[str, np.ndarray] = {
-            name: known.times[name].copy() if known else self._empty() for name in TIMES
-        }
+        self.grid = GRID if isinstance(work, Service) else np.ones(1)
+        self.curves: dict[str, np.ndarray] = (
+            known.curves if known else {name: self._empty(self.grid.size) for name in CURVES}
+        )
+        self.ends: np.ndarray = known.ends if known else self._empty(2, 2)
+        self.peaked: np.ndarray = known.peaked if known else np.zeros(len(rows), dtype=bool)
+        self.times = {name: self._empty() for name in TIMES}
         self.parts = {part: self._empty() for part in PARTS}
         self.usable, self.batch_limit = self._empty(), self._empty()
         self.sequences, self.context = np.ones(len(rows)), np.full(len(rows), work.context)
@@ -77,8 +85,8 @@ class Table:
             self._limit(every)
         self._hold(every)
 
-    def _empty(self) -> np.ndarray:
-        return np.full(len(self.rows), np.nan)
+    def _empty(self, *shape: int) -> np.ndarray:
+        return np.full((len(self.rows), *shape), np.nan)
 
     @property
     def concurrency(self) -> np.ndarray:
@@ -138,26 +146,37 @@ class Table:
 
     def time(self, places: Iterable[int]) -> None:
         """Time some rows."""
-        for members, setups in self._groups(places, self._timed_alike, self.times["tpot"]):
-            for name, column in zip(TIMES, self._timed(setups.members, self.replicas[members]), strict=True):
-                self.times[name][members] = column
+        wanted = np.fromiter(places, dtype=int)
+        for members, setups in self._groups(wanted, self._timed_alike, self.curves["tpot"][:, 0]):
+            self._draw_curves(members, setups.members)
+        missing = wanted[np.isnan(self.times["tpot"][wanted])]
+        if missing.size:
+            for name, column in zip(TIMES, self._settled(missing), strict=True):
+                self.times[name][missing] = column
 
-    def _timed(self, setups: Sequence[Setup], replicas: np.ndarray) -> tuple[np.ndarray, ...]:
-        """:data:`TIMES` of deployments that are alike; those that differ in replicas alone are timed once."""
-        work, places = self.work, dict[Hashable, int]()
-        index = np.array([places.setdefault((setup.device, setup.plan.tp), len(places)) for setup in setups])
+    def _draw_curves(self, places: np.ndarray, setups: Sequence[Setup]) -> None:
+        """Curves of deployments that are alike; those that differ in replicas alone are timed once."""
+        order: dict[Hashable, int] = {}
+        index = np.array([order.setdefault((setup.device, setup.plan.tp), len(order)) for setup in setups])
         many = Together.of([setups[place] for place in np.unique(index, return_index=True)[1]])
-        grid = GRID if isinstance(work, Service) else np.ones(1)
-        found = loaded(many, work.prompt, work.output, grid)
-        shape = (len(places), grid.size)
-        curves = [np.broadcast_to(curve, shape)[index] for curve in (found.ttft, found.tpot, found.e2e)]
-        batch, felt, tpot = np.ones(len(setups)), curves[0][:, 0], curves[1][:, 0]
+        found = loaded(many, self.work.prompt, self.work.output, self.grid)
+        for name in CURVES:
+            self.curves[name][places] = np.broadcast_to(getattr(found, name), (len(order), self.grid.size))[index]
+        for place, sequences in enumerate((1.0, 2.0)):
+            self.ends[places, place] = np.array(many.each(partial(_slow_ends, sequences=sequences)))[index]
+        self.peaked[places] = np.array(many.each(lambda setup: setup.peak is not None))[index]
+
+    def _settled(self, places: np.ndarray) -> tuple[np.ndarray, ...]:
+        """:data:`TIMES` of rows whose curves are known."""
+        work, replicas = self.work, self.replicas[places]
+        ttft, tpot, e2e = (self.curves[name][places] for name in CURVES)
+        batch, felt, pace = np.ones(len(places)), ttft[:, 0], tpot[:, 0]
         if isinstance(work, Service):
-            batch, felt, tpot = settled(work, replicas, replace(found, ttft=curves[0], tpot=curves[1], e2e=curves[2]))
-        alone, several = (np.array(many.each(partial(_slow_ends, sequences=n)))[index] for n in (1.0, 2.0))
-        first, rest = np.where((batch * replicas / replicas > 1)[:, np.newaxis], several, alone).T
-        ttft = np.where(np.array(many.each(lambda setup: setup.peak is not None))[index], felt, np.nan)
-        return batch, felt, ttft, tpot, ttft * first, tpot * rest
+            batch, felt, pace = settled(work, replicas, ttft, tpot, e2e)
+        others = (batch * replicas / replicas > 1)[:, np.newaxis]
+        first, rest = np.where(others, self.ends[places, 1], self.ends[places, 0]).T
+        wait = np.where(self.peaked[places], felt, np.nan)
+        return batch, felt, wait, pace, wait * first, pace * rest
 
     def _toil(self, places: Iterable[int]) -> None:
         work = self.work

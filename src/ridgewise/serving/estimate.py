@@ -332,19 +332,18 @@ def single(setup: Setup, work: SingleUser) -> Speed:
 def service(setup: Setup, work: Service) -> Speed:
     """Many users over all replicas: the closed loop of sessions, answers and thinking."""
     felt = loaded(setup, work.prompt, work.output, GRID)
-    batch, ttft, tpot = (float(column[0]) for column in settled(work, setup.replicas, felt))
+    found = settled(work, setup.replicas, felt.ttft, felt.tpot, felt.e2e)
+    batch, ttft, tpot = (float(column[0]) for column in found)
     return speed(setup, work, batch, ttft, tpot)
 
 
-def settled(work: Service, replicas: Count, felt: Felt) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Requests in flight of one replica where sessions, answers and thinking balance, and the TTFT and TPOT they feel.
-
-    ``felt``: a row of :data:`GRID` per deployment, and per entry of ``replicas``.
-    """
+def settled(
+    work: Service, replicas: Count, ttft: Seconds, tpot: Seconds, e2e: Seconds
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Requests in flight of one replica where sessions, answers and thinking balance, and the TTFT and TPOT they feel:
+    of every row of times over :data:`GRID` what so many ``replicas`` make of it."""
     each = np.atleast_1d(np.asarray(replicas, dtype=float))
-    ttft, tpot, e2e = (
-        np.broadcast_to(np.atleast_2d(column), (each.size, GRID.size)) for column in (felt.ttft, felt.tpot, felt.e2e)
-    )
+    ttft, tpot, e2e = (np.broadcast_to(np.atleast_2d(c), (each.size, GRID.size)) for c in (ttft, tpot, e2e))
     if work.concurrency is not None:
         batch = np.maximum(work.concurrency / each, 1.0)
     else:
