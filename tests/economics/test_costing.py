@@ -11,9 +11,11 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import ridgewise
-from ridgewise.app.costing import amount, offer_rows
+from ridgewise.app.costing import amount, offer_rows, read_quotes
 from ridgewise.errors import RequestError
 from ridgewise.hardware import load_devices
 from ridgewise.report.cost import CostDocument, InfeasibleDocument
@@ -254,6 +256,36 @@ def test_a_file_that_holds_no_quotes_is_refused(run: Run, tmp_path: Path, conten
     path.write_bytes(content)
     code, *_ = run("cost", "Llama-3.1-8B", "RTX 4090", "--quotes", str(path))
     assert code == 2
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.lists(st.text(max_size=12) | st.sampled_from(["purchase", "RTX 4090", "5", "EUR", "2026-11"]),
+                         max_size=7), max_size=4))  # fmt: skip
+def test_any_table_is_read_or_refused(tmp_path: Path, rows: list[list[str]]) -> None:
+    path = tmp_path / "quotes.csv"
+    body = "\n".join(",".join(cells) for cells in rows)
+    path.write_text(f"kind,name,price,currency,as_of\n{body}\n", encoding="utf-8", errors="ignore")
+    try:
+        found = read_quotes(path)
+    except RequestError as error:
+        assert error.what and str(path) in error.where
+    else:
+        assert all(price >= 0 for price in found.devices.values())
+
+
+@pytest.mark.parametrize("flags", [("--interruptions", "500"), ("--rent", "H100 SXM=0", "--api", "0/0")])
+def test_extreme_terms_have_answers(answer: Answer, tmp_path: Path, flags: tuple[str, ...]) -> None:
+    found = answer(*SERVICE, *flags, "--plot", str(tmp_path / "cost.svg"))
+    jsonschema.validate(found, schema(CostDocument), jsonschema.Draft202012Validator)
+    assert "spot" not in {rent["terms"] for rent in found["rents"]} or flags[0] != "--interruptions"
+
+
+@pytest.mark.parametrize("question", [("Llama-3.1-8B", "--users", "20000"), ("Llama-3.1-70B", "--users", "200")])
+def test_what_is_paid_today_is_the_plans_price(run: Run, question: tuple[str, ...]) -> None:
+    found = json.loads(run("plan", *question, "--horizon", "3y", "--json")[1].rstrip("\n").rpartition("\n")[2])
+    pick, money = found["options"][0], found["cost"]
+    assert way(money, "buy")["upfront_usd"] == pytest.approx(pick["purchase_usd"]["value"])
+    assert money["copies"] == pick["layout"]["replicas"]
 
 
 def test_amounts_in_other_currencies() -> None:

@@ -338,6 +338,8 @@ class _Money:
                 hour *= HOURS_PER_MONTH / (self.hours * (self.busy if self.training else 1.0))
             if name == "spot":
                 hour = self._interrupted(hour)
+            if not math.isfinite(hour):  # taken away so often that nothing is ever done
+                continue
             month = float(ownership.month(replace(self.case(option), rent=hour), "rent"))
             found.append(Rent(name, price, hour, month, binds <= self.terms.months))
         return tuple(sorted(found, key=lambda rent: (rent.terms == "spot", not rent.fits, rent.month)))

@@ -36,7 +36,7 @@ COLUMNS = ("kind", "name", "price", "currency", "as_of")
 QUOTES = "quotes.csv"
 SECONDS_PER_MONTH = 2629800.0
 #: A year, month or day.
-DATE = re.compile(r"20\d\d(-(0[1-9]|1[0-2])(-([0-2]\d|3[01]))?)?")
+DATE = re.compile(r"20[0-9]{2}(-(0[1-9]|1[0-2])(-([0-2][0-9]|3[01]))?)?")
 #: Bytes read of a quotes file at most.
 LARGEST = 1 << 20
 
@@ -75,7 +75,7 @@ def amount(text: str, where: str, unit: str = "USD") -> tuple[float, str, str]:
 
 def _is_number(text: str) -> bool:
     try:
-        return float(text) >= 0
+        return 0 <= float(text) < float("inf")
     except ValueError:
         return False
 
@@ -99,7 +99,7 @@ def read_quotes(path: Path) -> Quotes:
     if absent:
         raise RequestError(f"no column {absent[0]!r}", str(path), COLUMNS)
     found = Quotes()
-    for row in rows:
+    for row in _readable(rows, path):
         where = f"{path}: line {rows.line_num}"
         kind, name = (row["kind"] or "").strip(), (row["name"] or "").strip()
         if kind not in KINDS:
@@ -128,6 +128,14 @@ def read_quotes(path: Path) -> Quotes:
         else:
             found.own[f"{kind}/{device(name, where, own('hardware')).id}"] = price
     return found
+
+
+def _readable(rows: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    """The rows of a table; RequestError where it is none."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise RequestError(f"cannot be read: {error}", f"{path}: line {rows.line_num}") from None
 
 
 def _with_source(price: Price, rate: str, about: str) -> Price:
@@ -322,8 +330,8 @@ def cost(model: str, hardware: str | None = None, **flags: Any) -> CostDocument 
     known = {*FLAGS, "price", *(name for table in tables for name in table.model_fields)}
     if wrong := sorted(set(flags) - known):
         raise RequestError(f"unknown flag {wrong[0]!r}", "cost", nearest(wrong[0], known) or tuple(sorted(known))[:4])
+    prices = {name: str(value) for name, value in dict(flags.pop("price", None) or {}).items()}
     given = {name: f"{value:g}" if isinstance(value, float | int) else value for name, value in flags.items()}
-    prices = {name: str(value) for name, value in dict(given.pop("price", None) or {}).items()}
     return costed({"model": model, "hardware": [hardware] if hardware else [], "prices": prices, **given})
 
 

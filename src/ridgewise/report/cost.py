@@ -345,7 +345,7 @@ def svg(found: CostDocument) -> str:
     """The same as SVG, with the break-even months marked; the drop at the end is the resale."""
     most, months = max(max(way.cumulated_usd) for way in found.ways), found.horizon_months
     step = 10.0 ** math.floor(math.log10(most)) if most > 0 else 1.0
-    top = math.ceil(most / step) * step
+    top = max(math.ceil(most / step), 1) * step
     least = min(0.0, *(min(way.cumulated_usd) for way in found.ways))
 
     def place(month: float, spent: float) -> tuple[float, float]:
@@ -471,7 +471,7 @@ def _rents(found: CostDocument) -> Iterator[str]:
             for r in found.rents
         ]
         yield f"renting per month: {', '.join(terms)}"
-    if found.mix:
+    if found.mix and found.mix.rented_h_per_month:
         mix = found.mix
         yield (
             f"cheapest mix: {digits(mix.held_copies)} of {digits(found.copies)} copies {mix.how}, "
