@@ -56,7 +56,7 @@ def _one(domain: Domain, cases: Cases, fast: bool) -> None:
                             judge.support(cases, job.weight)[used])  # fmt: skip
     roof = (job.target - domain.roofline(cases))[used]
     baseline = judge.Withheld("roofline", np.flatnonzero(used), roof, inside.support)
-    parts = [inside, baseline] + ([] if fast else judge.cross_validate(job, found))
+    parts = [inside, baseline] + ([] if fast else judge.cross_validate(job))
     for part in parts:
         kinds = sorted({(judge.metric(cases.rows[i]), cases.regimes[i]) for i in part.rows})
         print(f"  -- {part.scheme}")

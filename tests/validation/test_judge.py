@@ -65,7 +65,7 @@ def rows() -> list[dict[str, str]]:
 def fitted(given: list[dict[str, str]]) -> tuple[judge.Fitting, Block]:
     job = judge.fitting(Toy(), Toy().prepare(given, "toy").cases[0])
     found = job.solve()
-    return job, judge.block(job, found, judge.cross_validate(job, found))
+    return job, judge.block(job, found, judge.cross_validate(job))
 
 
 def test_errors_by_hand() -> None:
@@ -93,7 +93,7 @@ def test_an_interval_is_the_middle_four_fifths() -> None:
 
 def test_withheld_devices_are_predicted_from_the_others() -> None:
     job, _ = fitted(rows())
-    parts = {part.scheme: part for part in judge.cross_validate(job, job.solve())}
+    parts = {part.scheme: part for part in judge.cross_validate(job)}
     assert set(parts) == {"source", "device"}
     assert set(parts["device"].support) == {"stack"}
     assert set(parts["source"].support) == {"cell"}
@@ -103,9 +103,31 @@ def test_withheld_devices_are_predicted_from_the_others() -> None:
     assert medians["source"] < 0.06 < medians["device"]
 
 
+def test_withheld_rows_say_nothing_about_themselves() -> None:
+    """Other figures of one source move what is predicted for the others, and nothing of its own predictions."""
+
+    def predictions(given: list[dict[str, str]]) -> dict[str, dict[str, np.ndarray]]:
+        job = judge.fitting(Toy(), Toy().prepare(given, "toy").cases[0])
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for part in judge.cross_validate(job):
+            values = job.target[part.rows] - part.ratio
+            names = np.array([given[i][f"{part.scheme}_key" if part.scheme == "source" else "device_id"]
+                              for i in part.rows])  # fmt: skip
+            found[part.scheme] = {name: values[names == name] for name in sorted(set(names))}
+        return found
+
+    given = rows()
+    for column, name in (("source_key", "s2"), ("device_id", "odd")):
+        other = [{**r, "value": str(2 * float(r["value"]))} if r[column] == name else r for r in given]
+        scheme = column.split("_")[0]
+        before, after = predictions(given)[scheme], predictions(other)[scheme]
+        assert before[name] == pytest.approx(after[name], abs=1e-12)
+        assert any(before[k] != pytest.approx(after[k], abs=1e-4) for k in before if k != name)
+
+
 def test_coverage_of_withheld_rows_is_near_eighty_per_cent() -> None:
     job, _ = fitted(rows())
-    part = next(p for p in judge.cross_validate(job, job.solve()) if p.scheme == "source")
+    part = next(p for p in judge.cross_validate(job) if p.scheme == "source")
     bands = judge.crossed(job.cases, part)
     inside = [np.log(b.low) <= r <= np.log(b.high) for b, r in zip(bands, part.ratio, strict=True)]
     assert 0.70 <= np.mean(inside) <= 0.92
@@ -113,7 +135,7 @@ def test_coverage_of_withheld_rows_is_near_eighty_per_cent() -> None:
 
 def test_one_source_is_judged_by_models() -> None:
     job, _ = fitted([row for row in rows() if row["source_key"] == "s1"])
-    assert {p.scheme for p in judge.cross_validate(job, job.solve())} == {"model", "device"}
+    assert {p.scheme for p in judge.cross_validate(job)} == {"model", "device"}
 
 
 def test_context_rows_take_no_part() -> None:

@@ -84,7 +84,7 @@ def _fits(task: tuple[str, str, Sequence[Row], bool]) -> list[Fitted]:
 
 def _fitted(job: judge.Fitting, cross: bool) -> Fitted:
     found = job.solve()
-    parts = tuple(judge.cross_validate(job, found)) if cross else ()
+    parts = tuple(judge.cross_validate(job)) if cross else ()
     made = replace(judge.block(job, found, parts), errors=errors(job, parts))
     return Fitted(job, made, parts)
 

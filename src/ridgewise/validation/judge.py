@@ -23,12 +23,16 @@ from ridgewise.validation.pooling import Found, Layout, fit, layout
 
 #: Groups (source × device × model) at which an interval leans half on the wider group around it.
 LEAN = 20
+#: Half of the interval [log] that a block itself leans on: of the withheld measurements of all blocks together four
+#: fifths lie within a factor of 1.5. One publication's own scatter says little about the next one's.
+ALIKE = 0.4
 #: Narrowest interval: what rounding in print leaves open.
 LEAST = 1.002
 COVERED = 0.80
 #: Factor on what the fit missed where it had seen the same publisher's other measurements.
 OWN_STRETCH = 1.25
-FOLD_STEPS = 12
+#: Steps of a fit that is only judged, and the relative gain below which it ends.
+FOLD_STEPS, FOLD_TOLERANCE = 25, 1e-3
 
 
 def figure(row: Row) -> float:
@@ -69,10 +73,11 @@ class Fitting:
     target: np.ndarray
     weight: np.ndarray
 
-    def solve(self, weight: np.ndarray | None = None, start: np.ndarray | None = None, steps: int = 60) -> Found:
+    def solve(self, weight: np.ndarray | None = None, steps: int = 60, tolerance: float = 1e-7) -> Found:
+        """The fit of the rows with weight, from the values before any evidence."""
         used = self.weight if weight is None else weight
         target = np.where(used > 0, self.target, 0.0)
-        return fit(lambda c: self.domain.predict(self.cases, c), target, used, self.plan, start, steps)
+        return fit(lambda c: self.domain.predict(self.cases, c), target, used, self.plan, steps, tolerance)
 
     def predict(self, found: Found, weight: np.ndarray | None = None) -> np.ndarray:
         """Predictions of all rows, using the factors of those groups only that have weight."""
@@ -127,8 +132,9 @@ class Withheld:
     support: np.ndarray
 
 
-def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
-    """Refit without each source, without each device and, where one source is all there is, without each model."""
+def cross_validate(job: Fitting) -> list[Withheld]:
+    """Refit without each source, without each device and, where one source is all there is, without each model:
+    from nothing each time, since a start that has seen the withheld rows may remember them."""
     cases = job.cases
     lone = len(set(_names(cases, "source")[job.weight > 0])) < 2
     schemes = {scheme: _names(cases, scheme) for scheme in ("model" if lone else "source", "device")}
@@ -138,7 +144,7 @@ def cross_validate(job: Fitting, start: Found) -> list[Withheld]:
         for name in sorted(set(names[job.weight > 0])):
             out = names == name
             left = np.where(out, 0.0, job.weight)
-            refit = job.solve(left, start.unknowns, FOLD_STEPS)
+            refit = job.solve(left, FOLD_STEPS, FOLD_TOLERANCE)
             judged = np.flatnonzero(out & (job.weight > 0))
             rows.append(judged)
             ratio = np.where(cases.held(anchors(cases, left)), job.target - job.predict(refit, left), np.nan)
@@ -166,11 +172,12 @@ def chain(metric: str, regime: str, support: str) -> tuple[str, ...]:
     return "/", f"{metric}/", f"{metric} {regime}/", f"{metric} {regime}/{support}"
 
 
-def bands(cases: Cases, withheld: Sequence[Withheld]) -> dict[str, Band]:
+def bands(cases: Cases, withheld: Sequence[Withheld], alike: float | None = ALIKE) -> dict[str, Band]:
     """Intervals by "metric regime/support", with an empty part standing for all of it.
 
     Each group's quantiles lean on those of the wider group around it, with the weight of ``LEAN`` source × device ×
-    model groups: measurements of one group are near-duplicates, and few groups say little about the next one.
+    model groups: measurements of one group are near-duplicates, and few groups say little about the next one. The
+    block leans on what all blocks have in common (``alike``; None: on nothing).
     """
     names = groups(cases)
     gathered: dict[str, list[tuple[float, str]]] = {}
@@ -188,9 +195,9 @@ def bands(cases: Cases, withheld: Sequence[Withheld]) -> dict[str, Band]:
     for key in sorted(gathered, key=lambda key: len(_above(key, parents))):
         ratios, cells = zip(*gathered[key], strict=True)
         low, high = quantiles(np.array(ratios), cells)
-        if parents[key] in logs:
+        above = logs.get(parents[key], None if alike is None else (-alike, alike))
+        if above is not None:
             share = len(set(cells)) / (len(set(cells)) + LEAN)
-            above = logs[parents[key]]
             low, high = share * low + (1 - share) * above[0], share * high + (1 - share) * above[1]
         logs[key] = low, high
         found[key] = interval(low, high, len(ratios))
@@ -255,7 +262,7 @@ def own_bands(job: Fitting, found: Found) -> dict[str, Band]:
     """
     used = np.flatnonzero(job.weight > 0)
     part = Withheld("fit", used, OWN_STRETCH * (job.target - job.predict(found))[used], np.full(len(used), "own"))
-    made = bands(job.cases, [part])
+    made = bands(job.cases, [part], None)
     kept = {key: band for key, band in made.items() if key.endswith("/own")}
     return kept | {f"{key}own": band for key, band in made.items() if key.endswith("/") and " " not in key}
 

@@ -6,7 +6,7 @@ value of the block times a factor for every group a row belongs to. Found is the
     Σ w·ρ((log measured − log predicted)/σ) + Σ (log factor / spread of its level)²
 
 with ρ(z) = 2(√(1+z²) − 1), which counts large misses by their size and not its square, by Gauss–Newton steps
-with reweighting (Holland & Welsch 1977) and halved steps. Groups of a level are exchangeable before evidence;
+with reweighting (Holland & Welsch 1977), damped where they overshoot (Marquardt 1963). Groups of a level are exchangeable before evidence;
 their spread decides how far thin ones borrow from the rest (Gelman & Hill 2007).
 """
 
@@ -24,7 +24,11 @@ Formula = Callable[[Mapping[str, np.ndarray]], np.ndarray]
 
 #: Size of a miss [log] up to which it counts by its square.
 NOISE = 0.08
-STEP = 1e-4
+#: Change of a coefficient [log] over which a slope is taken: rooflines have kinks, and a fit that sees one side of
+#: them alone ends there.
+STEP = 0.02
+#: First damping of a step that overshot; how much more the next one gets, and how often.
+DAMPING, HARDER, TRIALS = 0.05, 4.0, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,34 +143,32 @@ def fit(
     measured: np.ndarray,
     weights: np.ndarray,
     plan: Layout,
-    start: np.ndarray | None = None,
     steps: int = 40,
     tolerance: float = 1e-7,
 ) -> Found:
     """The most probable coefficients. ``measured`` is logarithms; rows of weight 0 take no part."""
     count = len(plan.names)
-    unknowns = np.zeros(count) if start is None else start.copy()
+    unknowns = np.zeros(count)
     used = weights > 0
     misses = np.where(used, measured - formula(plan.coefficients(unknowns)), 0.0)
     before = _objective(misses, weights, unknowns, plan.spreads)
     inverse = np.diag(1.0 / plan.spreads**2)
-    curvature = inverse
+    curvature, damping = inverse, 0.0
     for _ in range(steps):
         slope = _slope(formula, plan, unknowns, used)
         robust = weights / NOISE**2 / np.sqrt(1 + (misses / NOISE) ** 2)
         curvature = slope.T @ (slope * robust[:, None]) + inverse
         downhill = slope.T @ (robust * misses) - unknowns / plan.spreads**2
-        step = np.linalg.solve(curvature, downhill)
-        scale = 1.0
-        while scale > 1e-3:
-            trial = unknowns + scale * step
+        for _ in range(TRIALS):
+            trial = unknowns + np.linalg.solve(curvature + damping * np.diag(np.diag(curvature)), downhill)
             missed = np.where(used, measured - formula(plan.coefficients(trial)), 0.0)
             after = _objective(missed, weights, trial, plan.spreads)
             if after < before:
                 break
-            scale /= 2
+            damping = max(HARDER * damping, DAMPING)
         else:
             break
+        damping = damping / HARDER if damping > DAMPING / 100 else 0.0
         unknowns, misses = trial, missed
         if before - after < tolerance * max(before, 1.0):
             break
