@@ -20,7 +20,7 @@ from ridgewise.models.formats import model_bytes, weight_format
 from ridgewise.units import Bytes, Count, Num, Tokens
 
 Method = Literal["full", "lora", "qlora"]
-Recompute = Literal["none", "full"]
+Recompute = Literal["none", "selective", "full"]
 #: How states are shared out over data-parallel devices: ZeRO-1 the optimiser alone, ZeRO-3 (FSDP) everything.
 Stage = Literal[1, 3]
 
@@ -36,6 +36,41 @@ RECIPES: Mapping[str, tuple[float, float, float]] = MappingProxyType(
         "pure 8-bit": (2.0, 2.0, 2.0),
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Optimiser:
+    """What one optimiser keeps per trained parameter [B]: 16-bit or wider weight, gradient, state.
+
+    tables   state of the embedding and the output head where they are treated apart; None: as the rest
+    host     state that waits in the host's memory instead; it crosses the host's link twice a step
+    """
+
+    weight: float
+    gradient: float
+    state: float
+    tables: float | None = None
+    host: float = 0.0
+    note: str = ""
+
+
+#: Optimisers by name. AdamW: FP32 master and two moments (ZeRO, arXiv 1910.02054); 8-bit moments with a scale per 256
+#: values (arXiv 2110.02861), which may be paged to the host (QLoRA, arXiv 2305.14314); Adafactor keeps a row and a
+#: column per matrix (arXiv 1804.04235); Muon one momentum, with AdamW for the tables (arXiv 2502.16982).
+OPTIMISERS: Mapping[str, Optimiser] = MappingProxyType(
+    {
+        "adamw": Optimiser(*RECIPES["mixed"], note="16-bit weights, FP32 master and moments"),
+        "adamw-fp32": Optimiser(4.0, 4.0, 8.0, note="everything in FP32"),
+        "adamw-bf16": Optimiser(*RECIPES["pure"], note="weights and moments in 16 bits, no master"),
+        "adamw-8bit": Optimiser(2.0, 2.0, 2.0 + 2 * 4.0 / 256, note="8-bit moments, no master"),
+        "adamw-8bit-paged": Optimiser(2.0, 2.0, 0.0, host=2.0 + 2 * 4.0 / 256, note="8-bit moments in the host's RAM"),
+        "adafactor": Optimiser(2.0, 2.0, 4.0, note="FP32 master, factored second moment"),
+        "muon": Optimiser(2.0, 2.0, 8.0, 12.0, note="FP32 master and momentum; AdamW for embedding and head"),
+        "sgd": Optimiser(2.0, 2.0, 8.0, note="FP32 master and momentum"),
+    }
+)
+
+
 #: The same by part, for the recipe most programs follow.
 STATE_BYTES = dict(zip(("weights", "gradients", "optimiser"), RECIPES["mixed"], strict=True))
 #: Bytes a routed copy of a token keeps per hidden unit: 16-bit input and output of its expert.
@@ -111,6 +146,7 @@ class Sharding:
     repeated    share of the activations that recomputation drops: 0 to 1
     fused       attention in one kernel (1) or with its scores in memory (0)
     sequence    tensor-parallel devices share out the norms' activations too (1) or each keep them (0)
+    fullest     states of the fullest pipeline stage over the mean stage's: the one with the embedding or a layer more
     """
 
     shards: Count
@@ -125,6 +161,7 @@ class Sharding:
     repeated: Annotated[Num, "ratio"]
     fused: Count
     sequence: Count
+    fullest: Annotated[Num, "ratio"] = 1.0
 
 
 def adapter_parameters(arch: Architecture, rank: Count) -> Num:
@@ -158,12 +195,16 @@ def qlora_weight_bytes(arch: Architecture) -> float:
 
 def bulk(
     arch: Architecture, method: Method, rank: Count = 16.0, recipe: str = "mixed", packing: str = "nf4",
-    unfrozen: Count = 0.0, wide: bool = False,
+    unfrozen: Count = 0.0, wide: bool = False, optimiser: Optimiser | None = None,
 ) -> Bulk:  # fmt: skip
     """What of a model decides memory; ``unfrozen`` parameters are trained beside the adapters; ``wide``: the tables
-    beside packed weights are kept in FP32, as PEFT prepares models."""
-    weight, gradient, optimiser = RECIPES[recipe]
+    beside packed weights are kept in FP32, as PEFT prepares models; ``optimiser`` instead of a ``recipe``."""
+    weight, gradient, state = RECIPES[recipe]
     elements = float(arch.parameters_total)
+    if optimiser is not None:
+        apart = (arch.embedding + arch.head) / elements if method == "full" and optimiser.tables is not None else 0.0
+        weight, gradient = optimiser.weight, optimiser.gradient
+        state = optimiser.state * (1.0 - apart) + (optimiser.tables or 0.0) * apart
     experts = float(sum(g.count * g.feed.experts * g.feed.expert_parameters for g in arch.kinds))
     full = method == "full"
     base = 0.0 if full else elements * 2.0 if method == "lora" else model_bytes(arch, weight_format(packing))
@@ -178,7 +219,7 @@ def bulk(
         experts / elements,
         weight,
         gradient,
-        optimiser,
+        state,
         float(max(group.parameters for group in arch.kinds)),
         float(arch.layers),
         float(arch.hidden),
@@ -196,17 +237,24 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
     a layer 24 bytes in 34 divide by ``tp``, with sequence parallelism all; the first of ``pp`` stages keeps ``pp``
     micro-batches of 1/pp of the layers in flight, so depth cancels, and a little more with several chunks.
     """
-    held = plan.tp * plan.pp
-    dense = need.trained - need.trained_experts + need.trained_experts / plan.ep
+    held = plan.tp * plan.pp / plan.fullest
+    rest, experts = need.trained - need.trained_experts, need.trained_experts
     base = (need.frozen + (c.packed - 1.0) * need.packed) * (1.0 - need.share_experts * (1.0 - 1.0 / plan.ep))
-    all3, all2, all1 = (np.where(plan.stage >= least, plan.shards, 1.0) for least in (3.0, 2.0, 1.0))
+
+    def spread(least: float) -> tuple[Num, Num]:
+        """Devices that share what a stage shares, and trained parameters of one of them: ``ep`` devices that hold
+        different experts are no copies of each other."""
+        copies = np.where(plan.stage >= least, plan.shards, 1.0)
+        return copies, rest / copies + experts / (plan.ep * np.maximum(copies / plan.ep, 1.0))
+
+    (all3, own3), (_, own2), (_, own1) = (spread(least) for least in (3.0, 2.0, 1.0))
     found: dict[str, Num] = {
-        "weights": (base + dense * need.weight * c.state) / (held * all3),
-        "gradients": dense * need.gradient * c.state / (held * all2),
-        "optimiser": dense * need.optimiser * c.state / (held * all1),
+        "weights": (base / all3 + own3 * need.weight * c.state) / held,
+        "gradients": own2 * need.gradient * c.state / held,
+        "optimiser": own1 * need.optimiser * c.state / held,
     }
     gathered = 2.0 * 2.0 * need.largest / plan.tp
-    found["gathered layer"] = np.where((plan.stage >= 3) & (held * plan.shards > 1), gathered, 0.0)
+    found["gathered layer"] = np.where((plan.stage >= 3) & (plan.tp * plan.pp * plan.shards > 1), gathered, 0.0)
     tokens = plan.micro * plan.length / plan.cp
     scores = c.scores * need.heads * plan.length * (1.0 - plan.fused)
     shared = plan.sequence / plan.tp + 1.0 - plan.sequence

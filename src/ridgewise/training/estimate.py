@@ -21,6 +21,7 @@ from ridgewise.hardware.device import Device
 from ridgewise.memory import Footprint
 from ridgewise.memory.training import NAMES as MEMORY_NAMES
 from ridgewise.memory.training import (
+    Bulk,
     MemoryCoefficients,
     Method,
     Recompute,
@@ -42,15 +43,32 @@ from ridgewise.work import training as training_step
 #: Passes over the forward FLOPs in one training step, without recomputation.
 PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
 RECOMPUTES: tuple[Recompute, ...] = ("none", "full")
-#: Extra forward passes that recomputation costs.
-RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "full": 1.0}
+#: Extra forward passes that recomputation costs, which is also the share of the activations it drops.
+RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.1, "full": 1.0}
 STAGES: tuple[Stage, ...] = (1, 3)
 #: What a layout consists of.
 COLUMNS = ("stage", "repeated", "tp", "pp", "shards", "micro")
+#: Where a layout may say more; what it leaves out is 1.
+FURTHER = ("chunks", "cp", "ep", "fullest")
+#: Precision of the products → the dtype whose peak counts, and the group of measurements it belongs to.
+PRECISIONS: Mapping[str, tuple[str, str]] = {
+    "bf16": ("bf16", "16 bit"), "fp16": ("fp16", "16 bit"), "tf32": ("tf32", "tf32"), "fp32": ("fp32", "fp32"),
+    "fp8": ("fp8", "fp8"), "mxfp8": ("fp8", "mxfp8"), "nvfp4": ("fp4", "nvfp4"),
+}  # fmt: skip
+#: Share of the kept activations' bytes where linear layers keep their inputs in 8 bits or fewer.
+NARROW = 0.7
 
 
 #: Programs whose measurements stand for a run of each method.
 PROGRAMS: Mapping[Method, str] = {"full": "megatron-lm", "lora": "torchtune", "qlora": "hf-trainer"}
+#: The same, then those that hold less: torchtune computes the loss in chunks and unpacks one matrix at a time.
+TIGHTER: Mapping[Method, tuple[str, ...]] = {
+    "full": ("megatron-lm",), "lora": ("torchtune",), "qlora": ("hf-trainer", "torchtune")
+}  # fmt: skip
+#: Share of the logits alive at once where the loss is computed in chunks: eight, as torchtune does.
+CHUNKED = 0.125
+#: Programs that do unless told otherwise.
+CHUNKED_LOSS = ("torchtune",)
 #: Share of the peak to which measured classes come: what ``TrainingEfficiency.compute`` is held against.
 MEASURED_SHARE = 0.5
 #: Share of a run over several nodes that failures, restarts and evaluations may leave (Llama 3, arXiv 2407.21783,
@@ -177,10 +195,12 @@ def pace(
     eff: TrainingEfficiency,
     method: Method,
     blocks: Mapping[str, Block] | None = None,
+    precision: str = "bf16",
+    program: str = "",
 ) -> Pace:
     """The coefficients of training ``arch`` on a device; no source of measurements enters its keys."""
-    program = PROGRAMS[method]
-    names = physics.keys(device, program, "16 bit", method, moe=arch.moe)
+    program, (dtype, group) = program or PROGRAMS[method], PRECISIONS[precision]
+    names = physics.keys(device, program, group, method, moe=arch.moe)
     slower = 1.0 if eff.rows else max(MEASURED_SHARE / eff.compute, 1.0)
     block = (blocks if blocks is not None else load_blocks()).get(BLOCK)
     if block is None:
@@ -197,7 +217,7 @@ def pace(
     wider = 1.0 if known else max(slower, 1.0)
     coefficients = replace(found, pace=found.pace * wider)
     tier = "interpolated" if known else "transferred" if eff.rows else "datasheet"
-    peak = device.figures.get("peak_bf16") or device.figures.get("peak_fp16")
+    peak = device.figures.get(f"peak_{dtype}") or device.figures.get("peak_fp16")
     return Pace(
         coefficients, band.low / wider, band.high * wider, "assumed" if peak is None or peak.kind == "assumed" else tier
     )
@@ -218,29 +238,41 @@ def step_seconds(
 ) -> StepTime:
     """Seconds of one optimiser step of every layout in ``grid``: tp, pp, shards, micro."""
     layouts = {"stage": float(stage), "repeated": RECOMPUTED[recompute], **grid}
-    need = _demand(arch, length, method, rank)
-    return _step_time(need, arch.layers, rates, domain, coefficients, method, length, sequences, layouts)
+    need = demand_of(arch, length, method, rank)
+    return time_of(need, arch.layers, rates, domain, coefficients, method, length, sequences, layouts)
 
 
-def _demand(arch: Architecture, length: Tokens, method: Method, rank: Count) -> Demand:
+def demand_of(arch: Architecture, length: Tokens, method: Method, rank: Count) -> Demand:
+    """What a method asks of a model."""
     return physics.demand(arch, length, None if method == "full" else adapter_parameters(arch, rank))
 
 
-def _step_time(
+def time_of(
     need: Demand, layers: int, rates: Supply, domain: int, coefficients: TrainingCoefficients, method: Method,
     length: Tokens, sequences: Count, grid: Mapping[str, Num],
 ) -> StepTime:  # fmt: skip
-    """Seconds of one optimiser step of every layout in ``grid``: :data:`COLUMNS`."""
+    """Seconds of one optimiser step of every layout in ``grid``: :data:`COLUMNS` and :data:`FURTHER`."""
     stage, repeated, tp, pp, shards, micro = (grid[name] for name in COLUMNS)
     one = 1.0 + 0.0 * np.asarray(tp)
+    chunks, cp, ep, _ = (grid.get(name, one) for name in FURTHER)
     even = np.where((np.asarray(pp) > 1) & (layers % np.asarray(pp) == 0), 0.0, 1.0)
     plain = one if physics.lineage(PROGRAMS[method]) == "eager" else 0.0 * one
     layout = Layout(
-        tp * pp * shards, domain * one, tp, pp, one, one, shards, one, micro,
+        tp * pp * cp * shards, domain * one, tp, pp, chunks, cp, shards, ep, micro,
         np.maximum(sequences / (shards * micro), 1.0), length, stage * one, PASSES[method] * one,
         repeated * one, one, one if method == "qlora" else 0.0 * one, even, plain,
     )  # fmt: skip
     return physics.step_time(need, layout, rates, coefficients)
+
+
+def memory_of(need: Bulk, length: Tokens, held: MemoryCoefficients, grid: Mapping[str, Num]) -> dict[str, Num]:
+    """Bytes of one device by part of every layout in ``grid``."""
+    chunks, cp, ep, fullest = (grid.get(name, 1.0) for name in FURTHER)
+    plan = Sharding(
+        grid["shards"] * cp, grid["stage"], grid["tp"], grid["pp"], chunks, cp, ep, grid["micro"], length,
+        grid["repeated"], 1.0, 1.0, fullest,
+    )  # fmt: skip
+    return parts(need, plan, held)
 
 
 def search(
@@ -269,13 +301,10 @@ def search(
     per_node = int(device.number("max_per_node") or 8)
     blocks_of = [_layouts(count, per_node, sequences) for count in counts]
     grid = dict(zip(COLUMNS, np.concatenate(blocks_of, axis=1), strict=True))
-    need, domain = _demand(arch, length, method, rank), physics.fast_domain(device)
-    step = _step_time(need, arch.layers, rates, domain, known.coefficients, method, length, sequences, grid)
-    plan = Sharding(
-        grid["shards"], grid["stage"], grid["tp"], grid["pp"], 1.0, 1.0, 1.0, grid["micro"], length, grid["repeated"],
-        1.0, 1.0,
-    )  # fmt: skip
-    foot = Footprint(parts(bulk(arch, method, rank), plan, memory_coefficients(method, blocks)), usable)
+    need, domain = demand_of(arch, length, method, rank), physics.fast_domain(device)
+    step = time_of(need, arch.layers, rates, domain, known.coefficients, method, length, sequences, grid)
+    held = memory_coefficients(method, blocks)
+    foot = Footprint(memory_of(bulk(arch, method, rank), length, held, grid), usable)
     per_token = flops_per_token(arch, length, "full") * PASSES[method] / 3.0
     total, start = np.asarray(foot.total), 0
     for count, block in zip(counts, blocks_of, strict=True):
@@ -311,12 +340,14 @@ def search(
         )
 
 
-def memory_coefficients(method: Method, blocks: Mapping[str, Block] | None = None) -> MemoryCoefficients:
+def memory_coefficients(
+    method: Method, blocks: Mapping[str, Block] | None = None, program: str | None = None
+) -> MemoryCoefficients:
     """What programs hold beside the arithmetic: of the calibrated block "training-memory", else the priors."""
     block = (blocks if blocks is not None else load_blocks()).get(f"{BLOCK}-memory")
     if block is None:
         return MemoryCoefficients()
-    program = "" if method == "full" else PROGRAMS[method]
+    program = ("" if method == "full" else PROGRAMS[method]) if program is None else program
     names = {"framework": program, "format": "nf4" if method == "qlora" else ""}
     return MemoryCoefficients(**{name: value for name, value in block.at(names).items() if name in MEMORY_NAMES})
 

@@ -1,0 +1,282 @@
+"""``ridgewise train``: from flags to a training run, and back to an answer or a program's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ridgewise.app.anchors import own_blocks
+from ridgewise.app.home import own
+from ridgewise.app.inspecting import number
+from ridgewise.errors import RequestError, nearest
+
+if TYPE_CHECKING:
+    from ridgewise.advise.training import Asked, Training
+    from ridgewise.hardware import Device
+    from ridgewise.models.architecture import Architecture
+    from ridgewise.training.planning import Space
+
+Flags = Mapping[str, Any]
+#: Tokens per step and of a sequence where nothing is said, by goal: those of ``plan``; DPO and GRPO as their papers'
+#: recipes of a few dozen answers per step.
+BATCH_TOKENS, BATCH, LENGTH, TUNED_LENGTH = "4Mi", 16.0, 4096.0, 2048.0
+#: Tokens of a data set where nothing is said.
+TOKENS = 20e6
+#: How far the batch may move to be a round number of sequences.
+ROUND = 0.05
+#: Flags of language models that mean nothing for the classic ones, and the other way round.
+LANGUAGE = ("tokens", "rank", "method", "tp", "pp", "vpp", "cp", "dp", "ep", "zero", "recompute", "group", "answer",
+            "prompt", "micro_batch", "export", "deadline", "budget", "goal")  # fmt: skip
+
+
+def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
+    """Print the answer; 1 where the run is not possible as asked."""
+    from ridgewise.advise import classic
+    from ridgewise.report.document import as_json
+    from ridgewise.report.training import classic_document, document, show, show_classic
+
+    if (name := classic.anchored(model)) is not None:
+        answer = classic_document(_classic(name, hardware, flags))
+        print(as_json(answer)) if json else show_classic(answer)
+        return 0
+    found = document(train(model, hardware, flags))
+    if flags.get("export"):
+        return _export(str(flags["export"]), found)
+    if json:
+        print(as_json(found))
+    else:
+        show(found)
+    return 0 if found.feasible else 1
+
+
+def _export(name: str, found: Any) -> int:
+    from ridgewise.report.exports import EXPORTS
+
+    if name not in EXPORTS:
+        raise RequestError(f"no settings of {name!r} are written", "--export", nearest(name, EXPORTS) or tuple(EXPORTS))
+    if not found.layouts or not found.layouts[0].fits:
+        raise RequestError(f"nothing to write: {found.impossible}", "--export")
+    print(EXPORTS[name](found), end="")
+    return 0
+
+
+def train(model: str, hardware: str, flags: Flags) -> Training:
+    """The answer behind the flags."""
+    from ridgewise.advise.training import answered
+
+    return answered(asked(model, hardware, flags))
+
+
+def asked(model: str, hardware: str, flags: Flags) -> Asked:
+    """The question behind the flags, checked; RequestError names the flag at fault."""
+    from ridgewise.advise.limits import check_context, check_decoder
+    from ridgewise.advise.training import GOALS, METHODS, Asked
+    from ridgewise.memory.training import OPTIMISERS
+    from ridgewise.models.read import load_model
+
+    arch = load_model(model, own("models")).arch
+    check_decoder(arch)
+    device = _device(hardware)
+    goal = _one_of(flags.get("goal") or ("train" if flags.get("tokens") and not flags.get("samples") else "lora"),
+                   GOALS, "--goal")  # fmt: skip
+    method = METHODS[goal]
+    if flags.get("method"):
+        if goal in ("train", "finetune", "lora", "qlora"):
+            raise RequestError(f"--goal {goal} says how weights are trained", "--method", ("--goal dpo --method full",))
+        method = _one_of(flags["method"], ("full", "lora", "qlora"), "--method")
+    precision, optimiser = _precision(device, flags), str(flags.get("optimizer") or "adamw").casefold()
+    if optimiser not in OPTIMISERS:
+        raise RequestError(f"unknown optimiser {optimiser!r}", "--optimizer",
+                           nearest(optimiser, OPTIMISERS) or tuple(OPTIMISERS))  # fmt: skip
+    if flags.get("rank") and method == "full":
+        raise RequestError("a rank is of adapters, and every weight is trained", "--rank", ("--goal lora",))
+    group = number(flags.get("group") or "8", "1", "--group", 1, 1024)
+    prompt = number(flags.get("prompt") or "512", "tokens", "--prompt", 1, 1e7)
+    answer = number(flags.get("answer") or "1024", "tokens", "--answer", 1, 1e7)
+    if goal == "grpo" and not flags.get("length"):
+        length = prompt + answer
+    else:
+        usual = LENGTH if goal == "train" else TUNED_LENGTH
+        length = number(flags["length"], "tokens", "--length", 1, 1e8) if flags.get("length") else usual
+    check_context(arch, length, "--length", "the sequence")
+    count = int(number(flags["count"], "1", "--count", 1, 1e6)) if flags.get("count") else None
+    if count and count > 1 and device.complete:
+        raise RequestError(f"{device.name} is a whole computer: training several together is not modelled", "--count",
+                           ("--count 1",))  # fmt: skip
+    space = _space(arch, count, method, goal, flags)
+    batch, said = _batch(goal, length, group, flags, space)
+    epochs = number(flags.get("epochs") or "1", "1", "--epochs", 1e-3, 1e4)
+    tokens, samples = _tokens(goal, length, group, epochs, flags)
+    return Asked(
+        arch, device, goal, method, tokens, length, batch, count, precision, optimiser,
+        number(flags.get("rank") or "16", "1", "--rank", 1, 4096), samples, epochs, group, prompt, answer,
+        number(flags["deadline"], "s", "--deadline", 1, 3.2e9) if flags.get("deadline") else None,
+        number(flags["budget"], "USD", "--budget", 1, 1e12) if flags.get("budget") else None,
+        number(flags.get("tariff") or "0.25", "USD", "--tariff", 0, 100),
+        number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
+        _program(method, flags), flags.get("chunked_loss"), space, int(flags.get("top") or 5), said, own_blocks(),
+    )  # fmt: skip
+
+
+def _device(name: str) -> Device:
+    from ridgewise.hardware.sheets import device
+
+    if "," in name:
+        raise RequestError("train answers for one kind of device", "--hardware", ("ridgewise plan --goal train",))
+    return device(name, "--hardware", own("hardware"))
+
+
+def _one_of(given: str, known: tuple[Any, ...], flag: str) -> Any:
+    if given not in known:
+        raise RequestError(f"{given!r} is not one of them", flag, nearest(given, known) or known)
+    return given
+
+
+def _precision(device: Device, flags: Flags) -> str:
+    """The precision of the products, which the device must have."""
+    from ridgewise.training.estimate import PRECISIONS
+
+    name = str(flags.get("precision") or "bf16").casefold()
+    if name not in PRECISIONS:
+        raise RequestError(f"unknown precision {name!r}", "--precision", nearest(name, PRECISIONS) or tuple(PRECISIONS))
+    dtype = PRECISIONS[name][0]
+    found = device.peak(dtype)
+    if flags.get("precision") and found is not None and found[1] != dtype and dtype not in ("bf16", "tf32"):
+        able = tuple(other for other, (kind, _) in PRECISIONS.items() if (p := device.peak(kind)) and p[1] == kind)
+        raise RequestError(f"{device.name} has no {dtype} matrix units", "--precision", able)
+    return name
+
+
+def _program(method: str, flags: Flags) -> str:
+    from ridgewise.training.estimate import TIGHTER
+
+    given = flags.get("program")
+    if not given:
+        return ""
+    return str(_one_of(str(given), TIGHTER[method], "--program"))  # type: ignore[index]
+
+
+def _batch(goal: str, length: float, group: float, flags: Flags, space: Space) -> tuple[float, tuple[str, ...]]:
+    """Sequences per optimiser step: tokens (train), sequences, pairs (dpo) or answers (grpo)."""
+    text, said = flags.get("batch"), tuple[str, ...]()
+    if goal == "train":
+        tokens = number(text or BATCH_TOKENS, "tokens", "--batch", 1, 1e15)
+        if tokens < length:
+            raise RequestError(f"{tokens:,.0f} tokens are less than one sequence of {length:,.0f}", "--batch",
+                               (f"--batch {length:.0f}",))  # fmt: skip
+        wanted = tokens / length
+        batch = _round(wanted)
+        if abs(batch - wanted) > 1e-9 * wanted:
+            said = (f"the batch is {batch:,.0f} sequences ({batch * length:,.0f} tokens), so that replicas share it "
+                    "evenly (--batch)",)  # fmt: skip
+    else:
+        batch = number(text, "1", "--batch", 1, 1e7) if text else (8 * group if goal == "grpo" else BATCH)
+        if batch != int(batch):
+            raise RequestError(f"{batch:g} sequences", "--batch", (f"--batch {max(int(batch), 1)}",))
+        if goal == "grpo" and batch % group:
+            near = max(round(batch / group), 1) * group
+            raise RequestError(f"{batch:.0f} answers are no whole number of groups of {group:.0f}", "--batch",
+                               (f"--batch {near:.0f}",))  # fmt: skip
+        batch *= 2.0 if goal == "dpo" else 1.0
+    for degree in space.shards or (1,):
+        each = degree * (space.micro or (1,))[0]
+        if batch % each:
+            near = max(round(batch / each), 1) * each
+            unit = near * length if goal == "train" else near / (2.0 if goal == "dpo" else 1.0)
+            raise RequestError(
+                f"{batch:.0f} sequences per step cannot be shared by {degree} replicas in micro-batches of "
+                f"{each // degree}", "--batch", (f"--batch {unit:.0f}",),
+            )  # fmt: skip
+    return batch, said
+
+
+def _round(wanted: float) -> float:
+    """The multiple of the largest power of two that lies within :data:`ROUND` of ``wanted`` sequences."""
+    step = 2.0 ** int(max(wanted, 1.0)).bit_length()
+    while step > 1.0:
+        near = round(wanted / step) * step
+        if near and abs(near / wanted - 1.0) <= ROUND:
+            return near
+        step /= 2.0
+    return float(max(round(wanted), 1))
+
+
+def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags) -> tuple[float, float]:
+    """Tokens trained in all, and samples of the data set (0: not told)."""
+    if flags.get("tokens") and flags.get("samples"):
+        raise RequestError("tokens or samples, not both", "--samples", ("--tokens 20M",))
+    if flags.get("samples"):
+        samples = number(flags["samples"], "1", "--samples", 1, 1e15)
+        each = {"dpo": 2.0, "grpo": group}.get(goal, 1.0)
+        return samples * each * length * epochs, samples
+    if goal == "train" and not flags.get("tokens"):
+        raise RequestError("training needs the tokens to train on", "--tokens", ("--tokens 2T",))
+    tokens = number(flags["tokens"], "tokens", "--tokens", 1, 1e18) if flags.get("tokens") else TOKENS
+    return tokens * epochs, 0.0
+
+
+def _space(arch: Architecture, count: int | None, method: str, goal: str, flags: Flags) -> Space:
+    """The degrees that the flags fix, which must go together. Programs for fine-tuning share out the data alone."""
+    from ridgewise.training.planning import Space
+
+    def given(name: str, flag: str) -> int | None:
+        return int(number(str(flags[name]), "1", flag, 1, 1e6)) if flags.get(name) is not None else None
+
+    tp, pp, vpp, cp, ep, dp, micro = (
+        given(name, f"--{name.replace('_', '-')}") for name in ("tp", "pp", "vpp", "cp", "ep", "dp", "micro_batch")
+    )
+    heads = max((group.mixer.heads for group in arch.kinds), default=0)
+    experts = max((group.feed.experts for group in arch.kinds), default=0)
+    if tp and heads and heads % tp:
+        able = tuple(f"--tp {n}" for n in (1, 2, 4, 8) if heads % n == 0)
+        raise RequestError(f"{heads} heads cannot be shared by {tp} devices", "--tp", able)
+    if pp and pp > arch.layers:
+        raise RequestError(f"{arch.layers} layers make no {pp} stages", "--pp", (f"--pp {arch.layers}",))
+    if vpp and vpp > 1 and (not pp or pp == 1 or arch.layers % (pp * vpp)):
+        raise RequestError(f"{arch.layers} layers cannot be cut into {pp or 1} stages of {vpp} equal chunks", "--vpp",
+                           ("--vpp 1",))  # fmt: skip
+    if ep and ep > 1 and (not experts or experts % ep):
+        what = f"{experts} experts cannot be shared by {ep} devices" if experts else f"{arch.name} has no experts"
+        raise RequestError(what, "--ep", tuple(f"--ep {n}" for n in (1, 2, 4, 8, 16, 32, 64) if experts % n == 0)[:5]
+                           if experts else ("--ep 1",))  # fmt: skip
+    held = (tp or 1) * (pp or 1) * (cp or 1)
+    if count and count % held:
+        raise RequestError(f"{count} devices are no multiple of TP × PP × CP = {held}", "--count",
+                           (f"--count {max(round(count / held), 1) * held}",))  # fmt: skip
+    if dp and count and (count % dp or (tp and pp and count != held * dp)):
+        raise RequestError(f"{dp} replicas do not make up {count} devices", "--dp", (f"--dp {max(count // held, 1)}",))
+    zero = int(number(str(flags["zero"]), "1", "--zero", 1, 3)) if flags.get("zero") is not None else None
+    if zero == 3 and pp and pp > 1:
+        raise RequestError("a pipeline keeps its weights whole for all micro-batches", "--zero", ("--zero 1", "--pp 1"))
+    recompute = flags.get("recompute")
+    if recompute:
+        _one_of(recompute, ("none", "selective", "full"), "--recompute")
+    if goal != "train":
+        pp, cp, tp = pp or 1, cp or 1, tp or (1 if method != "full" else None)
+    fixed: dict[str, Any] = {"tp": tp, "pp": pp, "chunks": vpp, "cp": cp, "ep": ep, "shards": dp, "micro": micro,
+                             "stage": zero, "recompute": recompute}  # fmt: skip
+    return replace(Space(), **{name: (value,) for name, value in fixed.items() if value})
+
+
+def _classic(name: str, hardware: str, flags: Flags) -> Any:
+    """A run of a model whose work is anchored on measured runs."""
+    from ridgewise.advise import classic
+
+    for flag in LANGUAGE:
+        if flags.get(flag) not in (None, False):
+            raise RequestError(f"{name} is no language model: the flag says nothing about it",
+                               f"--{flag.replace('_', '-')}", ("--samples", "--epochs", "--batch"))  # fmt: skip
+    device = _device(hardware)
+    count = int(number(flags.get("count") or "1", "1", "--count", 1, 1e5))
+    batch = number(flags["batch"], "1", "--batch", 1, 1e7) if flags.get("batch") else None
+    if batch is not None and batch % count:
+        raise RequestError(f"{batch:.0f} samples per step cannot be shared by {count} devices", "--batch",
+                           (f"--batch {max(round(batch / count), 1) * count}",))  # fmt: skip
+    samples = number(flags["samples"], "1", "--samples", 1, 1e15) if flags.get("samples") else None
+    return classic.trained(
+        name, device, count, batch, _precision(device, flags), samples,
+        number(flags.get("epochs") or "1", "1", "--epochs", 1e-3, 1e4),
+        number(flags.get("length") or "512", "tokens", "--length", 1, 1e6),
+        number(flags.get("tariff") or "0.25", "USD", "--tariff", 0, 100), own_blocks(),
+    )  # fmt: skip

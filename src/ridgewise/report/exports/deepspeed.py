@@ -1,0 +1,25 @@
+"""DeepSpeed: its JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ridgewise.report.training import TrainingDocument
+
+
+def write(found: TrainingDocument) -> str:
+    """Batches, ZeRO stage, precision. The three batch sizes multiply: micro-batch × steps × replicas."""
+    one = found.layouts[0]
+    made: dict[str, Any] = {
+        "train_batch_size": one.micro_batch_sequences * one.micro_steps * one.dp,
+        "train_micro_batch_size_per_gpu": one.micro_batch_sequences,
+        "gradient_accumulation_steps": one.micro_steps,
+        "fp16" if one.precision == "fp16" else "bf16": {"enabled": True},
+        "zero_optimization": {"stage": one.zero_stage, "overlap_comm": True, "contiguous_gradients": True},
+    }
+    if one.tp > 1:
+        made["tensor_parallel"] = {"autotp_size": one.tp}
+    if one.recompute != "none":
+        made["activation_checkpointing"] = {"partition_activations": one.tp > 1}
+    return json.dumps(made, indent=2) + "\n"

@@ -1,0 +1,377 @@
+"""Every way to lay a training run out on so many devices, timed and weighed side by side, and the best of them.
+
+A layout is a column of numbers: TP × PP (with chunks of layers per stage) × CP × DP, EP inside, micro-batch, what is
+computed again, what data-parallel devices share out. What cannot be is left out before anything is computed: heads
+that TP does not divide, stages without a layer, chunks of unequal length, experts that EP does not divide. Interleaved
+stages want micro-steps in multiples of the stages (Megatron-LM, arXiv 2104.04473), and pipelines keep whole weights
+(Llama 3, arXiv 2407.21783), so weights are shared out without one only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import numpy as np
+
+from ridgewise.hardware.device import Device
+from ridgewise.memory.training import OPTIMISERS, Bulk, MemoryCoefficients, Method, Optimiser, Recompute, bulk
+from ridgewise.models.architecture import Architecture
+from ridgewise.timing.coefficients import Block
+from ridgewise.training import step as physics
+from ridgewise.training.estimate import (
+    CHUNKED,
+    CHUNKED_LOSS,
+    EFFECTIVE,
+    NARROW,
+    PASSES,
+    PRECISIONS,
+    PROGRAMS,
+    RECOMPUTED,
+    Pace,
+    TrainingEstimate,
+    demand_of,
+    efficiency_for,
+    flops_per_token,
+    memory_coefficients,
+    memory_of,
+    pace,
+    time_of,
+)
+from ridgewise.training.step import Demand, Supply
+from ridgewise.units import Num, Tokens
+
+#: Bandwidth to the host's memory per device where no sheet says it [B/s]: PCIe 4.0 with 16 lanes.
+HOST_LINK = 31.5e9
+#: How close in time to the best another layout may be to be chosen for its smaller memory, and the share of the memory
+#: that is better left: measured peaks scatter so much around their estimates.
+NEAR, HEADROOM = 1.05, 0.15
+Bound = Literal["compute", "memory traffic", "launches", "links", "pipeline"]
+#: What the parts of a step are bound by.
+BOUNDS: Mapping[str, Bound] = {
+    "products": "compute", "head": "compute", "attention": "compute", "traffic": "memory traffic",
+    "launches": "launches", "unpacking": "memory traffic", "tensor": "links", "context": "links", "experts": "links",
+    "bubble": "pipeline", "data": "links", "update": "memory traffic", "scaling": "links",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """Values to try of every degree; None: all that are usual."""
+
+    tp: tuple[int, ...] | None = None
+    pp: tuple[int, ...] | None = None
+    chunks: tuple[int, ...] | None = None
+    cp: tuple[int, ...] | None = None
+    ep: tuple[int, ...] | None = None
+    shards: tuple[int, ...] | None = None
+    micro: tuple[int, ...] | None = None
+    stage: tuple[int, ...] | None = None
+    recompute: tuple[Recompute, ...] = ("none", "selective", "full")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is trained, on what, how; prepared once for all layouts.
+
+    length      tokens of a sequence; ``sequences`` per optimiser step over all devices
+    usable      memory of one device [B]
+    passes      forward passes' worth of FLOPs per trained token
+    extra       further forward passes over the trained tokens (a reference model's, old probabilities)
+    reference   bytes of frozen weights beside the trained ones
+    """
+
+    arch: Architecture
+    device: Device
+    method: Method
+    precision: str
+    optimiser: str
+    length: Annotated[float, "tokens"]
+    sequences: Annotated[float, "1"]
+    rank: Annotated[float, "1"]
+    usable: Annotated[float, "B"]
+    need: Demand
+    size: Bulk
+    rates: Supply
+    peak: Annotated[float, "FLOP/s"]
+    domain: int
+    held: MemoryCoefficients
+    known: Pace
+    key: str
+    program: str
+    extra: Annotated[float, "1"] = 0.0
+    reference: Annotated[float, "B"] = 0.0
+
+    @property
+    def how(self) -> Optimiser:
+        return OPTIMISERS[self.optimiser]
+
+    @property
+    def passes(self) -> float:
+        return PASSES[self.method]
+
+    @property
+    def flops(self) -> Annotated[float, "FLOP"]:
+        """Model FLOPs per trained token, attention halved for causality, nothing computed twice."""
+        return float(flops_per_token(self.arch, self.length, "full")) * self.passes / 3.0
+
+
+def job(
+    arch: Architecture, device: Device, method: Method, length: float, sequences: float, usable: float, *,
+    precision: str = "bf16", optimiser: str = "adamw", rank: float = 16.0, blocks: Mapping[str, Block] | None = None,
+    extra: float = 0.0, reference: float = 0.0, program: str = "", chunked: bool | None = None,
+) -> Job:  # fmt: skip
+    """A job ready to be laid out; the caller has asked :func:`ridgewise.training.unsupported` before."""
+    dtype, _ = PRECISIONS[precision]
+    rates, peak, found = physics.supply(device, dtype), device.peak(dtype), efficiency_for(device)
+    assert rates is not None and peak is not None and found is not None, "unsupported devices are refused before"
+    program = program or PROGRAMS[method]
+    held = memory_coefficients(method, blocks, "" if method == "full" else program)
+    if program in CHUNKED_LOSS if chunked is None else chunked:
+        held = replace(held, logits=held.logits * CHUNKED)
+    if dtype in ("fp8", "fp4"):
+        held = replace(held, kept=held.kept * NARROW)
+    wide = bulk(arch, method, rank, optimiser=OPTIMISERS[optimiser])
+    known = pace(arch, device, found[1], method, blocks, precision, program)
+    return Job(
+        arch, device, method, precision, optimiser, length, max(sequences, 1.0), rank, usable,
+        demand_of(arch, length, method, rank), wide, rates, peak[0], physics.fast_domain(device), held, known,
+        found[0], program, extra, reference,
+    )  # fmt: skip
+
+
+def _powers(most: int) -> tuple[int, ...]:
+    return tuple(2**n for n in range(max(int(most), 1).bit_length()))
+
+
+def _heads(arch: Architecture) -> int:
+    return max((group.mixer.heads for group in arch.kinds), default=0)
+
+
+def _experts(arch: Architecture) -> int:
+    return max((group.feed.experts for group in arch.kinds), default=0)
+
+
+#: Columns of a layout, in the order in which they are spread out.
+AXES = ("stage", "repeated", "tp", "pp", "chunks", "cp", "ep", "micro")
+
+
+def layouts(work: Job, count: int, space: Space) -> dict[str, np.ndarray]:
+    """Every possible layout of ``count`` devices, a column per degree."""
+    arch = work.arch
+    layers, heads, experts = int(arch.layers), _heads(arch), _experts(arch)
+    per_node = min(int(work.device.number("max_per_node") or physics.NODE), physics.NODE)
+    tp = space.tp or _powers(min(per_node, count))
+    pp = space.pp or tuple(n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64) if n <= min(layers, count))
+    chunks = space.chunks or (1, 2, 3, 4, 6)
+    cp = space.cp or tuple(n for n in (1, 2, 4, 8, 16) if n <= max(work.length / 4096, 1))
+    ep = space.ep or (_powers(min(experts, 64, count)) if experts else (1,))
+    micro = space.micro or _powers(int(min(16.0, work.sequences)))
+    stage = space.stage or (1, 3)  # sharing gradients alone would send them in every micro-step
+    again = tuple(RECOMPUTED[name] for name in space.recompute)
+    axes = (stage, again, tp, pp, chunks, cp, ep, micro)
+    found = dict(zip(AXES, (a.ravel() for a in np.meshgrid(*(np.array(a, float) for a in axes))), strict=True))
+    held = found["tp"] * found["pp"] * found["cp"]
+    shards = count / held
+    ok = (count % held == 0) & (found["pp"] <= layers) & (shards * found["micro"] <= work.sequences)
+    if heads:
+        ok &= heads % found["tp"] == 0
+    if experts:
+        ok &= (experts % found["ep"] == 0) & ((count / found["pp"]) % found["ep"] == 0)
+    equal = (found["chunks"] == 1) | (layers % (found["pp"] * found["chunks"]) == 0)
+    ok &= np.where(found["pp"] > 1, equal, found["chunks"] == 1)
+    steps = np.ceil(work.sequences / np.maximum(shards * found["micro"], 1.0))
+    ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)
+    ok &= (found["stage"] < 3) | (found["pp"] == 1)
+    ok &= (shards * found["cp"] > 1) | (found["stage"] == min(stage))
+    if space.shards:
+        ok &= np.isin(shards, space.shards)
+    kept = {name: column[ok] for name, column in found.items()}
+    return {**kept, "shards": shards[ok], "fullest": _fullest(arch, kept["pp"])}
+
+
+def _fullest(arch: Architecture, pp: np.ndarray) -> np.ndarray:
+    """States of the fullest stage over the mean one's: the first holds the embedding too, or, where stages cannot
+    be equal, one has a layer more and the ends one less."""
+    tables, whole, layers = float(arch.embedding), float(arch.parameters_total), float(arch.layers)
+    each = (whole - tables - float(arch.head)) / layers
+    most = np.where(layers % pp == 0, layers / pp * each + tables, np.ceil(layers / pp) * each)
+    return np.where(pp > 1, np.maximum(most * pp / whole, 1.0), 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Layouts:
+    """Layouts side by side: their columns, seconds of a step, bytes of a device by part."""
+
+    work: Job
+    count: int
+    grid: Mapping[str, np.ndarray]
+    step: physics.StepTime
+    memory: Mapping[str, np.ndarray]
+    total: np.ndarray
+
+    @property
+    def fits(self) -> np.ndarray:
+        return self.total <= self.work.usable
+
+    @property
+    def seconds(self) -> np.ndarray:
+        return np.asarray(self.step.total)
+
+    def __len__(self) -> int:
+        return len(self.total)
+
+
+def evaluate(work: Job, count: int, grid: Mapping[str, np.ndarray]) -> Layouts:
+    """Time and memory of every layout of ``grid``."""
+    batch = grid["shards"] * grid["micro"]
+    sequences = batch * np.ceil(work.sequences / batch)  # what does not divide leaves devices idle in the last one
+    step = time_of(
+        work.need, work.arch.layers, work.rates, work.domain, work.known.coefficients, work.method, work.length,
+        sequences, grid,
+    )  # fmt: skip
+    step = _beside(work, step, grid)
+    parts = memory_of(work.size, work.length, work.held, grid)
+    if work.reference:
+        copies = np.where(grid["stage"] >= 3, grid["shards"] * grid["cp"], 1.0) * grid["tp"] * grid["pp"]
+        parts["reference weights"] = work.reference / copies
+    whole = {name: np.broadcast_to(np.asarray(part, float), batch.shape) for name, part in parts.items()}
+    return Layouts(work, count, grid, step, whole, np.asarray(sum(whole.values()), dtype=float))
+
+
+def _beside(work: Job, step: physics.StepTime, grid: Mapping[str, np.ndarray]) -> physics.StepTime:
+    """The same with what an optimiser other than AdamW moves, states that come from the host, and the forward passes
+    of other models over the same tokens."""
+    usual = OPTIMISERS["adamw"]
+    share = (work.how.weight + work.how.gradient + work.how.state + work.how.host) / (
+        usual.weight + usual.gradient + usual.state
+    )
+    own = work.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
+    paged = 2.0 * work.how.host * own / (work.device.number("host_bandwidth") or HOST_LINK)
+    update = step.update * share + paged
+    more = {name: getattr(step, name) * work.extra / work.passes for name in ("products", "head", "attention",
+            "traffic", "launches", "tensor", "context", "experts", "bubble")}  # fmt: skip
+    added = update - step.update + sum(more.values(), 0.0 * np.asarray(step.total))
+    parts = {name: getattr(step, name) + part for name, part in more.items()}
+    return replace(step, total=step.total + added, update=update, **parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One layout with its numbers.
+
+    seconds     of an optimiser step; ``parts`` of it by name add up
+    memory      bytes of the fullest device by part
+    least       bytes of the tightest layout of as many devices
+    mfu         model FLOPs (attention halved for causality, nothing twice) over the peak of the precision
+    full_mfu    the same with every pair of tokens counted, as Megatron-LM counts
+    hfu         with what is computed again
+    tried       layouts compared
+    """
+
+    work: Job
+    count: int
+    stage: int
+    recompute: Recompute
+    tp: int
+    pp: int
+    chunks: int
+    cp: int
+    ep: int
+    dp: int
+    micro: int
+    micro_steps: int
+    seconds: Annotated[float, "s"]
+    parts: Mapping[str, float]
+    memory: Mapping[str, float]
+    least: Annotated[float, "B"]
+    tokens_per_second: Annotated[float, "tokens/s"]
+    mfu: Annotated[float, "ratio"]
+    full_mfu: Annotated[float, "ratio"]
+    hfu: Annotated[float, "ratio"]
+    tried: int
+
+    @property
+    def memory_total(self) -> float:
+        return sum(self.memory.values())
+
+    @property
+    def fits(self) -> bool:
+        return self.memory_total <= self.work.usable
+
+    @property
+    def bound(self) -> Bound:
+        """What takes most of the step."""
+        taken: dict[Bound, float] = {}
+        for name, seconds in self.parts.items():
+            taken[BOUNDS[name]] = taken.get(BOUNDS[name], 0.0) + seconds
+        return max(taken, key=lambda kind: taken[kind])
+
+    def estimate(self, tokens: float) -> TrainingEstimate:
+        """The run of so many tokens, as other commands know it; failures count at the slow end."""
+        known, run = self.work.known, float(tokens) / self.tokens_per_second
+        slow = EFFECTIVE if self.count > int(self.work.device.number("max_per_node") or physics.NODE) else 1.0
+        return TrainingEstimate(
+            run, run / known.high, run / known.low / slow, self.tokens_per_second, self.mfu, self.fits, self.memory,
+            self.work.usable - self.memory_total, self.least, self.count, self.tp, self.pp, self.dp, self.micro,
+            self.recompute, 3 if self.stage == 3 else 1, self.bound, self.work.key, known.tier,
+        )  # fmt: skip
+
+
+def plan_at(found: Layouts, row: int) -> Plan:
+    """One row of the columns."""
+    work, one = found.work, {name: float(column[row]) for name, column in found.grid.items()}
+    seconds = float(found.seconds[row])
+    rate = float(work.sequences * work.length) / seconds
+    peak = found.count * work.peak
+    attended = float(work.need.attention) * work.passes
+    again = (work.passes + one["repeated"]) / work.passes
+    steps = int(np.ceil(float(work.sequences) / (one["shards"] * one["micro"])))
+    return Plan(
+        work, found.count, int(one["stage"]), next(n for n, v in RECOMPUTED.items() if v == one["repeated"]),
+        int(one["tp"]), int(one["pp"]), int(one["chunks"]), int(one["cp"]), int(one["ep"]), int(one["shards"]),
+        int(one["micro"]), steps, seconds,
+        {name: float(np.broadcast_to(part, found.seconds.shape)[row]) for name, part in found.step.parts.items()},
+        {name: float(part[row]) for name, part in found.memory.items()}, float(found.total.min()), rate,
+        float(work.flops * rate / peak), float((work.flops + attended) * rate / peak),
+        float(work.flops * again * rate / peak), len(found),
+    )  # fmt: skip
+
+
+def best(found: Layouts, most: int = 1) -> tuple[Plan, ...]:
+    """The fastest layouts that fit, different in more than their micro-batch or what is computed again, first the one
+    that is as good as fastest and leaves room; where none fits, the tightest one; none where there is no layout."""
+    if not len(found):
+        return ()
+    if not found.fits.any():
+        return (plan_at(found, int(np.argmin(found.total))),)
+    order = np.flatnonzero(found.fits)
+    order = order[np.lexsort((found.total[order], found.seconds[order]))]
+    near = order[found.seconds[order] <= NEAR * found.seconds[order[0]]]
+    roomy = near[found.total[near] <= (1.0 - HEADROOM) * found.work.usable]
+    first = int(roomy[0] if len(roomy) else near[np.argmin(found.total[near])])
+    return tuple(plan_at(found, row) for row in _different(found, first, order, most))
+
+
+def _different(found: Layouts, first: int, order: np.ndarray, most: int) -> Iterator[int]:
+    seen: set[tuple[float, ...]] = set()
+    for row in (first, *order.tolist()):
+        key = tuple(float(found.grid[name][row]) for name in ("tp", "pp", "cp", "ep", "stage"))
+        if key not in seen:
+            seen.add(key)
+            yield row
+            if len(seen) == most:
+                return
+
+
+def search(work: Job, count: int, space: Space | None = None, most: int = 1) -> tuple[Plan, ...]:
+    """The best layouts of so many devices."""
+    return best(evaluate(work, count, layouts(work, count, space or Space())), most)
+
+
+def floor_seconds(arch: Architecture, device: Device, count: int, tokens: Tokens, length: Tokens,
+                  method: Method) -> Num | None:  # fmt: skip
+    """Seconds that no software can beat: FLOPs at the datasheet's full peak; None where no peak is known."""
+    peak = device.peak("bf16")
+    return None if peak is None else tokens * flops_per_token(arch, length, method) / (count * peak[0])
