@@ -6,8 +6,8 @@ value of the block times a factor for every group a row belongs to. Found is the
     Σ w·ρ((log measured − log predicted)/σ) + Σ (log factor / spread of its level)²
 
 with ρ(z) = 2(√(1+z²) − 1), which counts large misses by their size and not its square, by Gauss–Newton steps
-with reweighting (Holland & Welsch 1977), damped where they overshoot (Marquardt 1963). Groups of a level are exchangeable before evidence;
-their spread decides how far thin ones borrow from the rest (Gelman & Hill 2007).
+with reweighting (Holland & Welsch 1977), damped where they overshoot (Marquardt 1963). Groups of a level are
+exchangeable before evidence; their spread decides how far thin ones borrow from the rest (Gelman & Hill 2007).
 """
 
 from __future__ import annotations
