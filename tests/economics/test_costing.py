@@ -140,6 +140,12 @@ def test_a_spot_hour_of_work_costs_more_than_the_spot_price(answer: Answer) -> N
     assert hours[2] == pytest.approx(hours[0] / (1 - 8 / 24 * 0.25))
 
 
+def test_a_profile_says_how_busy_it_is(answer: Answer) -> None:
+    one, other = answer(*SERVICE, "--profile", "1,2,4,1"), answer(*SERVICE, "--busy", "0.5")
+    assert one["requests_per_month"] == pytest.approx(other["requests_per_month"])
+    assert one["energy_kwh_per_month"] == pytest.approx(other["energy_kwh_per_month"])
+
+
 def test_the_command_is_a_function(answer: Answer) -> None:
     said = answer("Llama-3.1-8B", "RTX 4090", "--price", "RTX 4090=1500", "--horizon", "2y", "--busy", "0.3")
     found = ridgewise.cost("Llama-3.1-8B", "RTX 4090", price={"RTX 4090": 1500}, horizon="2y", busy=0.3)
@@ -217,6 +223,11 @@ def test_the_picture(run: Run, tmp_path: Path) -> None:
         (("--tariff", "0.2 DOGE"), "--tariff", "no dated rate"),
         (("--pue", "0.9"), "--pue", "outside"),
         (("--resale", "150%"), "--resale", "outside"),
+        (("--profile", "1,2", "--busy", "0.5"), "--busy, --profile", "how busy"),
+        (("--api", "1/2", "--api-model", "gpt-5.5"), "--api, --api-model", "not both"),
+        (("--runs", "3"), "--runs", "means nothing for inference"),
+        (("--goal", "lora", "--cached", "0.5"), "--cached", "means nothing for training"),
+        (("--goal", "lora", "--api", "1/2"), "--api", "means nothing for training"),
         (("--profile", "0,0"), "--profile", "without load"),
         (("--profile", "1,x"), "--profile", "not a number"),
         (("--quotes", "absent.csv"), "absent.csv", "no such file"),

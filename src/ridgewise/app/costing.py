@@ -151,7 +151,9 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
     from ridgewise.advise.costing import MoneyTerms
     from ridgewise.economics import prices
     from ridgewise.hardware.sheets import device
+    from ridgewise.workloads import Service, SingleUser
 
+    _fitting(flags, question)
     quotes = Quotes()
     kept = home() / "prices" / QUOTES
     for path in ([kept] if kept.is_file() else []) + ([Path(flags["quotes"])] if flags.get("quotes") else []):
@@ -189,8 +191,12 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
         given[f"{kind}/{found.id}"] = prices.own(f"rent, {kind}", amount(price, "--rent", "USD/h")[0], "USD/h")
     text = flags.get("country")
     place = prices.country(str(text)) if text else None
+    spans, work = profile(flags.get("profile")), question.workload
+    if spans and isinstance(work, SingleUser | Service):
+        work = replace(work, busy=sum(spans) / len(spans) / max(spans))
     asked = replace(
         question,
+        workload=work,
         prices={**quotes.devices, **question.prices},
         host_price=question.host_price if question.host_price is not None else quotes.host,
     )
@@ -211,8 +217,27 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
         running=given.pop("running").value if "running" in given else 0.0, own=given,
         api=_api(flags.get("api"), quotes.api), api_model=flags.get("api_model"),
         interruptions=_maybe(flags, "interruptions", 0, 1000), restart=_hours(flags.get("restart")),
-        profile=profile(flags.get("profile")), runs=_maybe(flags, "runs", 0.01, 1e6) or 1.0, folder=own("prices"),
+        profile=spans, runs=_maybe(flags, "runs", 0.01, 1e6) or 1.0, folder=own("prices"),
     )  # fmt: skip
+
+
+#: Flags that mean nothing for a training run, and the one that means nothing for inference.
+INFERENCE_ONLY, TRAINING_ONLY = ("profile", "cached", "api", "api_model"), ("runs",)
+
+
+def _fitting(flags: Mapping[str, Any], question: Question) -> None:
+    """Flags that mean nothing for the workload, or contradict each other, are refused."""
+    training = question.workload.goal != "infer"
+    for name in INFERENCE_ONLY if training else TRAINING_ONLY:
+        if flags.get(name) is not None:
+            kind = "training" if training else "inference"
+            raise RequestError(
+                f"means nothing for {kind} (--goal {question.workload.goal})", f"--{name.replace('_', '-')}"
+            )
+    if flags.get("profile") and flags.get("busy"):
+        raise RequestError("the profile says how busy it is", "--busy, --profile", ("--profile 1,1,4,8,8,2",))
+    if flags.get("api") and flags.get("api_model"):
+        raise RequestError("your own price or another model's, not both", "--api, --api-model", ("--api 0.60/1.70",))
 
 
 def in_dollars(flags: Mapping[str, Any]) -> dict[str, Any]:
@@ -292,7 +317,8 @@ def costed(flags: Mapping[str, Any], file: Path | None = None) -> CostDocument |
 
     planned = {name: value for name, value in flags.items() if name not in FLAGS or name in ("country", "horizon")}
     request = from_flags(file, in_dollars(planned))
-    asked, terms = money_terms({**flags, "country": request.country, "horizon": request.horizon}, question(request))
+    further = {"country": request.country, "horizon": request.horizon, "busy": request.workload.busy}
+    asked, terms = money_terms({**flags, **further}, question(request))
     devices = asked.hardware or tuple(d for d in load_devices(own("hardware")).values() if d.status == "available")
     options = ranked(asked, Field().options(asked, devices))
     if not options or not options[0].feasible:
