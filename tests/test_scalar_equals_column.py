@@ -240,9 +240,8 @@ def passed(arch: Architecture, row: Row) -> list[Any]:
         passes.transcribe(setup(hear, row), row["new"] + 1, 3.0, few, row["tp"]),
         passes.translate(setup(turn, row), row["new"], row["cached"] + 1, many),
     ]
-    return [(stage.seconds, stage.each, stage.floor, stage.flops) for stages in jobs for stage in stages] + [
-        (job.seconds, job.floor) for job in (passes.Job(stages, few) for stages in jobs)
-    ]
+    held = [(one.seconds, one.each, one.floor, one.flops, one.alive) for stages in jobs for one in stages]
+    return held + [(job.seconds, job.floor, job.alive) for job in (passes.Job(stages, few) for stages in jobs)]
 
 
 def painted(arch: Architecture, row: Row) -> list[Any]:
@@ -281,7 +280,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         ("serving.passes.embed", "serving.passes.draw", "serving.passes.transcribe", "serving.passes.translate",
          "serving.passes.Stage.each", "serving.passes.Stage.seconds", "serving.passes.Stage.flops",
          "serving.passes.Job.seconds", "serving.passes.Job.floor", "serving.passes.Job.flops",
-         "serving.passes.Job.rate"),
+         "serving.passes.Job.rate", "serving.passes.Job.alive", "serving.passes.widest"),
         passed,
     ),
     "timing.roofline.Term.seconds": roofed,

@@ -121,6 +121,20 @@ def test_guidance_doubles_the_denoiser_alone() -> None:
     assert of[1]["autoencoder"] == of[0]["autoencoder"]
 
 
+def test_activations_by_hand() -> None:
+    """FLUX.1: 4,608 tokens of 3,072 values, 12 such states at once; the autoencoder of 1024 × 1024 pixels: four maps of
+    256 channels."""
+    stages = passes.draw(setup("FLUX.1", "nvidia-h100-sxm", "transformers", "bf16"), 1024, 1024, 1.0, 1.0, 4.0, False)
+    alive = {stage.name: float(stage.alive) for stage in stages}
+    assert alive["denoiser"] == 12 * 4608 * 3072 * 2
+    assert alive["autoencoder"] == 4 * 1024 * 1024 * 256 * 2
+    assert passes.Job(stages, 1.0).alive == alive["autoencoder"]
+    # A serving engine reads a batch of any size 2,048 tokens at a time, the reference library all of it.
+    texts = [passes.embed(setup("BAAI/bge-large-en-v1.5", "nvidia-l4", engine), 512.0, 64.0)[0]
+             for engine in ("vllm", "transformers")]  # fmt: skip
+    assert [float(stage.alive) for stage in texts] == [12 * n * 1024 * 2 for n in (2048, 64 * 512)]
+
+
 def test_whisper_by_hand() -> None:
     """large-v3: 32 layers of 20·1280² encoder weights over 1,500 frames, and the decoder's keys and values of them."""
     stages = passes.transcribe(setup("openai/whisper-large-v3", "nvidia-a100-sxm4-80gb"), 60.0, spoken=3.0)

@@ -74,8 +74,13 @@ class JobAnswer:
         return Range(draw.wall / rate.value, draw.low / rate.high, draw.high / rate.low)
 
     @property
+    def left(self) -> float:
+        """Bytes of a device that weights and activations leave."""
+        return float(self.setup.usable - self.weights - float(self.job.alive))
+
+    @property
     def fits(self) -> bool:
-        return self.weights <= self.setup.usable
+        return self.left >= 0
 
     @property
     def peak_share(self) -> float | None:
@@ -206,10 +211,12 @@ def _draw(setup: Setup, job: passes.Job) -> Draw | None:
 
 def _notes(setup: Setup, kind: str, job: passes.Job, held: float) -> Iterator[str]:
     """What the reader of the numbers should know."""
-    if held > setup.usable:
-        yield f"it does not fit: the weights alone are {size(held - setup.usable)} too large"
+    alive = float(job.alive)
+    if held + alive > setup.usable:
+        yield f"it does not fit: {size(held + alive - setup.usable)} too little per device"
         largest = float(weight_bytes(replace(setup.arch, extra={}), setup.plan))
-        if largest < held and largest <= setup.usable:
+        own = sum(float(stage.alive) for stage in job.stages if stage.name == "denoiser")
+        if largest < held and largest + own <= setup.usable:
             yield f"one part after the other would: the denoiser alone takes {size(largest)} (model offload)"
     yield (
         f"no such job was measured: the passes are timed like prompts under {setup.engine.name} "
@@ -220,7 +227,7 @@ def _notes(setup: Setup, kind: str, job: passes.Job, held: float) -> Iterator[st
         left = [name for name in ("text encoder", "autoencoder") if name not in names]
         if left:
             yield f"not counted, because the model's file does not describe it: {' and '.join(left)}"
-        yield "memory holds weights alone: activations come on top, most of them in the autoencoder"
+        yield "activations are assumed; tiles of the autoencoder take less"
     if kind == "speech":
         yield f"{digits(passes.SPOKEN)} tokens per second of speech assumed; silence costs as much as speech"
     if kind == "embeddings":

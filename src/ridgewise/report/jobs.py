@@ -79,6 +79,7 @@ class JobDocument:
     mfu: float | None
     bound: str
     weights_bytes: float
+    activations_bytes: float
     memory_left_bytes: float
     fits: bool
     tier: str
@@ -123,7 +124,8 @@ def document(found: JobAnswer) -> JobDocument:
         mfu=found.peak_share,
         bound=max(stages, key=lambda stage: stage.total_s).bound,
         weights_bytes=found.weights,
-        memory_left_bytes=setup.usable - found.weights,
+        activations_bytes=float(found.job.alive),
+        memory_left_bytes=found.left,
         fits=found.fits,
         tier=tier,
         notes=found.notes,
@@ -156,7 +158,8 @@ def show(found: JobDocument) -> None:
     share = f"MFU {found.mfu:.0%}, " if found.mfu is not None else ""
     left = f"left {size(found.memory_left_bytes)}" if found.fits else f"MISSING {size(-found.memory_left_bytes)}"
     console.print(Text(f"{found.bound} decides; {share}{count(found.flop)} FLOP in all"))
-    console.print(Text(f"memory: {size(found.weights_bytes)} of weights per device, {left}"))
+    held = f"{size(found.weights_bytes)} of weights and {size(found.activations_bytes)} of activations (assumed)"
+    console.print(Text(f"memory: {held} per device, {left}"))
     console.print()
     for note in found.notes:
         console.print(Text(f"  · {note}"))

@@ -20,13 +20,15 @@ from ridgewise.models.architecture import Architecture, Canvas, LayerGroup
 from ridgewise.models.families.diffusion import autoencoder
 from ridgewise.models.formats import load_formats
 from ridgewise.serving.keys import service_regime
+from ridgewise.serving.limits import limits
 from ridgewise.serving.setup import Setup
 from ridgewise.timing import Term, terms
 from ridgewise.timing.coefficients import Band
 from ridgewise.timing.roofline import allreduce_seconds, overhead_seconds
-from ridgewise.units import Count, Num, Seconds, Tokens
+from ridgewise.units import Bytes, Count, Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, Work, decode, prefill
 from ridgewise.work.denoiser import denoise, picture_tokens
+from ridgewise.work.forward import ACTIVATION_BYTES
 
 #: Seconds of sound one pass of Whisper's encoder reads, however little of it is speech (arXiv 2212.04356, section 2.2).
 WINDOW = 30.0
@@ -34,6 +36,9 @@ WINDOW = 30.0
 SPOKEN = 3.5
 #: Launches of a residual block or a resampling convolution over those of a transformer layer: about 10 kernels to 30.
 CONVOLUTION = 1.0 / 3.0
+#: Activations as wide as the hidden state that live at once in a transformer layer, and feature maps in a residual
+#: block, assumed: projections and the inner feed-forward; input, norm, output and shortcut.
+ALIVE, MAPS = 12.0, 4.0
 #: How much further each way an interval reaches for passes unlike the prompts that were measured.
 BORROWED = 1.5
 
@@ -45,6 +50,7 @@ class Stage:
     terms      every operator against both roofs
     fixed      seconds of a pass in which neither roof is touched: launches, collectives
     floor      seconds of a pass that no engine can beat
+    alive      bytes of activations at the widest place of a pass, assumed
     """
 
     name: str
@@ -52,6 +58,7 @@ class Stage:
     terms: tuple[Term, ...]
     fixed: Seconds
     floor: Seconds
+    alive: Bytes
 
     @property
     def each(self) -> Seconds:
@@ -77,7 +84,10 @@ class Stage:
         return max(spent, key=lambda bound: spent[bound])
 
 
-def _stage(setup: Setup, name: str, work: Mapping[str, Work], layers: float, step: Step, times: Num = 1.0) -> Stage:
+def _stage(
+    setup: Setup, name: str, work: Mapping[str, Work], layers: float, step: Step, times: Num = 1.0,
+    alive: Bytes | None = None,
+) -> Stage:  # fmt: skip
     """A stage of passes with this work; ``step`` says how many tokens and sequences pass together."""
     tokens = float(np.max(step.tokens))
     offered, eff, tp = setup.rates(tokens), setup.efficiency(tokens), setup.plan.tp
@@ -89,7 +99,12 @@ def _stage(setup: Setup, name: str, work: Mapping[str, Work], layers: float, ste
     flops, read = (sum((getattr(part, field) for part in work.values()), 0.0) for field in ("flops", "weights"))
     peak = np.maximum(np.asarray(offered.peak), np.asarray(offered.scores))
     floor = np.maximum(flops / peak, read / offered.bandwidth)
-    return Stage(name, times, parts, fixed, floor)
+    if alive is None:
+        engine = setup.engine
+        most = limits(engine.id, setup.device).tokens if engine.limits else np.inf  # larger batches take several steps
+        together = np.minimum(step.tokens, np.maximum(most, step.tokens / np.maximum(step.sequences, 1.0)))
+        alive = ALIVE * together * setup.arch.hidden * ACTIVATION_BYTES / tp
+    return Stage(name, times, parts, fixed, floor, alive)
 
 
 def _stack(setup: Setup, groups: tuple[LayerGroup, ...], *, causal: bool, name: str) -> Setup:
@@ -124,12 +139,26 @@ def draw(
     tokens, passes = picture_tokens(canvas, width, height, length), 2.0 if guided else 1.0
     batch = pictures * passes
     work = denoise(setup.arch, tokens, float(canvas.text), batch, setup.plan.format)
-    found = [_stage(setup, "denoiser", work, launches(setup.arch), prefill(tokens, batch), steps)]
+    wide = widest(setup.arch, tokens, float(canvas.text), batch)
+    found = [_stage(setup, "denoiser", work, launches(setup.arch), prefill(tokens, batch), steps, wide)]
     if setup.arch.extra.get("text_encoder"):
         found.insert(0, _text_encoder(setup, canvas, batch))
     if canvas.autoencoder:
         found.append(_autoencoder(setup, canvas, width, height, pictures))
     return tuple(found)
+
+
+def widest(arch: Architecture, picture: Tokens, text: Tokens, sequences: Count) -> Bytes:
+    """Bytes of activations at the widest place of a denoiser or an autoencoder, in 16 bits; assumed."""
+    found: Bytes = 0.0
+    for group in arch.groups:
+        mixer, places = group.mixer, picture / group.stride**2
+        if mixer.kind == "conv":
+            values = MAPS * places * max(mixer.qk_dim, mixer.v_dim)
+        else:
+            values = ALIVE * (places + text) * mixer.heads * mixer.v_dim
+        found = np.maximum(found, sequences * values * ACTIVATION_BYTES)
+    return found
 
 
 def launches(arch: Architecture) -> float:
@@ -149,7 +178,8 @@ def _autoencoder(setup: Setup, canvas: Canvas, width: Num, height: Num, pictures
     decoder = autoencoder(canvas)
     wide = replace(setup, arch=decoder)
     work = denoise(decoder, width * height, 0.0, pictures, setup.plan.format)
-    return _stage(wide, "autoencoder", work, launches(decoder), prefill(width * height, pictures))
+    alive = widest(decoder, width * height, 0.0, pictures)
+    return _stage(wide, "autoencoder", work, launches(decoder), prefill(width * height, pictures), 1.0, alive)
 
 
 def _cross(groups: tuple[LayerGroup, ...], tokens: Num, step: Step, kv_bits: Num, tp: Num) -> Work:
@@ -244,6 +274,14 @@ class Job:
     def floor(self) -> Seconds:
         """Seconds that no engine can beat."""
         return sum((stage.times * stage.floor for stage in self.stages), 0.0)
+
+    @property
+    def alive(self) -> Bytes:
+        """Bytes of activations at the widest place of all passes, assumed."""
+        found: Bytes = 0.0
+        for stage in self.stages:
+            found = np.maximum(found, stage.alive)
+        return found
 
     @property
     def rate(self) -> Annotated[Num, "1/s"]:
