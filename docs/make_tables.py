@@ -181,12 +181,6 @@ def record() -> str:
     return table(("", "measurements", "source left out", "device left out", "datasheet roofline"), rows)
 
 
-def plots() -> str:
-    """Every plot of predicted against measured."""
-    found = sorted((console.ROOT / "docs" / "validation").glob("*.svg"))
-    return "\n".join(f"![{path.stem}](validation/{path.name}){{ width=45% }}" for path in found) + "\n"
-
-
 def training() -> str:
     """The training coefficients by class."""
     from ridgewise.training.estimate import load_training_calibration
@@ -422,7 +416,6 @@ def _figures(option: dict[str, Any]) -> str:
 TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "errors-shipped": errors_shipped,
-    "plots": plots,
     "record": record,
     "blocks": blocks,
     "coefficients": coefficients,
