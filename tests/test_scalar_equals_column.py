@@ -239,6 +239,7 @@ def passed(arch: Architecture, row: Row) -> list[Any]:
         passes.draw(setup(paint, row), 512 * few, 1024.0, 1.0, few, row["rank"], True),
         passes.transcribe(setup(hear, row), row["new"] + 1, 3.0, few, row["tp"]),
         passes.translate(setup(turn, row), row["new"], row["cached"] + 1, many),
+        passes.see(setup(arch, row), turn, row["new"], few, 1e7, row["cached"]),
     ]
     held = [(one.seconds, one.each, one.floor, one.flops, one.alive) for stages in jobs for one in stages]
     return held + [(job.seconds, job.floor, job.alive) for job in (passes.Job(stages, few) for stages in jobs)]
@@ -278,6 +279,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "work.denoiser.picture_tokens": painted,
     **dict.fromkeys(
         ("serving.passes.embed", "serving.passes.draw", "serving.passes.transcribe", "serving.passes.translate",
+         "serving.passes.see",
          "serving.passes.Stage.each", "serving.passes.Stage.seconds", "serving.passes.Stage.flops",
          "serving.passes.Job.seconds", "serving.passes.Job.floor", "serving.passes.Job.flops",
          "serving.passes.Job.rate", "serving.passes.Job.alive", "serving.passes.widest"),
