@@ -73,6 +73,11 @@ class Fitting:
     target: np.ndarray
     weight: np.ndarray
 
+    @property
+    def alike(self) -> float | None:
+        """What the block's intervals lean on."""
+        return ALIKE if self.plan.specs else None
+
     def solve(self, weight: np.ndarray | None = None, steps: int = 60, tolerance: float = 1e-7) -> Found:
         """The fit of the rows with weight, from the values before any evidence."""
         used = self.weight if weight is None else weight
@@ -177,7 +182,7 @@ def bands(cases: Cases, withheld: Sequence[Withheld], alike: float | None = ALIK
 
     Each group's quantiles lean on those of the wider group around it, with the weight of ``LEAN`` source × device ×
     model groups: measurements of one group are near-duplicates, and few groups say little about the next one. The
-    block leans on what all blocks have in common (``alike``; None: on nothing).
+    block leans on what all blocks have in common (``alike``; None, for arithmetic without coefficients: on nothing).
     """
     names = groups(cases)
     gathered: dict[str, list[tuple[float, str]]] = {}
@@ -243,7 +248,7 @@ def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = 
         seen["anchor"] = anchors(cases, job.weight)
     sources = Counter(row.get("source_key", "") for row, u in zip(cases.rows, used, strict=True) if u)
     roof = job.target - job.domain.roofline(cases)
-    around = {**bands(cases, withheld), **own_bands(job, found)}
+    around = {**bands(cases, withheld, job.alike), **own_bands(job, found)}
     scale = {}
     for name in sorted({metric(row) for row in cases.rows}):
         mine = used & np.array([metric(row) == name for row in cases.rows]) & np.isfinite(roof)
@@ -312,7 +317,7 @@ def score(
     )  # fmt: skip
 
 
-def crossed(cases: Cases, part: Withheld) -> list[Band]:
+def crossed(cases: Cases, part: Withheld, alike: float | None = ALIKE) -> list[Band]:
     """For every withheld row the interval made from the withheld rows of other groups: sources (or devices)
     that this row has no share in, so that coverage is judged on what the interval has not seen."""
     names = _names(cases, part.scheme)[part.rows]
@@ -320,7 +325,7 @@ def crossed(cases: Cases, part: Withheld) -> list[Band]:
     for name in sorted(set(names)):
         rest = names != name
         others = Withheld(part.scheme, part.rows[rest], part.ratio[rest], part.support[rest])
-        made = Block("", {}, bands=bands(cases, [others])) if rest.any() else Block("", {})
+        made = Block("", {}, bands=bands(cases, [others], alike)) if rest.any() else Block("", {})
         for i in np.flatnonzero(~rest):
             row = part.rows[i]
             found[i] = made.band(metric(cases.rows[row]), cases.regimes[row], str(part.support[i]))

@@ -168,7 +168,7 @@ def withheld(job: judge.Fitting, parts: Sequence[judge.Withheld]) -> dict[str, l
     cells = judge.groups(cases)
     found: dict[str, list[Regime]] = {}
     for part in parts:
-        limits = judge.crossed(cases, part)
+        limits = judge.crossed(cases, part, job.alike)
         rows = []
         for i, ratio, limit in zip(part.rows, part.ratio, limits, strict=True):
             measured = float(np.exp(job.target[i]))
