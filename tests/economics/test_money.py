@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ridgewise.economics import AMORTISATION_MONTHS, Draw, monthly_cost, purchase
-from ridgewise.economics.cost import energy_month, is_stale, sold, worst
+from ridgewise.economics.cost import energy_month, is_stale, sold, waiting_power, worst
 from ridgewise.hardware import device, hosts, load_devices, purchase_price, rental_price
 
 PRICED = sorted(d.id for d in load_devices().values() if purchase_price(d) is not None and d.kind != "cpu")
@@ -19,12 +19,18 @@ def host(kind: str) -> tuple[float, float]:
 
 
 def test_energy_of_a_month_by_hand() -> None:
-    # 8 of 24 hours of a 730-hour month: 243.3 h. A tenth of them at 400 W, the rest at the idle draw of the board
-    # (14.5 W on an RTX 4090) and of the desktop around it (34.5 W): 49 W. (40 + 44.1) W · 243.3 h · $0.25/kWh.
+    # 8 of 24 hours of a 730-hour month: 243.3 h. A tenth of them at 400 W, the rest at the draw of a board with a model
+    # in its memory (39.5 W on an RTX 4090, 14.5 W without) and of the desktop around it (34.5 W): 74 W.
     card = device("RTX 4090")
-    assert card.number("idle_power") == 14.5
+    assert (card.number("resident_power"), card.number("idle_power")) == (39.5, 14.5)
     spent = energy_month(card, 1, Draw(300, 400, 350, 450), hours_per_day=8, busy=0.1, tariff=0.25)
-    assert spent == pytest.approx(84.1 * 243.333 / 1000 * 0.25, rel=1e-5)
+    assert spent == pytest.approx((40 + 0.9 * 74) * 243.333 / 1000 * 0.25, rel=1e-5)
+
+
+def test_a_board_that_was_never_measured_waits_at_a_share_of_its_limit() -> None:
+    card = device("RX 9070 XT")
+    assert card.number("idle_power") is None and card.number("board_power") == 304
+    assert waiting_power(card, 1, Draw(250, 350, 300, 400)) == pytest.approx(0.12 * 304 + 34.5)
 
 
 def test_a_machine_that_always_works_pays_its_wall_power() -> None:

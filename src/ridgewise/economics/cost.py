@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ridgewise.economics.energy import kilowatt_hours
-from ridgewise.economics.power import Draw, host_kind
+from ridgewise.economics.power import Draw, host_kind, power_range
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, newest_price_year, purchase_price, rental_price
@@ -129,8 +129,10 @@ def worst(*tiers: str) -> str:
 
 
 def waiting_power(device: Device, count: int, draw: Draw) -> float:
-    """Watts at the wall of what is on and does nothing: idle boards, and their part of an idle host."""
-    boards = (device.number("idle_power") or 0.0) * count
+    """Watts at the wall of what is on and waits: boards with the model in their memory (idle ones where that was not
+    measured), and their part of an idle host."""
+    known = power_range(device)
+    boards = (device.number("resident_power") or (known[0] if known else 0.0)) * count
     shell = next((h for h in hosts() if h.kind == host_kind(device, count)), None)
     around = shell.idle_power * math.ceil(count / shell.boards_max) if shell else 0.0
     share = min(count / shell.boards_max, 1.0) if shell and device.kind in SERVER_KINDS else 1.0
