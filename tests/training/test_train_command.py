@@ -1,0 +1,202 @@
+"""``ridgewise train`` as people run it: answers with bound, risk and error; mistakes named; settings that agree."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ridgewise.app.main import main
+
+Said = tuple[int, str, str]
+
+
+@pytest.fixture
+def train(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    def call(*words: str) -> Said:
+        code = main(["train", *words])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return call
+
+
+def answer(said: Said) -> dict[str, Any]:
+    found = json.loads(said[1].rstrip("\n").rpartition("\n")[2])
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "64", "--tokens", "2T"),
+        ("Llama-3.1-70B", "--hardware", "H100 SXM", "--count", "512", "--tokens", "2T", "--seq", "8192"),
+        ("deepseek-ai/DeepSeek-V3", "--hardware", "H800 SXM", "--count", "2048", "--tokens", "14.8T", "--global-batch",
+         "62914560", "--precision", "fp8"),
+        ("Llama-3.1-70B", "--hardware", "RTX A6000", "--goal", "qlora", "--samples", "5000"),
+        ("Llama-3.1-8B", "--hardware", "RTX 5090 laptop", "--goal", "lora", "--samples", "1000"),
+        ("Llama-3.1-8B", "--hardware", "apple-m4-max-40c", "--goal", "lora", "--samples", "1000"),
+    ],
+)  # fmt: skip
+def test_runs_people_plan_name_their_bound_their_risk_and_their_error(
+    train: Callable[..., Said], words: tuple[str, ...]
+) -> None:
+    said = train(*words, "--json")
+    found = answer(said)
+    assert said[0] == 0 and found["feasible"]
+    assert found["bound"] and found["error"] and found["risks"]
+    assert found["run_s"]["low"] < found["run_s"]["value"] < found["run_s"]["high"]
+    first = found["layouts"][0]
+    assert first["fits"] and first["memory_bytes"] <= found["usable_memory_bytes"]
+    assert sum(first["memory_parts_bytes"].values()) == pytest.approx(first["memory_bytes"])
+    assert sum(first["step_parts_s"].values()) == pytest.approx(first["step_s"])
+    degrees = first["tp"] * first["pp"] * first["cp"] * first["dp"]
+    assert degrees == found["devices"]
+    code, out, _ = train(*words)
+    assert code == 0 and "Bound, risk, error" in out
+
+
+def test_resnet_on_four_consumer_cards(train: Callable[..., Said]) -> None:
+    said = train("resnet-50", "--hardware", "RTX 4090", "--count", "4", "--epochs", "90", "--json")
+    found = answer(said)
+    assert said[0] == 0
+    assert found["bound"] and found["error"] and found["risks"] and found["evidence"]
+    # Public tables print about 1,300 to 1,500 images/s for one RTX 4090 in 16 bits.
+    assert 3000 < found["samples_per_s"]["value"] < 8000
+    assert found["run_s"]["value"] == pytest.approx(90 * 1_281_167 / found["samples_per_s"]["value"])
+
+
+def test_pretraining_on_a_processor_is_told_in_years(train: Callable[..., Said]) -> None:
+    """2T tokens of 70.6B parameters are 8.7e23 FLOP; at the full 7.4 TFLOP/s of the cores 3,700 years."""
+    said = train("Llama-3.1-70B", "--hardware", "EPYC 9654", "--tokens", "2T", "--json")
+    found = answer(said)
+    assert said[0] == 1 and not found["feasible"]
+    assert "years" in found["impossible"]
+    assert found["floor_s"] == pytest.approx(8.7e23 / 7.373e12, rel=0.03)
+
+
+def test_too_little_memory_is_told_with_how_much(train: Callable[..., Said]) -> None:
+    said = train("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "1", "--tokens", "1B", "--json")
+    found = answer(said)
+    assert said[0] == 1 and "cannot hold it" in found["impossible"] and "2 devices hold it" in found["impossible"]
+    assert found["memory_least_bytes"] > found["usable_memory_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("words", "place", "hint"),
+    [
+        (("--tokens", "0"), "--tokens", ""),
+        (("--goal", "train"), "--tokens", "2T"),
+        (("--tokens", "1T", "--optimizer", "adamx"), "--optimizer", "adamw"),
+        (("--tokens", "1T", "--precision", "fp9"), "--precision", "fp8"),
+        (("--tokens", "1T", "--count", "64", "--tp", "3"), "--tp", "--tp 2"),
+        (("--tokens", "1T", "--count", "64", "--pp", "33"), "--pp", "--pp 32"),
+        (("--tokens", "1T", "--count", "64", "--pp", "4", "--vpp", "3"), "--vpp", "--vpp 1"),
+        (("--tokens", "1T", "--count", "64", "--ep", "2"), "--ep", "--ep 1"),
+        (("--tokens", "1T", "--count", "24", "--dp", "24"), "--batch", "--batch"),
+        (("--tokens", "1T", "--count", "10", "--tp", "4"), "--count", "--count 8"),
+        (("--tokens", "1T", "--count", "64", "--pp", "2", "--zero", "3"), "--zero", "--zero 1"),
+        (("--tokens", "1T", "--batch", "100"), "--batch", "--batch 4096"),
+        (("--goal", "pretrian", "--tokens", "1T"), "--goal", "train"),
+        (("--goal", "lora", "--tokens", "1M", "--method", "full"), "--method", "dpo"),
+        (("--goal", "finetune", "--rank", "8"), "--rank", "lora"),
+        (("--goal", "grpo", "--batch", "10"), "--batch", "--batch 8"),
+        (("--tokens", "1T", "--samples", "10"), "--samples", "20M"),
+        (("--tokens", "1T", "--length", "1M"), "--length", ""),
+        (("--tokens", "1T", "--recompute", "some"), "--recompute", ""),
+        (("--goal", "lora", "--export", "trl"), "--export", "axolotl"),
+        (("--goal", "lora", "--export", "megatron"), "--export", "axolotl"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(train: Callable[..., Said], words: tuple[str, ...], place: str, hint: str) -> None:
+    code, out, err = train("Llama-3.1-8B", "--hardware", "H100 SXM", *words)
+    assert code == 2 and not out
+    assert place in err.splitlines()[0] and hint in err and "Traceback" not in err
+
+
+def test_a_precision_the_device_lacks_is_refused(train: Callable[..., Said]) -> None:
+    code, _, err = train("Llama-3.1-8B", "--hardware", "A100 SXM4 80GB", "--tokens", "1T", "--precision", "fp8")
+    assert code == 2 and "--precision" in err and "bf16" in err
+
+
+def test_flags_of_language_models_mean_nothing_to_pictures(train: Callable[..., Said]) -> None:
+    code, _, err = train("resnet-50", "--hardware", "RTX 4090", "--tokens", "1T")
+    assert code == 2 and "--tokens" in err
+
+
+def test_a_deadline_is_kept_or_told_how_far_off(train: Callable[..., Said]) -> None:
+    words = ("Llama-3.1-8B", "--hardware", "H100 SXM", "--tokens", "15T", "--deadline", "30d", "--json")
+    kept, late = answer(train(*words)), train(*words, "--count", "64")
+    assert kept["feasible"] and kept["run_s"]["value"] <= 30 * 86400
+    assert late[0] == 1 and "deadline" in answer(late)["impossible"]
+
+
+def test_post_training_costs_both_phases(train: Callable[..., Said]) -> None:
+    words = ("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "8", "--samples", "1000", "--json")
+    grpo, lora = (answer(train(*words, "--goal", goal)) for goal in ("grpo", "lora"))
+    assert lora["generation"] is None and grpo["generation"]["answers"] == 64
+    writing, training = grpo["generation"]["seconds_s"]["value"], grpo["layouts"][0]["step_s"]
+    assert grpo["step_s"]["value"] == pytest.approx(writing + training)
+    assert grpo["tokens"] == 1000 * 8 * (512 + 1024)
+
+
+def test_knobs_and_the_largest_model_on_one_box(train: Callable[..., Said]) -> None:
+    found = answer(train("Llama-3.1-8B", "--hardware", "RTX 4090", "--goal", "lora", "--samples", "1000", "--json"))
+    assert {"full", "lora", "qlora"} == set(found["largest"])
+    knobs = {knob["change"]: knob for knob in found["knobs"]}
+    assert knobs["--method qlora"]["memory_delta_bytes"] < 0
+    assert knobs["--rank 64"]["memory_delta_bytes"] > 0
+    assert found["epoch_s"]["value"] == pytest.approx(found["run_s"]["value"])
+
+
+# --- settings of programs ---
+
+RUN = ("Llama-3.1-70B", "--hardware", "H100 SXM", "--count", "512", "--tokens", "1T", "--seq", "8192")
+ADAPT = ("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "8", "--goal", "qlora", "--samples", "10000")
+
+
+def test_torchtitan_reads_the_same_numbers(train: Callable[..., Said]) -> None:
+    one = answer(train(*RUN, "--json"))["layouts"][0]
+    made = tomllib.loads(train(*RUN, "--export", "torchtitan")[1])
+    degrees = made["parallelism"]
+    assert degrees["tensor_parallel_degree"] == one["tp"] and degrees["pipeline_parallel_degree"] == one["pp"]
+    assert degrees["data_parallel_replicate_degree"] * degrees["data_parallel_shard_degree"] == one["dp"]
+    assert made["training"]["global_batch_size"] == 512 and made["training"]["seq_len"] == 8192
+
+
+def test_megatron_reads_the_same_numbers(train: Callable[..., Said]) -> None:
+    one = answer(train(*RUN, "--json"))["layouts"][0]
+    words = train(*RUN, "--export", "megatron")[1].replace("\\", " ").split()
+    said = {word: words[place + 1] for place, word in enumerate(words[:-1]) if word.startswith("--")}
+    assert int(said["--tensor-model-parallel-size"]) == one["tp"]
+    assert int(said["--pipeline-model-parallel-size"]) == one["pp"]
+    assert int(said["--context-parallel-size"]) == one["cp"]
+    assert int(said["--micro-batch-size"]) == one["micro_batch_sequences"]
+    assert int(said["--global-batch-size"]) == 512
+    assert int(said["--nnodes"]) * int(said["--nproc-per-node"]) == 512
+
+
+def test_deepspeed_reads_the_same_numbers(train: Callable[..., Said]) -> None:
+    one = answer(train(*ADAPT, "--json"))["layouts"][0]
+    made = json.loads(train(*ADAPT, "--export", "deepspeed")[1])
+    assert made["train_micro_batch_size_per_gpu"] == one["micro_batch_sequences"]
+    assert made["train_batch_size"] == one["micro_batch_sequences"] * one["micro_steps"] * one["dp"]
+    assert made["zero_optimization"]["stage"] == one["zero_stage"]
+
+
+@pytest.mark.parametrize(
+    ("program", "micro", "steps"),
+    [("axolotl", "micro_batch_size", "max_steps"), ("llamafactory", "per_device_train_batch_size", "max_steps")],
+)
+def test_fine_tuning_programs_read_the_same_numbers(
+    train: Callable[..., Said], program: str, micro: str, steps: str
+) -> None:
+    found = answer(train(*ADAPT, "--json"))
+    lines = dict(line.split(": ", 1) for line in train(*ADAPT, "--export", program)[1].splitlines() if ": " in line)
+    assert int(lines[micro]) == found["layouts"][0]["micro_batch_sequences"]
+    assert int(lines["gradient_accumulation_steps"]) == found["layouts"][0]["micro_steps"]
+    assert int(lines[steps]) == round(found["tokens"] / (found["batch_sequences"] * found["length_tokens"]))
