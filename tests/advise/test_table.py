@@ -102,7 +102,7 @@ def test_nothing_that_does_is_left_out_by_the_order_in_which_layouts_are_looked_
     asked = pose("Llama-3.1-70B", users="200", slo_tpot="40ms", hardware=CARDS)
     deployments = Deployments()
     table, ladders = deployments.of(asked, asked.hardware)
-    judged = inference.Judged(asked, table, deployments)
+    judged = inference.Judged(asked, table, range(len(table.rows)), deployments)
     options = {(o.device.id, o.configuration): o for o in candidates(asked, asked.hardware, deployments)}
     for device, configurations in ladders.items():
         for tried in configurations:

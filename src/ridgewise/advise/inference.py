@@ -209,7 +209,16 @@ def _ladder(
 def candidates(question: Question, devices: Sequence[Device], deployments: Deployments) -> Iterator[Option]:
     """The best layout of every device, feasible or with its shortfalls."""
     table, ladders = deployments.of(question, devices)
-    judged = Judged(question, table, deployments)
+    places = [
+        row
+        for device in devices
+        for tried in ladders[device]
+        for ladder in tried
+        for rung in ladder.rungs.values()
+        for rows in rung
+        for row in rows
+    ]
+    judged = Judged(question, table, places, deployments)
     found = [
         judged.nearest(rows)
         for device in devices
@@ -252,11 +261,11 @@ def _widest(judged: Judged, rung: Sequence[range]) -> Iterator[int]:
 
 
 class Judged:
-    """A table of deployments held against the limits of a question."""
+    """Some rows of a table of deployments, held against the limits of a question."""
 
-    def __init__(self, question: Question, table: Table, deployments: Deployments) -> None:
+    def __init__(self, question: Question, table: Table, places: Sequence[int], deployments: Deployments) -> None:
         self.question, self.table = question, table
-        self._factors = factors(question, table, deployments)
+        self._factors = factors(question, table, places, deployments)
         self._distance = np.broadcast_to(doublings(self._factors.values()), table.usable.shape)
         missed = np.any([factor > 0 for factor in self._factors.values()], axis=0)
         self.able: list[bool] = (~missed).tolist()
@@ -335,8 +344,9 @@ def evaluated(question: Question, table: Table, row: int) -> Option:
     )
 
 
-def factors(question: Question, table: Table, deployments: Deployments) -> dict[str, np.ndarray]:
-    """By which factor every row misses each limit; 0 where it keeps it, infinite where what it takes is unknown.
+def factors(question: Question, table: Table, places: Sequence[int], deployments: Deployments) -> dict[str, np.ndarray]:
+    """By which factor rows miss each limit; 0 where they keep it, infinite where what it takes is unknown, as it is of
+    rows that are not asked for.
 
     Latencies are held at the upper end of the 80 % interval: a limit kept only on average is not kept. A service
     without limits is held to reading speed and patience.
@@ -344,7 +354,7 @@ def factors(question: Question, table: Table, deployments: Deployments) -> dict[
     work, foot = table.work, table.foot
     waits, paces = ttft_limit(question), tpot_limit(question)
     if waits is not None or paces is not None:
-        table.time(range(len(table.rows)))
+        table.time(places)
     tight = np.where(foot.left < foot.doubt, CLOSE, 0.0) if isinstance(work, Service) else 0.0
     found = {"memory": np.where(foot.left < 0, foot.total / foot.usable, tight)}
     if waits is not None:
@@ -357,9 +367,11 @@ def factors(question: Question, table: Table, deployments: Deployments) -> dict[
     if question.budget is not None:
         found["budget"] = np.asarray(over(deployments.prices(question, table.rows), question.budget))
     if question.max_power is not None:
-        table.ask(range(len(table.rows)))
-        draws = [table.draw(row) for row in range(len(table.rows))]
-        walls = np.array([np.nan if draw is None else draw.wall for draw in draws])
+        table.ask(places)
+        walls = np.full(len(table.rows), np.nan)
+        for row in places:
+            draw = table.draw(row)
+            walls[row] = np.nan if draw is None else draw.wall
         found["power"] = np.asarray(over(walls, question.max_power))
     return found
 
@@ -460,6 +472,7 @@ def again(question: Question, options: Sequence[Option]) -> list[Option]:
         setup = Setup(question.arch, option.device, engine, backend, plan, usable, option.replicas, question.blocks)
         rows.append(Row(setup, option.configuration))
     table = Table(replace(work, slo_ttft=None, slo_tpot=None), rows)
-    table.ask(range(len(rows)))
-    judged = Judged(question, table, Deployments())
-    return [judged.option(row) for row in range(len(rows))]
+    every = range(len(rows))
+    table.ask(every)
+    judged = Judged(question, table, every, Deployments())
+    return [judged.option(row) for row in every]
