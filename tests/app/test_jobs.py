@@ -64,9 +64,14 @@ def test_the_real_time_factor_is_compute_over_sound(run: Run) -> None:
 def test_the_screen_shows_what_is_counted_and_what_is_not(run: Run) -> None:
     said = run("estimate", "SDXL", "RTX 4090")
     assert said.code == 0
-    for words in ("one picture", "80 % interval", "denoiser", "autoencoder", "50 steps", "guidance", "not counted",
+    for words in ("one picture", "80 % interval", "denoiser", "autoencoder", "50 steps", "guidance", "text encoder",
                   "activations (assumed)", "no such job was measured"):  # fmt: skip
         assert words in " ".join(said.out.split()), words
+    assert "not counted" not in said.out
+    film = run("estimate", "hunyuanvideo-community/HunyuanVideo", "H200")
+    assert "not counted, because the model's file does not describe it: text encoder and autoencoder" in " ".join(
+        film.out.split()
+    )
 
 
 def test_weights_too_large_exit_with_1(run: Run) -> None:

@@ -47,6 +47,20 @@ def test_a_second_attention_is_scored_too() -> None:
     assert two - one == 13 * 4 * 1536 * 4096**2
 
 
+@pytest.mark.parametrize(
+    ("model", "elements"),
+    [
+        ("SD-1.5", 123_060_480),  # CLIP ViT-L
+        ("SD-2.1", 340_387_840),  # OpenCLIP ViT-H
+        ("SDXL", 123_060_480 + 694_659_840),  # CLIP ViT-L, OpenCLIP ViT-bigG
+        ("FLUX.1", 4_762_310_656),  # T5 XXL, as the pipeline's file states
+        ("Wan-AI/Wan2.1-T2V-14B", 5_680_910_336),  # UMT5 XXL
+    ],
+)
+def test_text_encoders_are_counted_apart(model: str, elements: int) -> None:
+    assert load(model).extra["text_encoder"] == elements
+
+
 def test_a_published_folder_is_read_whole(tmp_path: Path) -> None:
     """``model_index.json`` names the parts; the denoiser's sizes stand in a folder of its own."""
     shipped = read_json(find("SDXL").path)

@@ -185,9 +185,9 @@ def test_small_pictures_wait_for_launches() -> None:
     """Stable Diffusion 1.5 with diffusers on an A100: about 22 steps per second, far from what its peak would allow; a
     card of half that peak in a faster computer makes 40. The floor lies between what either host needs."""
     deployed = setup("SD-1.5", "nvidia-a100-sxm4-80gb", "transformers")
-    denoiser = passes.draw(deployed, 512, 512, 1.0, 1.0, 50.0, True)[0]
+    denoiser = passes.draw(deployed, 512, 512, 1.0, 1.0, 50.0, True)[1]
     assert denoiser.bound == "overhead" and 1 / 45 <= float(denoiser.each) <= 1 / 20
-    large = passes.draw(deployed, 512, 512, 1.0, 16.0, 50.0, True)[0]
+    large = passes.draw(deployed, 512, 512, 1.0, 16.0, 50.0, True)[1]
     assert large.bound != "overhead"
     assert passes.launches(load("SD-1.5")) == pytest.approx(16 + (22 + 16 + 6) / 3)
 

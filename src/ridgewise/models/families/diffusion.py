@@ -34,14 +34,15 @@ def _embedder(h: int, columns: int, bias: bool = True) -> int:
 
 def _denoiser(
     f: Fields, name: str, h: int, groups: tuple[LayerGroup, ...], canvas: Canvas, *, embedding: int, head: int,
-    small: int = 0,
+    small: int = 0, words: int = 0,
 ) -> Architecture:  # fmt: skip
+    """``words``: elements of the text encoders that such pipelines come with, where the file does not state them."""
     f.assume("The denoiser alone is the main model; the autoencoder is not counted, text encoders where stated.")
     arch = Architecture(
         name=name, family=f.text("_class_name"), hidden=h, vocab=0, groups=groups,
         embedding=embedding, head=head, small=small, causal=False, canvas=canvas,
     )  # fmt: skip
-    return replace(arch, extra=_text_encoders(f))
+    return replace(arch, extra=_text_encoders(f) or ({"text_encoder": words} if words else {}))
 
 
 def _text_encoders(f: Fields) -> dict[str, int]:
@@ -51,6 +52,17 @@ def _text_encoders(f: Fields) -> dict[str, int]:
     parts = f.sub("_component_bytes")
     total = sum(parts.size(key, most=10**13) // 2 for key in parts.data if key.startswith("text_encoder"))
     return {"text_encoder": total} if total else {}
+
+
+#: Elements of T5 1.1 XXL's encoder and of UMT5 XXL's, as their published files hold them.
+T5_XXL, UMT5_XXL = 4_762_310_656, 5_680_910_336
+
+
+def _clip_text(h: int, layers: int, projected: bool) -> int:
+    """Elements of a CLIP text encoder: 49,408 words, 77 places (modeling_clip.py)."""
+    layer = attention(h, h // 64, h // 64, 64, qkv_bias=True, o_bias=True).parameters
+    layer += mlp(h, 4 * h, gated=False, bias=True).parameters + 4 * h
+    return (49_408 + 77) * h + layers * layer + 2 * h + h * h * projected
 
 
 def _shape(t: Fields) -> tuple[int, int, int]:
@@ -172,7 +184,8 @@ def stable_diffusion_3(f: Fields, name: str) -> Architecture:
     ends += _embedder(h, t.size("pooled_projection_dim")) + _linear(h, text)
     canvas = Canvas(8, patch, True, 28, 333, SIDE, SIDE, autoencoder=DECODER, latent=16)  # 77 of CLIP, 256 of T5
     head = _linear(2 * h, h) + _linear(t.size("out_channels", default=16) * patch**2, h)
-    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
+    words = _clip_text(768, 12, True) + _clip_text(1280, 32, True) + T5_XXL
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, words=words)
 
 
 def wan(f: Fields, name: str) -> Architecture:
@@ -193,7 +206,7 @@ def wan(f: Fields, name: str) -> Architecture:
     head = _linear(t.size("out_channels") * volume, h)
     layers = [(mixer, feed, norms)] * t.size("num_layers", most=1000)
     canvas = Canvas(8, sides[-1], True, 50, 512, 832, 480, frames=4, length=81)
-    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, small=2 * h)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, small=2 * h, words=UMT5_XXL)
 
 
 def z_image(f: Fields, name: str) -> Architecture:
@@ -279,8 +292,12 @@ def unet(f: Fields, name: str) -> Architecture:
     side = 1024 if large else 768 if text == 1024 else 512
     canvas = Canvas(8, 1, True, 50, 77, side, side, autoencoder=DECODER)
     out = u.size("out_channels")
+    words = _clip_text(768, 12, False) + _clip_text(1280, 32, True) if large else 0
+    if not large:  # of Stable Diffusion 2 all layers of OpenCLIP H but the last
+        words = _clip_text(1024, 23, False) if text == 1024 else _clip_text(768, 12, False)
+    head = 9 * channels[0] * out + out
     return _denoiser(
-        f, name, channels[-1], groups, canvas, embedding=ends, head=9 * channels[0] * out + out, small=2 * channels[0]
+        f, name, channels[-1], groups, canvas, embedding=ends, head=head, small=2 * channels[0], words=words
     )
 
 
