@@ -13,6 +13,7 @@ import pytest
 from ridgewise import units
 from ridgewise.economics import Cost, Draw
 from ridgewise.economics.cost import Purchase
+from ridgewise.economics.ownership import Case
 from ridgewise.hardware.offers import Host
 from ridgewise.memory import Footprint
 from ridgewise.memory.training import Bulk, MemoryCoefficients, Sharding
@@ -25,7 +26,7 @@ from ridgewise.work import Plan, Slice, Step, Work
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 CORE = (
-    Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Band, Draw, Cost, Purchase, Speed,
+    Work, Slice, Step, Plan, Rates, Term, Footprint, Efficiency, Band, Draw, Cost, Purchase, Case, Speed,
     TrainingEfficiency, TrainingEstimate, Demand, Layout, Supply, TrainingCoefficients, StepTime,
     Bulk, Sharding, MemoryCoefficients,
     SingleUser, Service, Pretraining, FineTuning, Host,
@@ -34,7 +35,7 @@ CORE = (
 COUNTED = {"rows", "count", "tp", "pp", "shards", "micro_batch", "boards_max"}
 #: Units an alias may carry, as sheets and documents write them.
 KNOWN = {"B", "B/s", "1", "USD", "USD/h", "USD/kWh", "FLOP", "FLOP/s", "FLOP/B", "J", "ratio", "s", "tokens",
-         "tokens/s", "W", "bits", "h"}  # fmt: skip
+         "tokens/s", "W", "bits", "h", "months", "1/month", "USD/kW", "USD/token", "g/kWh"}  # fmt: skip
 
 
 def parts(note: Any) -> Iterator[Any]:

@@ -350,8 +350,9 @@ class _Money:
             return None
         about = ", ".join(part for part in (offer.provider or "several providers", offer.region) if part)
         return Price(
-            f"rent, {terms}", (offer.low + offer.high) / 2, offer.low, offer.high, "USD/h", offer.as_of, "datasheet",
+            f"rent, {terms}", (offer.low + offer.high) / 2, offer.low, offer.high, "USD/h per device", offer.as_of, "datasheet",
             f"{option.device.name}: {about}", offer.sources, offer.note,
+            offer.trust,
         )  # fmt: skip
 
     def _interrupted(self, hour: float) -> float:
@@ -614,7 +615,8 @@ class _Money:
                 about = ", ".join(part for part in (offer.terms, offer.condition, offer.region) if part)
                 yield Price(
                     "purchase", (offer.low + offer.high) / 2, offer.low, offer.high, "USD per device", offer.as_of,
-                    "assumed" if offer.assumed else "datasheet", f"{device.name}: {about}", offer.sources, offer.note,
+                    "assumed" if offer.assumed else "datasheet", f"{device.name}: {about}", offer.sources,
+                    offer.note, offer.trust,
                 )  # fmt: skip
             shell = shell_of(bought)
             if question.host_price is not None and found.hosts:
@@ -638,7 +640,7 @@ class _Money:
                     amount = value * prices.MILLION
                     yield Price(
                         f"API {part}", amount, amount, amount, "USD per Mtok", price.as_of, self._api_tier(),
-                        f"{price.provider}: {price.name}", price.sources, price.note,
+                        f"{price.provider}: {price.name}", price.sources, price.note, price.trust,
                     )  # fmt: skip
 
     def _assumptions(self, bought: Option | None, rented: Option | None, rent: Rent | None) -> Iterator[str]:

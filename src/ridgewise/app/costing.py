@@ -25,10 +25,12 @@ FLAGS = (
     "country", "horizon", "rate", "growth", "ramp", "cached", "rent", "api", "api_model", "hosting", "pue", "resale",
     "upkeep", "running", "tax", "carbon", "interruptions", "restart", "profile", "runs", "quotes",
 )  # fmt: skip
+#: What a rent is per.
+HOURLY = "USD/h per device"
 #: Kinds of a quotes file → unit its price is in, per what ``name`` says.
 KINDS = {
-    "purchase": "USD per device", "host": "USD", "on-demand": "USD/h", "spot": "USD/h", "reserved-1y": "USD/h",
-    "reserved-3y": "USD/h", "electricity": "USD/kWh", "hosting": "USD/kW/month",
+    "purchase": "USD per device", "host": "USD", "on-demand": HOURLY, "spot": HOURLY, "reserved-1y": HOURLY,
+    "reserved-3y": HOURLY, "electricity": "USD/kWh", "hosting": "USD/kW/month",
     "api-input": "USD per Mtok", "api-output": "USD per Mtok", "api-cached": "USD per Mtok",
 }  # fmt: skip
 COLUMNS = ("kind", "name", "price", "currency", "as_of")
@@ -179,7 +181,7 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
     for entry in flags.get("rent") or ():
         name, equals, price = entry.rpartition("=")
         terms, colon, rest = name.partition(":")
-        kinds = tuple(kind for kind, unit in KINDS.items() if unit == "USD/h")
+        kinds = tuple(kind for kind, unit in KINDS.items() if unit == HOURLY)
         if not equals or not name.strip() or (colon and terms not in kinds):
             raise RequestError(
                 f"{entry!r} is not NAME=USD per device and hour",
@@ -188,7 +190,7 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
             )
         found = device((rest if colon else name).strip(), "--rent", own("hardware"))
         kind = terms if colon else "on-demand"
-        given[f"{kind}/{found.id}"] = prices.own(f"rent, {kind}", amount(price, "--rent", "USD/h")[0], "USD/h")
+        given[f"{kind}/{found.id}"] = prices.own(f"rent, {kind}", amount(price, "--rent", HOURLY)[0], HOURLY)
     text = flags.get("country")
     place = prices.country(str(text)) if text else None
     spans, work = profile(flags.get("profile")), question.workload
@@ -411,7 +413,7 @@ def _offered(offers: Iterable[Offer]) -> Iterator[Price]:
         tier = "assumed" if offer.assumed else "datasheet"
         yield Price(
             f"{offer.kind}, {offer.terms}", (offer.low + offer.high) / 2, offer.low, offer.high, unit, offer.as_of,
-            tier, about, offer.sources, offer.note,
+            tier, about, offer.sources, offer.note, offer.trust,
         )  # fmt: skip
 
 

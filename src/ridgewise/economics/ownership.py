@@ -47,12 +47,12 @@ class Case:
     grid               g CO₂e per kWh
     """
 
-    months: int
+    months: Annotated[int, "months"]
     rate: Ratio
     tax: Ratio
-    load: Num
+    load: Ratio
     growth: Ratio
-    ramp: float
+    ramp: Annotated[float, "months"]
     peak: Count
     capacity: Count
     planned: Count

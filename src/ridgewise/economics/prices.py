@@ -28,6 +28,7 @@ class Price:
     tier      "measured": the user's own; "datasheet": sourced; "assumed": modelled, estimated or of something similar
     about     what it is the price of: provider, product, region
     sources   keys of the catalogue, or the user's own words
+    trust     "A" vendor, retailer or measured, "B" press or reviewer, "C" aggregator or estimate; the least of a range
     """
 
     what: str
@@ -40,6 +41,7 @@ class Price:
     about: str = ""
     sources: tuple[str, ...] = ()
     note: str = ""
+    trust: str = ""
 
     @property
     def stale(self) -> bool:
@@ -68,6 +70,7 @@ class ApiPrice:
     as_of: str
     sources: tuple[str, ...]
     note: str = ""
+    trust: str = ""
 
     @property
     def known(self) -> float:
@@ -88,7 +91,7 @@ def api_prices() -> tuple[ApiPrice, ...]:
             row["provider"], row["name"], row["model"], float(row["input_usd_mtok"]) / MILLION,
             float(row["output_usd_mtok"]) / MILLION,
             float(row["cached_usd_mtok"]) / MILLION if row["cached_usd_mtok"] else None,
-            row["as_of"], _keys(row), row["note"],
+            row["as_of"], _keys(row), row["note"], row["trust"],
         )
         for row in price_rows("api.csv")
     )  # fmt: skip
@@ -151,6 +154,7 @@ def tariff(place: tuple[str, str, str], sector: str = "business") -> Price:
         "electricity", (min(values) + max(values)) / 2, min(values), max(values), "USD/kWh",
         max(r["as_of"] for r in rows), "assumed" if rows[0]["trust"] == "C" else "datasheet",
         f"{state or name}, {rows[0]['sector']}, {local}/kWh", tuple(keys), notes,
+        max(r["trust"] for r in rows),
     )  # fmt: skip
 
 
@@ -191,6 +195,7 @@ def facility(kind: str) -> Price | None:
     return Price(
         kind, (low + high) / 2, least, most, rows[0]["unit"], max(row["as_of"] for row in trusted), "datasheet",
         "; ".join(row["item"] for row in trusted), tuple(dict.fromkeys(key for row in rows for key in _keys(row))),
+        "", max(row["trust"] for row in rows),
     )  # fmt: skip
 
 
@@ -200,16 +205,15 @@ def resale(months: float) -> Price:
     held: dict[int, list[dict[str, str]]] = {0: []}
     for row in price_rows("hosting.csv"):
         if row["kind"] == "resale":
-            held.setdefault(int(row["item"].split()[-2]), []).append(row)
+            held.setdefault(int(row["age_months"]), []).append(row)
     ages = sorted(held)
     low = [min((float(row["low"]) for row in held[age]), default=1.0) for age in ages]
     high = [max((float(row["high"]) for row in held[age]), default=1.0) for age in ages]
-    ends = tuple(float(np.interp(months, ages, ends)) for ends in (low, high))
+    ends = (float(np.interp(months, ages, low)), float(np.interp(months, ages, high)))
     keys = tuple(dict.fromkeys(key for rows in held.values() for row in rows for key in _keys(row)))
     newest = max(row["as_of"] for rows in held.values() for row in rows)
-    return Price(
-        "resale", sum(ends) / 2, ends[0], ends[1], "ratio", newest, "assumed", f"after {months:g} months", keys
-    )
+    about = f"after {months:g} months"
+    return Price("resale", sum(ends) / 2, *ends, "ratio", newest, "assumed", about, keys, trust="C")
 
 
 def _keys(row: dict[str, str]) -> tuple[str, ...]:

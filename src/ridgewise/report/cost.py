@@ -57,6 +57,7 @@ class PriceDocument:
     as_of: str
     stale: bool
     tier: str
+    trust: str
     sources: tuple[SourceDocument, ...]
     note: str
 
@@ -288,7 +289,7 @@ def price_document(price: Price) -> PriceDocument:
     )  # fmt: skip
     return PriceDocument(
         price.what, price.about, price.value, price.low, price.high, price.unit, price.as_of, price.stale, price.tier,
-        cited, price.note,
+        price.trust, cited, price.note,
     )  # fmt: skip
 
 
@@ -307,7 +308,7 @@ def sentence(found: Costing) -> str:
     if paid:
         text += f"; buying breaks even with {' and with '.join(paid)}"
     if others:
-        text += f"; it stays cheapest in {share(found.chance[best.way])} of the draws"
+        text += f"; it stays cheapest in {share(found.chance[best.way])} of the draws over what is uncertain"
     return text + "."
 
 
@@ -518,7 +519,8 @@ def price_lines(prices: Sequence[PriceDocument]) -> list[str]:
         what = " / ".join([price.what, *(one.what.removeprefix("API ") for one in group[1:])])
         marks = "".join(f"[{places[source.key]}]" for source in price.sources)
         dated = f"{price.as_of}, stale" if price.stale else price.as_of
-        about = ", ".join(part for part in (price.about, dated) if part)
+        trust = f"trust {price.trust}" if price.trust else ""
+        about = ", ".join(part for part in (price.about, dated, trust) if part)
         amount = " / ".join(_span(one) for one in group)
         lines.append(f"{what} {amount} {price.unit} {TIER_MARK[price.tier]}: {about} {marks}".rstrip())
     return lines
