@@ -55,10 +55,21 @@ def test_a_second_attention_is_scored_too() -> None:
         ("SDXL", 123_060_480 + 694_659_840),  # CLIP ViT-L, OpenCLIP ViT-bigG
         ("FLUX.1", 4_762_310_656),  # T5 XXL, as the pipeline's file states
         ("Wan-AI/Wan2.1-T2V-14B", 5_680_910_336),  # UMT5 XXL
+        ("FLUX.2", 24_011_361_280),  # Mistral Small 3 24B, tower included
+        ("Tongyi-MAI/Z-Image", 4_022_468_096),  # Qwen3 4B
+        ("hunyuanvideo-community/HunyuanVideo", 7_504_924_672 + 123_060_480),  # Llama 3 8B without head, CLIP ViT-L
     ],
 )
 def test_text_encoders_are_counted_apart(model: str, elements: int) -> None:
     assert load(model).extra["text_encoder"] == elements
+
+
+def test_text_encoders_that_are_models_of_the_catalogue_are_those() -> None:
+    mistral, llama = load("mistralai/Mistral-Small-3.1-24B-Instruct-2503"), load("meta-llama/Meta-Llama-3-8B")
+    assert load("FLUX.2").extra["text_encoder"] == mistral.parameters_total + mistral.extra["vision"]
+    assert load("Tongyi-MAI/Z-Image").extra["text_encoder"] == load("Qwen/Qwen3-4B").parameters_total
+    body = llama.parameters_total - llama.vocab * llama.hidden
+    assert load("hunyuanvideo-community/HunyuanVideo").extra["text_encoder"] == body + 123_060_480
 
 
 def test_a_published_folder_is_read_whole(tmp_path: Path) -> None:

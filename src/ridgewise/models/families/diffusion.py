@@ -54,8 +54,10 @@ def _text_encoders(f: Fields) -> dict[str, int]:
     return {"text_encoder": total} if total else {}
 
 
-#: Elements of T5 1.1 XXL's encoder and of UMT5 XXL's, as their published files hold them.
+#: Elements of text encoders, as their published files hold them: T5 1.1 XXL's encoder and UMT5 XXL's; Mistral Small 3
+#: 24B with its tower (FLUX.2); Qwen3 4B (Z-Image); Llama 3 8B without its head (HunyuanVideo).
 T5_XXL, UMT5_XXL = 4_762_310_656, 5_680_910_336
+MISTRAL_24B, QWEN3_4B, LLAMA_8B = 24_011_361_280, 4_022_468_096, 7_504_924_672
 
 
 def _clip_text(h: int, layers: int, projected: bool) -> int:
@@ -123,7 +125,7 @@ def flux2(f: Fields, name: str) -> Architecture:
     ends += h * (t.size("in_channels") + t.size("joint_attention_dim"))
     out = t.size("out_channels", default=t.size("in_channels")) * t.size("patch_size", default=1) ** 2
     canvas = Canvas(8, 2, False, 50, 512, SIDE, SIDE, autoencoder=DECODER, latent=32)
-    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=2 * h * h + out * h)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=2 * h * h + out * h, words=MISTRAL_24B)
 
 
 def hunyuan_video(f: Fields, name: str) -> Architecture:
@@ -142,7 +144,8 @@ def hunyuan_video(f: Fields, name: str) -> Architecture:
     ends += (1 + t.flag("guidance_embeds")) * _embedder(h, SINUSOID) + _embedder(h, t.size("pooled_projection_dim"))
     head = _linear(2 * h, h) + _linear(t.size("out_channels") * volume, h)
     canvas = Canvas(8, t.size("patch_size"), False, 50, 256, 1280, 720, frames=4, length=129)
-    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
+    words = LLAMA_8B + _clip_text(768, 12, False)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, words=words)
 
 
 def qwen_image(f: Fields, name: str) -> Architecture:
@@ -226,7 +229,7 @@ def z_image(f: Fields, name: str) -> Architecture:
     ends = 2 * h + _linear(h, patch) + time + text + _linear(h, text)
     canvas = Canvas(8, 2, True, 50, 512, SIDE, SIDE, autoencoder=DECODER, latent=16)
     head = _linear(patch, h) + _linear(h, narrow)
-    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head)
+    return _denoiser(f, name, h, merged(layers), canvas, embedding=ends, head=head, words=QWEN3_4B)
 
 
 # U-Nets (Stable Diffusion): layers with the level they stand at, which halves the sides of the picture
