@@ -152,7 +152,8 @@ class Deployments:
         tables, ladders = found
         table = next((table for table in tables if table.work == load), None)
         if table is None:
-            table = Table(load, tables[0].rows, tables[0])
+            same = (known for known in tables if known.same_load(load))
+            table = Table(load, tables[0].rows, next(same, tables[0]))
             tables.append(table)
         return table, ladders
 

@@ -8,7 +8,7 @@ does not depend on how fast it is, so there only the rows that are asked for are
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated
 
@@ -60,7 +60,8 @@ class Table:
     """
 
     def __init__(self, work: SingleUser | Service, rows: Sequence[Row], known: Table | None = None) -> None:
-        """``known``: a table of the same rows, prompts and answers, whose curves hold here too."""
+        """``known``: a table of the same rows, prompts and answers, whose curves hold here too, and where the load is
+        the same its times and draws."""
         self.work, self.rows = work, rows
         self.replicas = np.array([float(row.setup.replicas) for row in rows])
         self.grid = GRID if isinstance(work, Service) else np.ones(1)
@@ -69,14 +70,15 @@ class Table:
         )
         self.ends: np.ndarray = known.ends if known else self._empty(2, 2)
         self.peaked: np.ndarray = known.peaked if known else np.zeros(len(rows), dtype=bool)
-        self.times = {name: self._empty() for name in TIMES}
+        same = known if known and known.same_load(work) else None
+        self.times: dict[str, np.ndarray] = same.times if same else {name: self._empty() for name in TIMES}
+        self.effort: dict[str, np.ndarray] = same.effort if same else {name: self._empty() for name in EFFORT}
+        self._draws: dict[int, Draw | None] = same._draws if same else {}
         self.parts = {part: self._empty() for part in PARTS}
         self.usable, self.batch_limit = self._empty(), self._empty()
         self.sequences, self.context = np.ones(len(rows)), np.full(len(rows), work.context)
         self.hopeless = np.zeros(len(rows), dtype=bool)
-        self.effort = {name: self._empty() for name in EFFORT}
         self.options: dict[int, Option] = {}
-        self._draws: dict[int, Draw | None] = {}
         every = range(len(rows))
         if isinstance(work, Service):
             self.time(every)
@@ -84,6 +86,10 @@ class Table:
             self.context = np.asarray(mean_context(work, self.sequences))
             self._limit(every)
         self._hold(every)
+
+    def same_load(self, work: SingleUser | Service) -> bool:
+        """Does a load differ from the table's in its longest context alone, which moves no time?"""
+        return type(work) is type(self.work) and replace(self.work, context=work.context) == work
 
     def _empty(self, *shape: int) -> np.ndarray:
         return np.full((len(self.rows), *shape), np.nan)
