@@ -19,6 +19,8 @@ from ridgewise.economics.finance import (
 
 RATES = st.floats(0.0, 1.0)
 MONTHS = st.integers(1, 240)
+#: Rates at which numpy-financial keeps its digits: below them its 1 − (1 + i)^−n cancels.
+ORACLE_RATES = st.just(0.0) | st.floats(1e-4, 1.0)
 
 
 def yearly(monthly: float) -> float:
@@ -38,7 +40,7 @@ def test_an_investment_of_a_textbook() -> None:
     assert present_value(flows, 0.08) == pytest.approx(3065.22267, abs=1e-4)
 
 
-@given(RATES, MONTHS, st.floats(1.0, 1e6))
+@given(ORACLE_RATES, MONTHS, st.floats(1.0, 1e6))
 def test_annuities_are_those_of_numpy_financial(rate: float, months: int, price: float) -> None:
     npf = pytest.importorskip("numpy_financial", reason="numpy-financial is not installed (extra 'test')")
     per_month = float(monthly_rate(rate))

@@ -19,7 +19,7 @@ Months = Annotated[Num, "months"]
 
 def monthly_rate(yearly: Ratio) -> Ratio:
     """The monthly rate that compounds to a yearly one: (1 + y)^(1/12) − 1."""
-    return (1.0 + yearly) ** (1.0 / 12.0) - 1.0
+    return np.expm1(np.log1p(yearly) / 12.0)
 
 
 def discounts(yearly: Ratio, months: int) -> Series:
@@ -39,8 +39,8 @@ def present_value(flows: Num, yearly: Ratio) -> Dollars:
 def annuity(yearly: Ratio, months: Months) -> Ratio:
     """Level payment per month, at its end, that repays a dollar of today: i / (1 − (1 + i)^−n); 1/n at 0 %."""
     rate = np.asarray(monthly_rate(yearly), dtype=float)
-    safe = np.where(np.abs(rate) < 1e-12, 1.0, rate)
-    level: Ratio = np.where(np.abs(rate) < 1e-12, 1.0 / months, safe / (1.0 - (1.0 + safe) ** -months))[()]
+    safe = np.where(rate == 0.0, 1.0, rate)
+    level: Ratio = np.where(rate == 0.0, 1.0 / months, safe / -np.expm1(-months * np.log1p(safe)))[()]
     return level
 
 
