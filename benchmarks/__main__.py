@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import estimates, plan, readers, simulator, start
+from benchmarks import estimates, plan, readers, simulator, start, training
 
 HEADER = """# Benchmarks
 
@@ -18,7 +18,7 @@ same run. Times move with the machine, ratios hardly.
 
 
 def main() -> None:
-    rows = [*start.rows(), *plan.rows(), *estimates.rows(), *readers.rows(), *simulator.rows()]
+    rows = [*start.rows(), *plan.rows(), *estimates.rows(), *readers.rows(), *simulator.rows(), *training.rows()]
     lines = [f"| {what} | {median} | {floor} | {ratio:.2f} |" for what, median, floor, ratio in rows]
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     text = HEADER.format(machine=machine) + "\n".join(lines) + "\n"

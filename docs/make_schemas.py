@@ -22,6 +22,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.simulation import CapacityDocument, SimulationDocument
+    from ridgewise.report.training import ClassicTrainingDocument, TrainingDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
     return {
@@ -36,6 +37,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
         "simulation.schema.json": {"$schema": DIALECT, **schema(SimulationDocument)},
         "capacity.schema.json": {"$schema": DIALECT, **schema(CapacityDocument)},
+        "training.schema.json": {"$schema": DIALECT, **schema(TrainingDocument | ClassicTrainingDocument)},
         "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
         "import.schema.json": {"$schema": DIALECT, **schema(ImportDocument)},
         "measurements-list.schema.json": {"$schema": DIALECT, **schema(ListDocument)},
