@@ -35,6 +35,12 @@ def config(model: str) -> dict[str, Any]:
         ("meta-llama/Llama-4-Scout-17B-16E-Instruct", 336, 336, 144 + 3),
         ("meta-llama/Llama-4-Scout-17B-16E-Instruct", 672, 336, 3 * 144 + 2 + 3),
         ("moonshotai/Kimi-K2.5", 1024, 1024, 37 * 37),
+        # Gemma 4: 280 tokens of 48 × 48 pixels at most, of any picture
+        ("google/gemma-4-12B-it", 1000, 1000, 16 * 16),
+        ("google/gemma-4-31B-it", 2000, 1000, 23 * 11),
+        # MiniMax-M3: 451,584 pixels at most, 672 × 672
+        ("MiniMaxAI/MiniMax-M3", 2000, 2000, 24 * 24),
+        ("mistralai/Ministral-3-3B-2512", 1540, 1540, 55 * 56),
     ],
 )
 def test_tokens_by_hand(model: str, width: int, height: int, tokens: int) -> None:
@@ -47,12 +53,12 @@ def test_towers_are_those_that_the_readers_count() -> None:
     for model in (
         "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen3-VL-8B-Instruct", "google/gemma-3-4b-it", "llava-hf/llava-1.5-7b-hf",
         "mistralai/Mistral-Small-3.1-24B-Instruct-2503", "meta-llama/Llama-4-Scout-17B-16E-Instruct",
-        "moonshotai/Kimi-K2.5", "zai-org/GLM-4.1V-9B-Thinking",
+        "moonshotai/Kimi-K2.5", "zai-org/GLM-4.1V-9B-Thinking", "mistralai/Ministral-3-3B-2512",
     ):  # fmt: skip
         found, counted = sight(config(model)), load(model).extra["vision"]
         assert found.tower.parameters_total + found.projector == pytest.approx(counted, rel=0.03), model
         seen += 1
-    assert seen == 8
+    assert seen == 9
 
 
 def test_tiles_of_internvl() -> None:

@@ -164,6 +164,20 @@ def gemma3(f: Fields) -> Vision:
 def gemma4(f: Fields) -> Vision:
     """Gemma 4: the largest picture of the same proportions within a budget of patches, pooled 3 × 3."""
     v = f.sub("vision_config")
+    return Vision(_tower(v, gated=True), v.size("hidden_size") * _out(f), _pooling(f, v))
+
+
+def gemma4_unified(f: Fields) -> Vision:
+    """Gemma 4 without a tower: pooled patches are projected as they are."""
+    v = f.sub("vision_config")
+    wide = v.size("mm_embed_dim", default=_out(f))
+    patch = 3 * (v.size("patch_size", default=16) * v.size("pooling_kernel_size", default=3)) ** 2
+    nothing = Architecture("no tower", "vision", wide, 0, (), causal=False)
+    return Vision(nothing, patch * wide + v.size("output_proj_dims", default=wide) * _out(f), _pooling(f, v))
+
+
+def _pooling(f: Fields, v: Fields) -> Rule:
+    """The largest picture of the same proportions within a budget of tokens."""
     patch, pool = v.size("patch_size", default=16), v.size("pooling_kernel_size", default=3)
     most = f.size("vision_soft_tokens_per_image", default=280)
 
@@ -173,7 +187,17 @@ def gemma4(f: Fields) -> Vision:
         w, h = (min(max(floor(scale * length / side), 1), most) for length in (width, height))
         return Seen(w * h, 1, w * h * pool**2)
 
-    return Vision(_tower(v, gated=True), v.size("hidden_size") * _out(f), seen)
+    return seen
+
+
+def minimax_m3(f: Fields) -> Vision:
+    """MiniMax-M3: patches are projected, then merged 2 × 2 by a second pair of projections; 451,584 pixels at most."""
+    v, out = f.sub("vision_config"), _out(f)
+    squeeze = v.sub("img_token_compression_config") if v.has("img_token_compression_config") else v
+    merge, inner = squeeze.size("spatial_merge_size", default=2), f.size("projector_hidden_size", default=out)
+    pair = v.size("hidden_size") * inner + inner * out
+    projector = merge**2 * pair + merge**2 * out * inner + inner * out
+    return Vision(_tower(v), projector, _merging(v.size("patch_size", default=14), merge, 3136, 451_584))
 
 
 def llava(f: Fields) -> Vision:
@@ -295,8 +319,23 @@ def _nearest(width: int, height: int, side: int, most: int) -> tuple[int, int]:
 
 
 FAMILIES: dict[str, Callable[[Fields], Vision]] = {
-    "clip": clip, "qwen2_vl": qwen2_vl, "qwen2_5_vl": qwen2_vl, "qwen3_vl": qwen3_vl, "qwen3_vl_moe": qwen3_vl,
-    "qwen3_5": qwen3_vl, "qwen3_5_moe": qwen3_vl, "gemma3": gemma3, "gemma4": gemma4, "llava": llava,
-    "internvl": internvl, "internvl_chat": internvl,
-    "mistral3": pixtral, "kimi_k25": moonvit, "glm4v": glm4v, "llama4": llama4,
-}  # fmt: skip
+    "clip": clip,
+    "gemma3": gemma3,
+    "gemma4": gemma4,
+    "gemma4_unified": gemma4_unified,
+    "glm4v": glm4v,
+    "internvl": internvl,
+    "internvl_chat": internvl,
+    "kimi_k25": moonvit,
+    "llama4": llama4,
+    "llava": llava,
+    "minimax_m3_vl": minimax_m3,
+    "ministral3": pixtral,
+    "mistral3": pixtral,
+    "qwen2_vl": qwen2_vl,
+    "qwen2_5_vl": qwen2_vl,
+    "qwen3_vl": qwen3_vl,
+    "qwen3_vl_moe": qwen3_vl,
+    "qwen3_5": qwen3_vl,
+    "qwen3_5_moe": qwen3_vl,
+}

@@ -32,7 +32,8 @@ from ridgewise.work.forward import ACTIVATION_BYTES
 
 #: Seconds of sound one pass of Whisper's encoder reads, however little of it is speech (arXiv 2212.04356, section 2.2).
 WINDOW = 30.0
-#: Text tokens of a second of speech, assumed: 150 words a minute, 1.3 tokens a word, and the marks of a segment.
+#: Text tokens of a second of speech, assumed: 150 words a minute (English conversation, National Center for Voice and
+#: Speech), 1.3 tokens a word, and the marks of a segment.
 SPOKEN = 3.5
 #: Launches of a residual block or a resampling convolution over those of a transformer layer: about 10 kernels to 30.
 CONVOLUTION = 1.0 / 3.0
