@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from ridgewise.advise import Answer, Finding, Option
 from ridgewise.advise.rank import once
-from ridgewise.economics.cost import sold
+from ridgewise.economics.cost import sold, worst
 from ridgewise.hardware import Device
 from ridgewise.serving.estimate import inverse
+from ridgewise.serving.setup import TIERS
 from ridgewise.timing.coefficients import Band
 
 SCHEMA_VERSION = 1
@@ -245,7 +246,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         else None,
         mfu=run.mfu if run else None,
         board_power_w=draw.board if draw else None,
-        power_w=Estimate(draw.wall, draw.low, draw.high, "transferred", _facts(device, "board_power"))
+        power_w=Estimate(draw.wall, draw.low, draw.high, TIERS[draw.support], _power_basis(device))  # type: ignore[arg-type]
         if draw
         else None,
         energy_j_per_token=_energy(option),
@@ -277,13 +278,19 @@ def _memory_tier(option: Option) -> Tier:
     return "assumed" if usable is not None and usable.kind == "assumed" else "transferred"
 
 
+def _power_basis(device: Device) -> tuple[str, ...]:
+    """What watts rest on."""
+    return *_facts(device, "board_power", "idle_power"), "calibration.energy"
+
+
 def _energy(option: Option) -> Estimate | None:
     value = option.joules_per_token
     if value is None or option.draw is None or option.speed is None:
         return None
     rate = option.speed.total_band
     low, high = option.draw.low / option.draw.wall / rate.high, option.draw.high / option.draw.wall / rate.low
-    return Estimate(value, value * low, value * high, option.speed.tier, ())  # type: ignore[arg-type]
+    tier = worst(option.speed.tier, TIERS[option.draw.support])
+    return Estimate(value, value * low, value * high, tier, _power_basis(option.device))  # type: ignore[arg-type]
 
 
 def as_json(document: object, **further: object) -> str:

@@ -71,8 +71,9 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
     for cases in ready.cases:
         block = blocks.get(cases.block)
         held = cases.held(block.seen.get("anchor", frozenset()) if block else frozenset())
-        for i in np.flatnonzero(~held):
-            loose[int(cases.place[i])] = f"no run of {cases.anchor[i]} was measured, and its work cannot be counted"
+        for lost in np.flatnonzero(~held):
+            name = cases.anchor[lost]
+            loose[int(cases.place[lost])] = f"no run of {name} was measured, and its work cannot be counted"
         logs, supports, bands = from_block(domain, cases, block)
         roof = domain.roofline(cases)
         cells = judge.groups(cases)
