@@ -14,7 +14,7 @@ from ridgewise.advise.rank import once
 from ridgewise.economics.cost import sold, worst
 from ridgewise.hardware import Device
 from ridgewise.serving.estimate import inverse
-from ridgewise.serving.setup import TIERS
+from ridgewise.serving.setup import TIERS as SUPPORTED
 from ridgewise.timing.coefficients import Band
 
 SCHEMA_VERSION = 1
@@ -246,7 +246,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         else None,
         mfu=run.mfu if run else None,
         board_power_w=draw.board if draw else None,
-        power_w=Estimate(draw.wall, draw.low, draw.high, TIERS[draw.support], _power_basis(device))  # type: ignore[arg-type]
+        power_w=Estimate(draw.wall, draw.low, draw.high, SUPPORTED[draw.support], _power_basis(device))  # type: ignore[arg-type]
         if draw
         else None,
         energy_j_per_token=_energy(option),
@@ -289,7 +289,7 @@ def _energy(option: Option) -> Estimate | None:
         return None
     rate = option.speed.total_band
     low, high = option.draw.low / option.draw.wall / rate.high, option.draw.high / option.draw.wall / rate.low
-    tier = worst(option.speed.tier, TIERS[option.draw.support])
+    tier = worst(option.speed.tier, SUPPORTED[option.draw.support])
     return Estimate(value, value * low, value * high, tier, _power_basis(option.device))  # type: ignore[arg-type]
 
 
