@@ -179,9 +179,12 @@ def test_a_plan_file_keeps_country_and_horizon(run: Run, tmp_path: Path) -> None
         "plan", "Llama-3.1-8B", "--hardware", "RTX 4090", "--country", "FR", "--horizon", "2y", "--save", str(path)
     )
     assert code == 0 and 'country = "FR"' in path.read_text()
-    code, out, _ = run("cost", "--file", str(path), "--json")
-    found = json.loads(out)
-    assert code == 0 and (found["country"], found["horizon_months"]) == ("FR", 24)
+    for place in (("--file", str(path)), (str(path),)):
+        code, out, _ = run("cost", *place, "--json")
+        found = json.loads(out)
+        assert code == 0 and (found["country"], found["horizon_months"]) == ("FR", 24)
+    code, out, _ = run("cost", str(tmp_path / "absent.toml"), "--json")
+    assert code == 2 and "no such file" in json.loads(out)["error"]["what"]
 
 
 def test_what_does_not_do_the_job_has_no_price(run: Run) -> None:

@@ -333,6 +333,9 @@ def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json:
     from ridgewise.report import cost
     from ridgewise.report.document import as_json
 
+    named = str(flags.get("model") or "")
+    if named.endswith(".toml") and file is None:  # a plan instead of a model
+        flags, file = {**flags, "model": None}, Path(named)
     answer = costed(flags, file)
     priced = isinstance(answer, cost.CostDocument) and bool(answer.ways)
     if isinstance(answer, cost.CostDocument) and priced and plot is not None:
