@@ -54,7 +54,9 @@ from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_secon
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
+from ridgewise.training.estimate import demand_of, memory_of, time_of
 from ridgewise.training.estimate import step_seconds as training_seconds
+from ridgewise.training.planning import floor_seconds as training_floor
 from ridgewise.units import kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.denoiser import denoise, picture_tokens
@@ -203,6 +205,19 @@ def stepped(arch: Architecture, row: Row) -> Any:
     ]  # fmt: skip
 
 
+def planned(arch: Architecture, row: Row) -> Any:
+    """Time and memory of layouts that say all their degrees."""
+    rates = physics.supply(device("H100 SXM"))
+    assert rates is not None
+    one = 1.0 + 0.0 * row["tp"]
+    grid = {name: row[name] for name in ("tp", "pp", "shards", "micro")}
+    grid |= {"stage": one, "repeated": 0.1 * one, "chunks": 2.0 * one, "cp": row["pp"], "ep": row["tp"], "fullest": one}
+    need, found = demand_of(arch, row["new"], "lora", row["rank"]), physics.TrainingCoefficients()
+    step = time_of(need, arch.layers, rates, 8, found, "lora", row["new"], row["batch"], grid)
+    held = memory_of(bulk(arch, "lora", row["rank"]), row["new"], MemoryCoefficients(), grid)
+    return need, step, step.compute, step.messages, step.parts, held
+
+
 def learnt(arch: Architecture, row: Row) -> Any:
     return [
         held_against(
@@ -326,6 +341,9 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],
     "training.estimate.step_seconds": trained,
+    "training.planning.floor_seconds": lambda arch, row: training_floor(
+        arch, device("H100 SXM"), 8, row["batch"], row["new"], "full"
+    ),
     "training.step.demand": lambda arch, row: physics.demand(arch, row["new"]),
     "training.step.saturation": lambda arch, row: physics.saturation(row["new"], row["rank"]),
     "training.step.distinct": lambda arch, row: physics.distinct(row["tp"], row["rank"]),
@@ -392,6 +410,10 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     f"memory.footprint.Footprint.{name}": lambda arch, row: learnt(arch, row)
     for name in ("total", "doubt", "left")
 }  # fmt: skip
+
+for _name in ("estimate.demand_of", "estimate.memory_of", "estimate.time_of", "step.StepTime.compute",
+              "step.StepTime.messages", "step.StepTime.parts"):  # fmt: skip
+    CASES[f"training.{_name}"] = planned
 
 for _name in ("closed_loop", "static_batch", "burst", "offline", "open_loop"):
     CASES[f"serving.loads.{_name}"] = lambda arch, row, name=_name: load_of(name, row)

@@ -359,7 +359,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     launching = (need.layers * c.layer_floor + need.expert_layers * c.expert_floor) / plan.pp * again / 3.0
     launching = plain * launching + c.micro_floor
     busy = (computing**SHARP + launching**SHARP) ** (1.0 / SHARP)
-    waiting = busy - computing
+    waiting = computing * np.expm1(np.log1p((launching / computing) ** SHARP) / SHARP)
     unpacked = plan.packed * need.parameters / held * (2.0 + plan.repeated) * c.unpack / rates.bandwidth
     busy = busy + unpacked
 
