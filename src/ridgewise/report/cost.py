@@ -381,7 +381,8 @@ def svg(found: CostDocument) -> str:
             x, y = place(even.month, buys[int(even.month)])
             parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#888" stroke-dasharray="4 4"/>')
             label = f"{even.against}: month {whole(even.month)}"
-            parts.append(f'<text x="{x + 4:.1f}" y="{TOP + 12}">{escape(label)}</text>')
+            side, shift = ("end", -4) if x > WIDTH - RIGHT - 110 else ("start", 4)
+            parts.append(f'<text x="{x + shift:.1f}" y="{TOP + 12}" text-anchor="{side}">{escape(label)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{HEIGHT - BOTTOM + 34}" text-anchor="middle">month</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
