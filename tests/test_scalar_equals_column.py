@@ -51,13 +51,14 @@ from ridgewise.serving.outcome import Load, outcome, ranged
 from ridgewise.serving.outcome import room as held_at_once
 from ridgewise.serving.speculation import accepted
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
+from ridgewise.timing.power import asked, board_watts, sustained
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
 from ridgewise.training.estimate import demand_of, memory_of, time_of
 from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.training.planning import floor_seconds as training_floor
-from ridgewise.units import kinds
+from ridgewise.units import Num, kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.denoiser import denoise, picture_tokens
 from ridgewise.work.forward import attended, cache_traffic, distinct_experts, kv_shards, pointwise
@@ -95,6 +96,14 @@ DRAWN: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
 
 def mixed(row: Row) -> Step:
     return prefill(row["new"], row["sequences"], row["cached"]) + decode(row["cached"], row["sequences"])
+
+
+def powered(arch: Architecture, row: Row) -> Num:
+    """Watts of a board that decodes and reads prompts."""
+    decoding = asked(forward(arch, mixed(row), plan(row)), rates(row))
+    effort = sustained(decoding, decoding * 3.0, row["sequences"], row["cached"] + 2, 10.0 * row["tp"], row["pp"])
+    costs = {"awake": 0.1 + 0.1 * row["tp"], "moving": 100.0 * row["pp"], "computing": 1.0}
+    return board_watts(effort, rates(row), 70.0, 70.0 + row["rows"], costs)
 
 
 def cut_of(row: Row) -> loads.Packing:
@@ -300,6 +309,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
          "serving.passes.Job.rate", "serving.passes.Job.alive", "serving.passes.widest"),
         passed,
     ),
+    **dict.fromkeys(("timing.power.board_draw", "timing.power.board_watts", "timing.power.sustained"), powered),
     "timing.roofline.Term.seconds": roofed,
     "timing.roofline.terms": roofed,
     "timing.roofline.total_seconds": roofed,
