@@ -105,6 +105,16 @@ def test_quotes_of_a_file_are_the_answers_sources(answer: Answer, tmp_path: Path
     assert prices["purchase"] == 10000 and prices["electricity"] == 0.1  # a flag over a file
 
 
+def test_a_flag_in_another_currency_names_its_rate(answer: Answer) -> None:
+    found = answer(*SERVICE, "--price", "H100 SXM=20000 EUR", "--tariff", "0.18 EUR@1.2", "--rent", "H100 SXM=2 EUR")
+    prices = {price["what"]: price for price in found["prices"]}
+    assert prices["purchase"]["value"] == pytest.approx(22_344) and prices["purchase"]["as_of"] == "2026-10-30"
+    assert prices["purchase"]["sources"][-1]["key"] == "ecb-reference-rates"
+    assert prices["electricity"]["value"] == pytest.approx(0.216)
+    assert "your rate of 1.2" in prices["electricity"]["sources"][-1]["key"]
+    assert prices["rent, on-demand"]["value"] == pytest.approx(2.2344)
+
+
 def test_kept_quotes_always_count(answer: Answer, tmp_path: Path) -> None:
     kept = tmp_path / "home" / "prices"
     kept.mkdir(parents=True)

@@ -150,9 +150,8 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
     """The question with the user's prices in it, and what the flags say of money; wrong ones are refused by name."""
     from dataclasses import replace
 
-    from ridgewise.advise.costing import MoneyTerms
+    from ridgewise.advise.costing import MoneyTerms, sector
     from ridgewise.economics import prices
-    from ridgewise.hardware.sheets import device
     from ridgewise.workloads import Service, SingleUser
 
     _fitting(flags, question)
@@ -169,28 +168,12 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
         text = flags.get(name)
         return default if text is None else number(str(text), "ratio", f"--{name.replace('_', '-')}", low, high)
 
-    given = dict(quotes.own)
-    for name, unit in (("hosting", "USD/kW/month"), ("running", "USD/month")):
-        if flags.get(name):
-            given[name] = prices.own(name, amount(str(flags[name]), f"--{name}", unit)[0], unit)
+    given = {**quotes.own, **dict(_by_flag(flags, question))}
     for name, low, high in (("pue", 1.0, 5.0), ("resale", 0.0, 1.0)):
         if flags.get(name) is not None:
             given[name] = prices.own(name, ratio(name, high, low), "ratio")
     if flags.get("carbon"):
         given["carbon"] = prices.own("carbon", number(str(flags["carbon"]), "1", "--carbon", 0, 5000), "g/kWh")
-    for entry in flags.get("rent") or ():
-        name, equals, price = entry.rpartition("=")
-        terms, colon, rest = name.partition(":")
-        kinds = tuple(kind for kind, unit in KINDS.items() if unit == HOURLY)
-        if not equals or not name.strip() or (colon and terms not in kinds):
-            raise RequestError(
-                f"{entry!r} is not NAME=USD per device and hour",
-                "--rent",
-                ("--rent 'H100 SXM=2.10'", "--rent 'spot:H100 SXM=1.20'"),
-            )
-        found = device((rest if colon else name).strip(), "--rent", own("hardware"))
-        kind = terms if colon else "on-demand"
-        given[f"{kind}/{found.id}"] = prices.own(f"rent, {kind}", amount(price, "--rent", HOURLY)[0], HOURLY)
     text = flags.get("country")
     place = prices.country(str(text)) if text else None
     spans, work = profile(flags.get("profile")), question.workload
@@ -202,16 +185,10 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
         prices={**quotes.devices, **question.prices},
         host_price=question.host_price if question.host_price is not None else quotes.host,
     )
-    if question.tariff is not None:
-        given.pop("electricity", None)
-    elif "electricity" not in given and place is not None:
-        from ridgewise.advise.costing import sector
-
+    if "electricity" not in given and place is not None:
         given["electricity"] = prices.tariff(place, sector(question))
     if "electricity" in given:
         asked = replace(asked, tariff=given["electricity"].value)
-    for identity in question.prices:
-        given.pop(f"purchase/{identity}", None)
     return asked, MoneyTerms(
         place=place, months=months(str(flags.get("horizon") or "36months")), rate=ratio("rate", 1.0),
         tax=ratio("tax", 1.0), growth=ratio("growth", 100.0, -0.99), upkeep=ratio("upkeep", 1.0),
@@ -221,6 +198,41 @@ def money_terms(flags: Mapping[str, Any], question: Question) -> tuple[Question,
         interruptions=_maybe(flags, "interruptions", 0, 1000), restart=_hours(flags.get("restart")),
         profile=spans, runs=_maybe(flags, "runs", 0.01, 1e6) or 1.0, folder=own("prices"),
     )  # fmt: skip
+
+
+def _by_flag(flags: Mapping[str, Any], question: Question) -> Iterator[tuple[str, Price]]:
+    """Prices that flags or the plan file give, over those of quotes."""
+    from ridgewise.economics.prices import own as own_price
+    from ridgewise.hardware.sheets import device
+
+    def said(what: str, text: str, flag: str, unit: str) -> Price:
+        """A price with the rate at which its currency was converted."""
+        value, day, rate = amount(text, flag, unit)
+        price = own_price(what, value, unit, as_of=day)
+        return _with_source(price, rate, text) if rate else price
+
+    texts = {
+        device(name, "--hardware", own("hardware")).id: str(text) for name, text in (flags.get("prices") or {}).items()
+    }
+    for identity, value in question.prices.items():
+        yield f"purchase/{identity}", said("purchase", texts.get(identity, f"{value}"), "--price", KINDS["purchase"])
+    for name, held in (("tariff", question.tariff), ("host_price", question.host_price)):
+        kind = {"tariff": "electricity", "host_price": "host"}[name]
+        if held is not None:
+            yield kind, said(kind, str(flags.get(name) or held), f"--{name.replace('_', '-')}", KINDS[kind])
+    for name, unit in (("hosting", KINDS["hosting"]), ("running", "USD/month")):
+        if flags.get(name):
+            yield name, said(name, str(flags[name]), f"--{name}", unit)
+    for entry in flags.get("rent") or ():
+        name, equals, price = entry.rpartition("=")
+        terms, colon, rest = name.partition(":")
+        kinds = tuple(kind for kind, unit in KINDS.items() if unit == HOURLY)
+        if not equals or not name.strip() or (colon and terms not in kinds):
+            examples = ("--rent 'H100 SXM=2.10'", "--rent 'spot:H100 SXM=1.20'")
+            raise RequestError(f"{entry!r} is not NAME=USD per device and hour", "--rent", examples)
+        kind = terms if colon else "on-demand"
+        found = device((rest if colon else name).strip(), "--rent", own("hardware"))
+        yield f"{kind}/{found.id}", said(f"rent, {kind}", price, "--rent", HOURLY)
 
 
 #: Flags that mean nothing for a training run, and the one that means nothing for inference.
