@@ -52,6 +52,7 @@ from ridgewise.serving.outcome import room as held_at_once
 from ridgewise.serving.speculation import accepted
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.power import asked, board_watts, sustained
+from ridgewise.timing.reach import reachable
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
@@ -398,6 +399,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
                                                           row["usable"], True),
     "timing.roofline.Rates.scores": lambda arch, row: Rates(row["peak"], row["bandwidth"], wide=row["vector"]).scores,
     "serving.loads.packing": lambda arch, row: cut_of(row),
+    "serving.loads.fed": lambda arch, row: loads.fed(row["new"], row["cached"] + 2, 2048.0),
     "serving.loads.parts": lambda arch, row: [
         [step.tokens, step.sequences]
         for step in loads.parts(
@@ -409,6 +411,8 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
          "packed": 2e-5 * row["new"]}, cut_of(row), row["pp"]
     ),
     "work.forward.pointwise": lambda arch, row: pointwise(arch, mixed(row), plan(row)),
+    "work.plan.Plan.each": lambda arch, row: Plan(BF16, row["tp"], attn_dp=row["pp"]).each(row["sequences"]),
+    "timing.reach.reachable": lambda arch, row: reachable(1e14 * row["tp"], 300.0, "AMD", 0.2),
     "work.plan.Plan.attn_tp": lambda arch, row: Plan(BF16, row["tp"], attn_dp=row["pp"]).attn_tp,
     "serving.estimate.footprint": lambda arch, row: held_against(
         footprint(setup(arch, row), row["sequences"], row["cached"])

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from ridgewise.serving.local import known
 from ridgewise.timing import Efficiency, Rates, load_blocks, step_seconds, terms
+from ridgewise.timing.reach import MOST, reachable
 from ridgewise.timing.roofline import allreduce_seconds, compute_rate, compute_share, overhead_seconds
 from ridgewise.work import Work
 
@@ -120,3 +121,25 @@ def test_an_unknown_peak_leaves_the_memory_roof() -> None:
     (term,) = terms({"head": Work(1e9, 2e9)}, Rates(math.nan, 1e9), PERFECT)
     assert np.isnan(term.compute_seconds) and term.memory_seconds == 2.0
     assert term.bound == "memory"
+
+
+@given(st.floats(1e12, 1e16), st.floats(10, 2000), st.sampled_from(["NVIDIA", "AMD", "Intel", "Apple"]))
+def test_more_power_reaches_more_of_the_peak(rate: float, watts: float, vendor: str) -> None:
+    share = reachable(rate, watts, vendor, 0.2)
+    assert 0 < share <= reachable(rate, 2 * watts, vendor, 0.2) <= MOST
+    assert reachable(rate, watts, vendor, 0.2) * rate <= reachable(2 * rate, watts, vendor, 0.2) * 2 * rate
+
+
+def test_the_reach_of_boards_by_hand() -> None:
+    """700 W for 1,000 TFLOP/s is what is usual; a sixteenth of it per FLOP/s leaves 16 ** -0.25 = half of the share."""
+    assert reachable(1000e12, 700.0, "NVIDIA", 0.25) == pytest.approx(0.78)
+    assert reachable(16000e12, 700.0, "NVIDIA", 0.25) == pytest.approx(0.39)
+    assert reachable(1000e12, None, "AMD", 0.25) == pytest.approx(0.56)
+
+
+@given(works, rates, fitted, st.floats(0.01, 2.0))
+def test_a_short_reach_slows_products_and_a_long_one_never_beats_the_peak(
+    work: Work, offered: Rates, eff: Efficiency, reach: float
+) -> None:
+    full, short = (float(compute_rate(work.rows, replace(offered, reach=share), eff)) for share in (reach, reach / 2))
+    assert short <= full <= float(offered.peak)

@@ -111,6 +111,25 @@ def test_a_row_is_read_into_a_layout() -> None:
     assert held_back.load == "closed_loop"
 
 
+def test_a_step_of_so_many_tokens_keeps_so_many_running() -> None:
+    """8,192 tokens a step, prompts of 2,000 and answers of 100: every running sequence takes one token and the
+    hundredth of a prompt, 21 tokens, so 390 run."""
+    assert loads.fed(2000.0, 100.0, 8192.0) == pytest.approx(390.1, abs=0.1)
+    crowd = read(row(load="burst", num_requests="1000", concurrency="1000", input_tokens="2000", output_tokens="100",
+                     weight_dtype="fp8"))  # fmt: skip
+    assert crowd.running == pytest.approx(390.1, abs=0.1)
+    talkers = read(row(concurrency="64"))
+    assert talkers.running == 64
+
+
+def test_attention_groups_hold_sequences_of_their_own() -> None:
+    """What every sequence costs its scheduler is shared out among attention groups."""
+    fmt = weight_format("bf16")
+    assert float(Plan(fmt, tp=8.0).each(400.0)) == 400
+    assert float(Plan(fmt, tp=8.0, attn_dp=8.0).each(400.0)) == 50
+    assert float(Plan(fmt, tp=8.0, attn_dp=8.0).each(4.0)) == 1
+
+
 def test_latencies_in_the_right_order() -> None:
     ttft, tpot, e2e, output, total = predicted(
         row(metric="ttft_ms"), row(), row(metric="e2e_ms"), row(metric="output_tok_s"), row(metric="total_tok_s")
@@ -185,6 +204,24 @@ def test_memory_holds_the_batch() -> None:
     assert float(held) == pytest.approx((0.9 * 80 * 2**30 - 16.06e9 - 5.77e9) / (8192 * 131072), rel=0.05)
     assert limits("vllm", card).sequences == 1024
     assert limits("vllm", device("nvidia-a100-sxm4-80gb")).sequences == 256
+
+
+def test_what_is_said_to_run_has_room_for_a_cache() -> None:
+    """Weights of 141 GB cannot lie on 80 GB: the row is wrong about the format, yet something ran."""
+    arch, fmt = load("meta-llama/Llama-3.1-70B-Instruct"), weight_format("bf16")
+    held = capacity(arch, Plan(fmt), 1000.0, memory_policy("vllm"), 80 * 2.0**30, True)
+    assert float(held) == pytest.approx(0.03 * 80 * 2**30 / (1000 * 327_680), rel=0.05)
+
+
+def test_the_roofline_knows_the_datasheet_alone() -> None:
+    """A prompt of 8,192 tokens at the peak of the sheet: products, half the square of scores, and what passes through
+    memory between them, about a twentieth."""
+    small = {"model_id": "meta-llama/Llama-3.1-8B-Instruct", "config_file": "meta-llama__Llama-3.1-8B-Instruct.json"}
+    alone = row(metric="ttft_ms", load="static_batch", batch="1", concurrency="", n_devices="1", tp="1",
+                input_tokens="8192", output_tokens="2", **small)  # fmt: skip
+    cases = SERVING.prepare([alone], "serving").cases[0]
+    least = (2 * 6.98e9 * 8192 + 2 * 32 * 32 * 256 * 8192 * 8193 / 2) / 989e12 * 1e3
+    assert least < float(np.exp(SERVING.roofline(cases))[0]) < 1.06 * least
 
 
 def test_nearly_every_scored_row_is_predicted(shared: Path) -> None:

@@ -22,7 +22,7 @@ from ridgewise.memory import Footprint, inference
 from ridgewise.memory.engines import policy
 from ridgewise.serving import local
 from ridgewise.serving.limits import limits
-from ridgewise.serving.loads import Felt, Manners, closed_loop, combined, packing, parts
+from ridgewise.serving.loads import Felt, Manners, closed_loop, combined, fed, packing, parts
 from ridgewise.serving.local import Part
 from ridgewise.serving.setup import Setup
 from ridgewise.timing import Term, step_seconds, terms
@@ -140,7 +140,7 @@ def fixed_seconds(setup: Setup, step: Step) -> Seconds:
     tokens, (layers, experts) = _tokens(step), _layers(setup)
     eff, message = setup.efficiency(tokens), step.tokens * setup.arch.hidden * 2.0
     collectives = 2 * layers * allreduce_seconds(message, setup.plan.tp, setup.rates(tokens), eff)
-    fixed = overhead_seconds(layers, experts, eff, step.sequences) + collectives
+    fixed = overhead_seconds(layers, experts, eff, setup.plan.each(step.sequences)) + collectives
     if not setup.engine.launch:
         return fixed
     work = sum((term.seconds for term in step_terms(setup, step)), 0.0)
@@ -167,7 +167,7 @@ def _timed(setup: Setup, step: Step, tokens: float) -> Seconds:
         return local.pass_seconds(setup.run, step, setup.coefficients(tokens), tokens)
     seconds = step_seconds(
         setup.work(step, tokens), setup.rates(tokens), setup.efficiency(tokens), layers, experts, message,
-        setup.plan.tp, step.sequences,
+        setup.plan.tp, setup.plan.each(step.sequences),
     )  # fmt: skip
     stages = setup.coefficients(tokens).get("bubble", 0.0) * (setup.plan.pp - 1.0) if setup.many else 0.0
     return np.maximum(seconds * (1.0 + stages), layers * setup.engine.launch)
@@ -312,6 +312,7 @@ def loaded(
     budget = limits(setup.engine.id, setup.device).tokens if setup.many else setup.run.ubatch
     pp = float(setup.plan.pp) if setup.many else 1.0
     verified = setup.draft.tokens + 1.0 if setup.draft else 1.0
+    at_once = np.minimum(at_once, fed(new, output, budget)) if setup.many else at_once
     cut = packing(new, output, at_once, budget)
     steps = parts(new, output, at_once, cut, pp, depth, verified)
     seconds = {name: step_time(setup, step) for name, step in steps.items()}

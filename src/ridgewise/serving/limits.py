@@ -76,12 +76,14 @@ def capacity(
 ) -> Count:
     """Sequences of ``context`` tokens whose cache one replica holds: what is left over bytes per sequence.
 
-    A model that is said to run does: where the engine's rule leaves next to nothing, it was told to take more.
+    A model that is said to run does: where the engine's rule leaves next to nothing, it was told to take more, and
+    keeps something for its cache even where the weights alone seem too large (they were stored otherwise).
     """
     empty = inference(arch, plan, 0.0, context, rules, usable, discrete)
     one = inference(arch, plan, 1.0, context, rules, usable, discrete)
     each = np.maximum(one.total - empty.total, 1.0)
-    left = np.maximum(empty.left, np.where(empty.left < SPARE * usable, TAKEN * usable - empty.parts["weights"], 0.0))
+    told = np.maximum(TAKEN * usable - empty.parts["weights"], SPARE * usable)
+    left = np.maximum(empty.left, np.where(empty.left < SPARE * usable, told, 0.0))
     return np.maximum(left / each, 1.0)
 
 

@@ -61,6 +61,12 @@ def packing(prompt: Tokens, answer: Tokens, running: Count, budget: Tokens) -> P
     return Packing(chunk, prompt / chunk, np.clip(np.round(running / answer), 1.0, packed), packed)
 
 
+def fed(prompt: Tokens, answer: Tokens, budget: Tokens) -> Count:
+    """Sequences that a budget of tokens per step keeps running: each takes its own token and, over its answer, its
+    prompt."""
+    return np.maximum(budget / (1.0 + prompt / answer), 1.0)
+
+
 def parts(
     prompt: Tokens, answer: Tokens, running: Count, cut: Packing, stages: Count = 1.0, cached: Tokens = 0.0,
     verified: Tokens = 1.0,

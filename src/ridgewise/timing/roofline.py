@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Rates:
 
     vector   peak of the vector units, which do the products of few rows; 0: not known
     link     bandwidth between devices per direction, and the latency of one small all-reduce
+    reach    share of the peak that large products reach at best: clocks fall where power is short; 1: all of it
     wide     peak at 16 bits, in which attention and the output head run whatever the weights' format; 0: ``peak``
     """
 
@@ -38,6 +40,7 @@ class Rates:
     link: BytesPerSecond = np.inf
     link_latency: Seconds = 0.0
     wide: FlopPerSecond = 0.0
+    reach: Annotated[Num, "ratio"] = 1.0
 
     @property
     def scores(self) -> FlopPerSecond:
@@ -83,7 +86,9 @@ def compute_rate(rows: Num, rates: Rates, eff: Efficiency, *, experts: bool = Fa
     filled = np.asarray(eff.fill) > 0
     stretch = np.where(filled, rates.peak / np.where(filled, eff.fill, 1.0), 1.0)
     few = eff.few_rows * np.where(np.asarray(rows) > 1, eff.expert_few_rows, 1.0) if experts else eff.few_rows
-    reached = np.maximum(rates.peak * compute_share(rows, eff, experts=experts, stretch=stretch), few * rates.vector)
+    reached = np.maximum(
+        rates.peak * rates.reach * compute_share(rows, eff, experts=experts, stretch=stretch), few * rates.vector
+    )
     return np.minimum(reached, rates.peak)
 
 

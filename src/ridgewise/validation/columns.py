@@ -66,5 +66,5 @@ def side_by_side(passes: Sequence[Pass]) -> Passes:
         column([sum(g.count for g in p.arch.kinds if g.feed.experts) for p in passes]),
         column([p.step.tokens * p.arch.hidden * 2.0 for p in passes]),
         column([p.plan.tp for p in passes]),
-        column([p.step.sequences for p in passes]),
+        column([p.plan.each(p.step.sequences) for p in passes]),
     )

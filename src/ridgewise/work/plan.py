@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+
 from ridgewise.models.formats import Format
 from ridgewise.units import Count, Num
 
@@ -34,3 +36,7 @@ class Plan:
     def attn_tp(self) -> Count:
         """Devices that share the attention of one sequence."""
         return self.tp / self.attn_dp
+
+    def each(self, sequences: Count) -> Count:
+        """Sequences of a pass that one attention group holds: every group schedules and samples its own."""
+        return np.maximum(sequences / self.attn_dp, 1.0)

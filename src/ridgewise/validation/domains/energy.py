@@ -91,7 +91,7 @@ class Energy:
         """Boards at the mean of a request's time: decode steps and their share of prompts."""
         table, n = power.table, power.table.numbers
         steps, packed = table.steps["decode"], table.steps["packed"]
-        prompt = asked(packed.work, packed.rates) * (n["chunks"] / packed.sequences)
+        prompt = asked(packed.work, packed.rates) * (n["chunks"] / n["packed"])
         decode: Effort = asked(steps.work, steps.rates)
         effort = sustained(decode, prompt, n["running"], n["answer"], found["output"], n["pp"])
         draw = board_watts(effort, steps.rates, power.idle, power.limit, at)

@@ -30,13 +30,14 @@ from ridgewise.serving.loads import (
     burst,
     closed_loop,
     combined,
+    fed,
     offline,
     open_loop,
     packing,
     parts,
     static_batch,
 )
-from ridgewise.serving.rates import matrix_peak, service_rates
+from ridgewise.serving.rates import CEILING, matrix_peak, service_rates
 from ridgewise.validation.columns import Pass, Passes, side_by_side
 from ridgewise.validation.defaults import (
     SERVING_ANSWER,
@@ -147,6 +148,8 @@ def read(row: Row, configs: Path | None = None) -> Situation:
     total = _inflight(row, load)
     inflight = max(total / replicas, 1.0)
     most = min(held, sequences)
+    if load != "static_batch":
+        most = min(most, float(fed(prompt, answer, budget)))
     if load == "static_batch":
         most = min(most, inflight) if engine.startswith(("vllm", "sglang", "tensorrt")) else inflight
     running = most if load == "offline" else min(inflight, most)
@@ -316,7 +319,7 @@ STEPS: tuple[Spec, ...] = (
     Spec("weight_read", 0.75, 0.15, {"chip": 0.08, "kernel": 0.15, "stack": 0.15}, 0.02, 0.95),
     Spec("expert_read", 0.9, 0.2, {"kernel": 0.2, "silicon": 0.15, "experts": 0.2, "model": 0.12}, 0.02, 1.6),
     Spec("cache_read", 0.65, 0.2, {"stack": 0.2, "class": 0.2, "chip": 0.1}, 0.02, 0.95),
-    Spec("compute", 0.55, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "release": 0.1}, 0.01, 0.95),
+    Spec("compute", 0.85 / CEILING, 0.2, {"chip": 0.1, "kernel": 0.15, "stack": 0.2, "release": 0.1}, 0.01, 1.0),
     Spec(
         "expert_compute",
         0.6,
@@ -329,10 +332,10 @@ STEPS: tuple[Spec, ...] = (
     Spec("half_rows", 60.0, 0.4, {"dtype": 0.2}),
     Spec("expert_half_rows", 60.0, 0.5, {"dtype": 0.3}),
     Spec("attention", 0.4, 0.25, {"engine": 0.2, "class": 0.3}, 0.01, 0.95),
-    Spec("layer_overhead", 55e-6, 0.3, {"stack": 0.3, "release": 0.2, "class": 0.15, "chip": 0.1, "source": 0.12}),
+    Spec("layer_overhead", 55e-6, 0.3, {"stack": 0.3, "release": 0.2, "class": 0.15, "chip": 0.1}),
     Spec("expert_overhead", 50e-6, 0.4, {"engine": 0.3, "release": 0.2, "dtype": 0.2, "class": 0.2}),
     Spec("step_overhead", 0.5e-3, 0.4, {"stack": 0.4}),
-    Spec("sequence_overhead", 20e-6, 0.5, {"stack": 0.5, "release": 0.3, "source": 0.3}),
+    Spec("sequence_overhead", 20e-6, 0.5, {"stack": 0.5, "release": 0.3}),
     Spec("ageing", 0.2, 0.3),
     Spec("link_share", 0.5, 0.25, {"link": 0.3, "stack": 0.2}, 0.01, 0.95),
     Spec("link_wait", 0.8, 0.25, {"link": 0.2}),
@@ -386,8 +389,9 @@ ABSENT = (
 
 
 def roof(count: int) -> dict[str, np.ndarray]:
-    """Coefficients of the datasheet alone, for so many situations."""
-    return {spec.name: np.full(count, 0.0 if spec.name in ABSENT else 1.0) for spec in (*STEPS, *MANNERS)}
+    """Coefficients of the datasheet alone, for so many situations; products reach the peak and no more."""
+    values = dict.fromkeys(ABSENT, 0.0) | {"compute": 10.0}
+    return {spec.name: np.full(count, values.get(spec.name, 1.0)) for spec in (*STEPS, *MANNERS)}
 
 
 METRICS = ("ttft_ms", "tpot_ms", "itl_ms", "e2e_ms", "output_tok_s", "total_tok_s", "req_s")
