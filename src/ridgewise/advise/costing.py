@@ -197,8 +197,8 @@ def costing(question: Question, options: Sequence[Option], terms: MoneyTerms) ->
     out, the cheapest to rent is rented. ``options`` are ranked, feasible ones first.
     """
     able = [option for option in options if option.feasible] or list(options[:1])
-    money_of = _Money(question, terms, able[0])
     bought = next((option for option in able if bought_for(question, option) is not None), None)
+    money_of = _Money(question, terms, able[0], (bought or able[0]).device.kind in SERVER_KINDS)
     offered = [(option, rents) for option in able if (rents := money_of.rents(option))]
     rented = min(offered, key=lambda pair: (pair[0] is not able[0], pair[1][0].month), default=None)
     return money_of.answer(bought, rented)
@@ -249,14 +249,14 @@ DOUBTS = (
 class _Money:
     """The figures behind one answer, each read once."""
 
-    def __init__(self, question: Question, terms: MoneyTerms, pick: Option) -> None:
+    def __init__(self, question: Question, terms: MoneyTerms, pick: Option, housed: bool) -> None:
+        """``housed``: what is bought stands in a rack, not at a desk."""
         self.question, self.terms, self.pick = question, terms, pick
         work = question.workload
         self.training = isinstance(work, Pretraining | FineTuning)
         self.missing: list[str] = []
         self.requests, self.peak, self.hours, self.busy = self._demand()
         self.tariff, self.grid = self._tariff(), self._grid()
-        housed = pick.device.kind in SERVER_KINDS
         self.hosting = self._facility("hosting", "colocation", housed, 0.0, "USD/kW/month", "on your own premises")
         self.pue = self._facility("pue", "pue", housed, 1.0, "ratio", "a room that is not cooled for it")
         self.resale = terms.own.get("resale") or prices.resale(terms.months)
