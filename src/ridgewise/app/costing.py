@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.home import home, own, write_whole
 from ridgewise.app.inspecting import number
+from ridgewise.economics.prices import HOURLY
 from ridgewise.errors import RequestError, nearest
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ FLAGS = (
     "country", "horizon", "rate", "growth", "ramp", "cached", "rent", "api", "api_model", "hosting", "pue", "resale",
     "upkeep", "running", "tax", "carbon", "interruptions", "restart", "profile", "runs", "quotes",
 )  # fmt: skip
-#: What a rent is per.
-HOURLY = "USD/h per device"
 #: Kinds of a quotes file → unit its price is in, per what ``name`` says.
 KINDS = {
     "purchase": "USD per device", "host": "USD", "on-demand": HOURLY, "spot": HOURLY, "reserved-1y": HOURLY,

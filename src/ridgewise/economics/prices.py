@@ -16,6 +16,8 @@ from ridgewise.errors import RequestError, nearest
 from ridgewise.hardware.offers import newest_price_year, price_rows
 
 MILLION = 1e6
+#: What a rent is per.
+HOURLY = "USD/h per device"
 #: Years after which a price says little about today.
 STALE_YEARS = 2
 
