@@ -13,7 +13,8 @@ import numpy as np
 from benchmarks.timing import median
 from ridgewise.hardware import Machine, device
 from ridgewise.models.read import load
-from ridgewise.training.planning import Job, Space, evaluate, job, layouts, search
+from ridgewise.training.layouts import Space
+from ridgewise.training.planning import Job, evaluate, grid_of, job, search
 
 #: Model, device, count, tokens of a sequence, sequences per step, precision.
 RUNS = (
@@ -38,7 +39,7 @@ def rows() -> Iterator[tuple[str, str, str, float]]:
     """Searches of the runs above, and a wide one for the rate."""
     for model, name, count, length, sequences, precision in RUNS:
         work = prepared(model, name, length, sequences, precision)
-        tried = len(layouts(work, count, Space())["tp"])
+        tried = len(grid_of(work, count)["tp"])
         numbers = np.ones(tried)
         floor = median(lambda n=numbers: 2.0 * n + 1.0, 31)
         seconds = median(lambda w=work, n=count: search(w, n), 7)
@@ -49,7 +50,7 @@ def rows() -> Iterator[tuple[str, str, str, float]]:
         )  # fmt: skip
     model, name, count, length, sequences, precision = RUNS[-1]
     work = prepared(model, name, length, sequences, precision)
-    grid = layouts(work, count, WIDE)
+    grid = grid_of(work, count, WIDE)
     numbers = np.ones(len(grid["tp"]))
     floor = median(lambda: 2.0 * numbers + 1.0, 31)
     seconds = median(lambda: evaluate(work, count, grid), 5)

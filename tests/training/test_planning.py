@@ -14,20 +14,9 @@ from ridgewise.advise.training import BETWEEN, RESTART, STORAGE, goodput
 from ridgewise.hardware import Machine, device
 from ridgewise.memory.training import OPTIMISERS, Method, Recompute
 from ridgewise.models.read import load
-from ridgewise.training.estimate import CHUNKED, RECOMPUTED, memory_of, time_of
-from ridgewise.training.planning import (
-    BOUNDS,
-    NEAR,
-    Job,
-    Layouts,
-    Space,
-    best,
-    evaluate,
-    job,
-    layouts,
-    plan_at,
-    search,
-)
+from ridgewise.training.estimate import CHUNKED, memory_of, time_of
+from ridgewise.training.layouts import NEAR, RECOMPUTED, Space
+from ridgewise.training.planning import BOUNDS, Job, Layouts, best, evaluate, grid_of, job, plan_at, search
 
 LLAMA, MIXTURE = load("Llama-3.1-8B"), load("Qwen/Qwen3-30B-A3B")
 H100 = device("H100 SXM")
@@ -40,7 +29,7 @@ def run(name: str = "Llama-3.1-8B", sequences: float = 64.0, length: float = 409
 
 
 def everything(work: Job, count: int, space: Space | None = None) -> Layouts:
-    return evaluate(work, count, layouts(work, count, space or Space()))
+    return evaluate(work, count, grid_of(work, count, space))
 
 
 # --- what is possible ---
@@ -49,7 +38,7 @@ def everything(work: Job, count: int, space: Space | None = None) -> Layouts:
 @pytest.mark.parametrize(("name", "count"), [("Llama-3.1-8B", 64), ("Qwen/Qwen3-30B-A3B", 32), ("Llama-3.1-70B", 512)])
 def test_every_layout_can_be(name: str, count: int) -> None:
     work = run(name, 512.0)
-    grid, arch = layouts(work, count, Space()), work.arch
+    grid, arch = grid_of(work, count), work.arch
     heads = max(group.mixer.heads for group in arch.kinds)
     experts = max(group.feed.experts for group in arch.kinds)
     assert len(grid["tp"]) > 50

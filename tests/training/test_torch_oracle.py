@@ -46,9 +46,7 @@ class Block(torch.nn.Module):  # type: ignore[misc]
         act, y = torch.nn.functional, self.before(x)
         q, k, v = (t.view(BATCH, LENGTH, -1, self.each).transpose(1, 2) for t in (self.q(y), self.k(y), self.v(y)))
         if self.fused:
-            mixed = act.scaled_dot_product_attention(
-                q, k, v, is_causal=True, enable_gqa=self.kv != HEADS
-            )
+            mixed = act.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=self.kv != HEADS)
         else:
             scores = torch.softmax(q @ k.transpose(2, 3) * self.each**-0.5, dim=-1)
             mixed = scores @ v

@@ -19,7 +19,8 @@ from ridgewise.timing import Rates
 from ridgewise.timing.coefficients import Block
 from ridgewise.timing.power import Effort, asked, sustained
 from ridgewise.training import TrainingEstimate
-from ridgewise.training.estimate import PASSES, RECOMPUTED, flops_per_token
+from ridgewise.training.estimate import PASSES, flops_per_token
+from ridgewise.training.layouts import RECOMPUTED
 from ridgewise.training.step import TrainingCoefficients
 from ridgewise.units import Count, Num, Tokens
 from ridgewise.work import Plan, Step, decode

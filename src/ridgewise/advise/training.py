@@ -24,8 +24,9 @@ from ridgewise.models.read import load
 from ridgewise.serving.outcome import Load, Range, outcome
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import TrainingEstimate, unsupported
-from ridgewise.training.estimate import BLOCK, PRECISIONS, PROGRAMS, TIGHTER
-from ridgewise.training.planning import Job, Plan, Space, floor_seconds, job, search
+from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS, TIGHTER
+from ridgewise.training.layouts import Space
+from ridgewise.training.planning import Job, Plan, floor_seconds, job, search
 from ridgewise.units import count as counted
 from ridgewise.units import digits, duration, share, size, whole
 
@@ -190,7 +191,7 @@ class Training:
         assert self.run is not None
         ratio = self.run.seconds
         seconds = self.plan.seconds
-        train = Range(seconds, seconds * self.run.low / ratio, seconds / self.plan.work.known.low)
+        train = Range(seconds, seconds * self.run.low / ratio, seconds / self.plan.work.known.low / CHOSEN)
         return train + self.generation.seconds if self.generation else train
 
     @property

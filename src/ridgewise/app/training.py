@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ridgewise.advise.training import Asked, Training
     from ridgewise.hardware import Device
     from ridgewise.models.architecture import Architecture
-    from ridgewise.training.planning import Space
+    from ridgewise.training.layouts import Space
 
 Flags = Mapping[str, Any]
 #: Tokens per step and of a sequence where nothing is said, by goal: those of ``plan``; DPO and GRPO as their papers'
@@ -23,8 +23,6 @@ Flags = Mapping[str, Any]
 BATCH_TOKENS, BATCH, LENGTH, TUNED_LENGTH = "4Mi", 16.0, 4096.0, 2048.0
 #: Tokens of a data set where nothing is said.
 TOKENS = 20e6
-#: How far the batch may move to be a round number of sequences.
-ROUND = 0.05
 #: Flags of language models that mean nothing for the classic ones, and the other way round.
 LANGUAGE = ("tokens", "rank", "method", "tp", "pp", "vpp", "cp", "dp", "ep", "zero", "recompute", "group", "answer",
             "prompt", "micro_batch", "export", "deadline", "budget", "goal")  # fmt: skip
@@ -159,6 +157,8 @@ def _program(method: str, flags: Flags) -> str:
 
 def _batch(goal: str, length: float, group: float, flags: Flags, space: Space) -> tuple[float, tuple[str, ...]]:
     """Sequences per optimiser step: tokens (train), sequences, pairs (dpo) or answers (grpo)."""
+    from ridgewise.training.layouts import rounded
+
     text, said = flags.get("batch"), tuple[str, ...]()
     if goal == "train":
         tokens = number(text or BATCH_TOKENS, "tokens", "--batch", 1, 1e15)
@@ -166,7 +166,7 @@ def _batch(goal: str, length: float, group: float, flags: Flags, space: Space) -
             raise RequestError(f"{tokens:,.0f} tokens are less than one sequence of {length:,.0f}", "--batch",
                                (f"--batch {length:.0f}",))  # fmt: skip
         wanted = tokens / length
-        batch = _round(wanted)
+        batch = rounded(wanted)
         if abs(batch - wanted) > 1e-9 * wanted:
             said = (f"the batch is {batch:,.0f} sequences ({batch * length:,.0f} tokens), so that replicas share it "
                     "evenly (--batch)",)  # fmt: skip
@@ -191,17 +191,6 @@ def _batch(goal: str, length: float, group: float, flags: Flags, space: Space) -
     return batch, said
 
 
-def _round(wanted: float) -> float:
-    """The multiple of the largest power of two that lies within :data:`ROUND` of ``wanted`` sequences."""
-    step = 2.0 ** int(max(wanted, 1.0)).bit_length()
-    while step > 1.0:
-        near = round(wanted / step) * step
-        if near and abs(near / wanted - 1.0) <= ROUND:
-            return near
-        step /= 2.0
-    return float(max(round(wanted), 1))
-
-
 def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags) -> tuple[float, float]:
     """Tokens trained in all, and samples of the data set (0: not told)."""
     if flags.get("tokens") and flags.get("samples"):
@@ -218,7 +207,7 @@ def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags)
 
 def _space(arch: Architecture, count: int | None, method: str, goal: str, flags: Flags) -> Space:
     """The degrees that the flags fix, which must go together. Programs for fine-tuning share out the data alone."""
-    from ridgewise.training.planning import Space
+    from ridgewise.training.layouts import Space
 
     def given(name: str, flag: str) -> int | None:
         return int(number(str(flags[name]), "1", flag, 1, 1e6)) if flags.get(name) is not None else None

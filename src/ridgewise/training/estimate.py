@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
-from itertools import product
+from functools import cache
 from typing import Annotated, Any
 
 import numpy as np
@@ -35,6 +34,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import step as physics
+from ridgewise.training.layouts import RECOMPUTED, Space, choose, layouts, rounded
 from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import Count, Flop, Num, Tokens
 from ridgewise.work import Plan, forward
@@ -43,9 +43,11 @@ from ridgewise.work import training as training_step
 #: Passes over the forward FLOPs in one training step, without recomputation.
 PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
 RECOMPUTES: tuple[Recompute, ...] = ("none", "full")
-#: Extra forward passes that recomputation costs, which is also the share of the activations it drops.
-RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.1, "full": 1.0}
 STAGES: tuple[Stage, ...] = (1, 3)
+#: Degrees tried when many devices and counts are compared; ``train`` tries more of them for one.
+USUAL = Space(
+    pp=(1, 2, 4, 8, 16, 32), chunks=(1, 2, 4), cp=(1,), ep=(1, 8, 32), micro=(1, 2, 4, 8), recompute=RECOMPUTES
+)
 #: What a layout consists of.
 COLUMNS = ("stage", "repeated", "tp", "pp", "shards", "micro")
 #: Where a layout may say more; what it leaves out is 1.
@@ -74,6 +76,9 @@ MEASURED_SHARE = 0.5
 #: Share of a run over several nodes that failures, restarts and evaluations may leave (Llama 3, arXiv 2407.21783,
 #: kept above 0.9; earlier public logs less): the slow end of the interval counts it.
 EFFECTIVE = 0.85
+#: Share of the foreseen speed that the layout chosen may keep: the best of many by estimates that scatter by 5 to 10 %
+#: is likelier flattered than not. The slow end counts it.
+CHOSEN = 0.92
 BLOCK = "training"
 
 
@@ -159,23 +164,6 @@ def flops_per_token(arch: Architecture, length: Tokens, method: Method = "full")
     return PASSES[method] * sum(part.flops for part in work.values()) / step.tokens
 
 
-@lru_cache(maxsize=64)
-def _layouts(count: int, per_node: int, sequences: float) -> np.ndarray:
-    """Every layout of ``count`` devices, one a column of :data:`COLUMNS`: what is shared out, what is computed twice,
-    tp inside a node, pp, data parallelism over the rest, micro-batch."""
-    rows = [
-        (stage, RECOMPUTED[recompute], tp, pp, count // (tp * pp), micro)
-        for stage, recompute in product(STAGES, RECOMPUTES)
-        for tp in (1, 2, 4, 8)
-        if tp <= min(per_node, count) and count % tp == 0
-        for pp in (1, 2, 4, 8, 16)
-        if count % (tp * pp) == 0
-        for micro in (1, 2, 4, 8, 16)
-        if micro == 1 or micro * (count // (tp * pp)) <= sequences
-    ]
-    return np.array(rows, dtype=float).T
-
-
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Coefficients of a run and how well measurements support them.
@@ -237,9 +225,9 @@ def step_seconds(
     rank: float = 16.0,
 ) -> StepTime:
     """Seconds of one optimiser step of every layout in ``grid``: tp, pp, shards, micro."""
-    layouts = {"stage": float(stage), "repeated": RECOMPUTED[recompute], **grid}
+    laid = {"stage": float(stage), "repeated": RECOMPUTED[recompute], **grid}
     need = demand_of(arch, length, method, rank)
-    return time_of(need, arch.layers, rates, domain, coefficients, method, length, sequences, layouts)
+    return time_of(need, arch.layers, rates, domain, coefficients, method, length, sequences, laid)
 
 
 def demand_of(arch: Architecture, length: Tokens, method: Method, rank: Count) -> Demand:
@@ -297,19 +285,22 @@ def search(
     rates, peak = physics.supply(device), device.peak("bf16")
     assert rates is not None and peak is not None, "candidates without a peak are dropped before"
     known = pace(arch, device, eff, method, blocks)
-    sequences = max(sequences, 1.0)
+    sequences = rounded(sequences)
     per_node = int(device.number("max_per_node") or 8)
-    blocks_of = [_layouts(count, per_node, sequences) for count in counts]
-    grid = dict(zip(COLUMNS, np.concatenate(blocks_of, axis=1), strict=True))
+    found_of = [(count, layouts(arch, device, count, length, sequences, USUAL)) for count in counts]
+    blocks_of = [(count, block) for count, block in found_of if len(block["tp"])]
+    if not blocks_of:
+        return
+    grid = {name: np.concatenate([block[name] for _, block in blocks_of]) for name in (*COLUMNS, *FURTHER)}
     need, domain = demand_of(arch, length, method, rank), physics.fast_domain(device)
     step = time_of(need, arch.layers, rates, domain, known.coefficients, method, length, sequences, grid)
     held = memory_coefficients(method, blocks)
     foot = Footprint(memory_of(bulk(arch, method, rank), length, held, grid), usable)
     per_token = flops_per_token(arch, length, "full") * PASSES[method] / 3.0
     total, start = np.asarray(foot.total), 0
-    for count, block in zip(counts, blocks_of, strict=True):
-        here = slice(start, start + block.shape[1])
-        row, start = start + _choose(np.asarray(step.total)[here], total[here], usable), here.stop
+    for count, block in blocks_of:
+        here = slice(start, start + len(block["tp"]))
+        row, start = start + choose(np.asarray(step.total)[here], total[here], usable), here.stop
         one = {name: float(column[row]) for name, column in grid.items()}
         seconds, compute, messages = (
             float(np.asarray(part)[row]) for part in (step.total, step.compute, step.messages)
@@ -320,7 +311,7 @@ def search(
         yield TrainingEstimate(
             seconds=run,
             low=run / known.high,
-            high=run / known.low / (EFFECTIVE if count > per_node else 1.0),
+            high=run / known.low / CHOSEN / (EFFECTIVE if count > per_node else 1.0),
             tokens_per_second=rate,
             mfu=float(per_token * rate / (count * peak[0])),
             fits=least <= usable,
@@ -350,15 +341,6 @@ def memory_coefficients(
     program = ("" if method == "full" else PROGRAMS[method]) if program is None else program
     names = {"framework": program, "format": "nf4" if method == "qlora" else ""}
     return MemoryCoefficients(**{name: value for name, value in block.at(names).items() if name in MEMORY_NAMES})
-
-
-def _choose(seconds: np.ndarray, memory: np.ndarray, usable: float) -> int:
-    """Of the layouts that fit the one with least memory within 5 % of the fastest; else the tightest one."""
-    fits = memory <= usable
-    if not fits.any():
-        return int(np.argmin(memory))
-    near = fits & (seconds <= 1.05 * seconds[fits].min())
-    return int(np.argmin(np.where(near, memory, np.inf)))
 
 
 def _tier(device: Device, eff: TrainingEfficiency) -> str:

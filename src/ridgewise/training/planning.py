@@ -1,11 +1,4 @@
-"""Every way to lay a training run out on so many devices, timed and weighed side by side, and the best of them.
-
-A layout is a column of numbers: TP × PP (with chunks of layers per stage) × CP × DP, EP inside, micro-batch, what is
-computed again, what data-parallel devices share out. What cannot be is left out before anything is computed: heads
-that TP does not divide, stages without a layer, chunks of unequal length, experts that EP does not divide. Interleaved
-stages want micro-steps in multiples of the stages (Megatron-LM, arXiv 2104.04473), and pipelines keep whole weights
-(Llama 3, arXiv 2407.21783), so weights are shared out without one only.
-"""
+"""Layouts of a training run timed and weighed side by side, and the best of them."""
 
 from __future__ import annotations
 
@@ -21,6 +14,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.timing.coefficients import Block
 from ridgewise.training import step as physics
 from ridgewise.training.estimate import (
+    CHOSEN,
     CHUNKED,
     CHUNKED_LOSS,
     EFFECTIVE,
@@ -28,7 +22,6 @@ from ridgewise.training.estimate import (
     PASSES,
     PRECISIONS,
     PROGRAMS,
-    RECOMPUTED,
     Pace,
     TrainingEstimate,
     demand_of,
@@ -39,14 +32,12 @@ from ridgewise.training.estimate import (
     pace,
     time_of,
 )
+from ridgewise.training.layouts import RECOMPUTED, Space, choose, layouts
 from ridgewise.training.step import Demand, Supply
 from ridgewise.units import Num, Tokens
 
 #: Bandwidth to the host's memory per device where no sheet says it [B/s]: PCIe 4.0 with 16 lanes.
 HOST_LINK = 31.5e9
-#: How close in time to the best another layout may be to be chosen for its smaller memory, and the share of the memory
-#: that is better left: measured peaks scatter so much around their estimates.
-NEAR, HEADROOM = 1.05, 0.15
 Bound = Literal["compute", "memory traffic", "launches", "links", "pipeline"]
 #: What the parts of a step are bound by.
 BOUNDS: Mapping[str, Bound] = {
@@ -54,21 +45,6 @@ BOUNDS: Mapping[str, Bound] = {
     "launches": "launches", "unpacking": "memory traffic", "tensor": "links", "context": "links", "experts": "links",
     "bubble": "pipeline", "data": "links", "update": "memory traffic", "scaling": "links",
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Space:
-    """Values to try of every degree; None: all that are usual."""
-
-    tp: tuple[int, ...] | None = None
-    pp: tuple[int, ...] | None = None
-    chunks: tuple[int, ...] | None = None
-    cp: tuple[int, ...] | None = None
-    ep: tuple[int, ...] | None = None
-    shards: tuple[int, ...] | None = None
-    micro: tuple[int, ...] | None = None
-    stage: tuple[int, ...] | None = None
-    recompute: tuple[Recompute, ...] = ("none", "selective", "full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,63 +117,9 @@ def job(
     )  # fmt: skip
 
 
-def _powers(most: int) -> tuple[int, ...]:
-    return tuple(2**n for n in range(max(int(most), 1).bit_length()))
-
-
-def _heads(arch: Architecture) -> int:
-    return max((group.mixer.heads for group in arch.kinds), default=0)
-
-
-def _experts(arch: Architecture) -> int:
-    return max((group.feed.experts for group in arch.kinds), default=0)
-
-
-#: Columns of a layout, in the order in which they are spread out.
-AXES = ("stage", "repeated", "tp", "pp", "chunks", "cp", "ep", "micro")
-
-
-def layouts(work: Job, count: int, space: Space) -> dict[str, np.ndarray]:
-    """Every possible layout of ``count`` devices, a column per degree."""
-    arch = work.arch
-    layers, heads, experts = int(arch.layers), _heads(arch), _experts(arch)
-    per_node = min(int(work.device.number("max_per_node") or physics.NODE), physics.NODE)
-    tp = space.tp or _powers(min(per_node, count))
-    pp = space.pp or tuple(n for n in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64) if n <= min(layers, count))
-    chunks = space.chunks or (1, 2, 3, 4, 6)
-    cp = space.cp or tuple(n for n in (1, 2, 4, 8, 16) if n <= max(work.length / 4096, 1))
-    ep = space.ep or (_powers(min(experts, 64, count)) if experts else (1,))
-    micro = space.micro or _powers(int(min(16.0, work.sequences)))
-    stage = space.stage or (1, 3)  # sharing gradients alone would send them in every micro-step
-    again = tuple(RECOMPUTED[name] for name in space.recompute)
-    axes = (stage, again, tp, pp, chunks, cp, ep, micro)
-    found = dict(zip(AXES, (a.ravel() for a in np.meshgrid(*(np.array(a, float) for a in axes))), strict=True))
-    held = found["tp"] * found["pp"] * found["cp"]
-    shards = count / held
-    ok = (count % held == 0) & (found["pp"] <= layers) & (shards * found["micro"] <= work.sequences)
-    if heads:
-        ok &= heads % found["tp"] == 0
-    if experts:
-        ok &= (experts % found["ep"] == 0) & ((count / found["pp"]) % found["ep"] == 0)
-    equal = (found["chunks"] == 1) | (layers % (found["pp"] * found["chunks"]) == 0)
-    ok &= np.where(found["pp"] > 1, equal, found["chunks"] == 1)
-    steps = np.ceil(work.sequences / np.maximum(shards * found["micro"], 1.0))
-    ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)
-    ok &= (found["stage"] < 3) | (found["pp"] == 1)
-    ok &= (shards * found["cp"] > 1) | (found["stage"] == min(stage))
-    if space.shards:
-        ok &= np.isin(shards, space.shards)
-    kept = {name: column[ok] for name, column in found.items()}
-    return {**kept, "shards": shards[ok], "fullest": _fullest(arch, kept["pp"])}
-
-
-def _fullest(arch: Architecture, pp: np.ndarray) -> np.ndarray:
-    """States of the fullest stage over the mean one's: the first holds the embedding too, or, where stages cannot
-    be equal, one has a layer more and the ends one less."""
-    tables, whole, layers = float(arch.embedding), float(arch.parameters_total), float(arch.layers)
-    each = (whole - tables - float(arch.head)) / layers
-    most = np.where(layers % pp == 0, layers / pp * each + tables, np.ceil(layers / pp) * each)
-    return np.where(pp > 1, np.maximum(most * pp / whole, 1.0), 1.0)
+def grid_of(work: Job, count: int, space: Space | None = None) -> dict[str, np.ndarray]:
+    """Every possible layout of ``count`` devices."""
+    return layouts(work.arch, work.device, count, work.length, work.sequences, space or Space())
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,8 +235,8 @@ class Plan:
         known, run = self.work.known, float(tokens) / self.tokens_per_second
         slow = EFFECTIVE if self.count > int(self.work.device.number("max_per_node") or physics.NODE) else 1.0
         return TrainingEstimate(
-            run, run / known.high, run / known.low / slow, self.tokens_per_second, self.mfu, self.fits, self.memory,
-            self.work.usable - self.memory_total, self.least, self.count, self.tp, self.pp, self.dp, self.micro,
+            run, run / known.high, run / known.low / CHOSEN / slow, self.tokens_per_second, self.mfu, self.fits,
+            self.memory, self.work.usable - self.memory_total, self.least, self.count, self.tp, self.pp, self.dp, self.micro,
             self.recompute, 3 if self.stage == 3 else 1, self.bound, self.work.key, known.tier,
         )  # fmt: skip
 
@@ -348,9 +270,7 @@ def best(found: Layouts, most: int = 1) -> tuple[Plan, ...]:
         return (plan_at(found, int(np.argmin(found.total))),)
     order = np.flatnonzero(found.fits)
     order = order[np.lexsort((found.total[order], found.seconds[order]))]
-    near = order[found.seconds[order] <= NEAR * found.seconds[order[0]]]
-    roomy = near[found.total[near] <= (1.0 - HEADROOM) * found.work.usable]
-    first = int(roomy[0] if len(roomy) else near[np.argmin(found.total[near])])
+    first = choose(found.seconds, found.total, found.work.usable)
     return tuple(plan_at(found, row) for row in _different(found, first, order, most))
 
 
@@ -367,7 +287,7 @@ def _different(found: Layouts, first: int, order: np.ndarray, most: int) -> Iter
 
 def search(work: Job, count: int, space: Space | None = None, most: int = 1) -> tuple[Plan, ...]:
     """The best layouts of so many devices."""
-    return best(evaluate(work, count, layouts(work, count, space or Space())), most)
+    return best(evaluate(work, count, grid_of(work, count, space)), most)
 
 
 def floor_seconds(arch: Architecture, device: Device, count: int, tokens: Tokens, length: Tokens,
