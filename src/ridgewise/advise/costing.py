@@ -350,8 +350,8 @@ class _Money:
             return None
         about = ", ".join(part for part in (offer.provider or "several providers", offer.region) if part)
         return Price(
-            f"rent, {terms}", (offer.low + offer.high) / 2, offer.low, offer.high, prices.HOURLY, offer.as_of, "datasheet",
-            f"{option.device.name}: {about}", offer.sources, offer.note,
+            f"rent, {terms}", (offer.low + offer.high) / 2, offer.low, offer.high, prices.HOURLY, offer.as_of,
+            "datasheet", f"{option.device.name}: {about}", offer.sources, offer.note,
             offer.trust,
         )  # fmt: skip
 

@@ -203,14 +203,16 @@ def facility(kind: str) -> Price | None:
 
 def resale(months: float) -> Price:
     """Share of its price that hardware is sold for at an age: between the lowest and the highest curve of the
-    catalogue, straight lines between their ages, level after the last."""
+    catalogue, straight lines between their ages, level after the last. What a later age still fetches, an earlier one
+    does too."""
     held: dict[int, list[dict[str, str]]] = {0: []}
     for row in price_rows("hosting.csv"):
         if row["kind"] == "resale":
             held.setdefault(int(row["age_months"]), []).append(row)
     ages = sorted(held)
-    low = [min((float(row["low"]) for row in held[age]), default=1.0) for age in ages]
-    high = [max((float(row["high"]) for row in held[age]), default=1.0) for age in ages]
+    least = [min((float(row["low"]) for row in held[age]), default=1.0) for age in ages]
+    most = [max((float(row["high"]) for row in held[age]), default=1.0) for age in ages]
+    low, high = np.minimum.accumulate(least), np.maximum.accumulate(most[::-1])[::-1]
     ends = (float(np.interp(months, ages, low)), float(np.interp(months, ages, high)))
     keys = tuple(dict.fromkeys(key for rows in held.values() for row in rows for key in _keys(row)))
     newest = max(row["as_of"] for rows in held.values() for row in rows)
