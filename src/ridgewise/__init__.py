@@ -2,7 +2,7 @@
 
 ``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns; ``ridgewise.job`` the
 same for models that do not answer token by token; ``ridgewise.simulate`` and ``ridgewise.capacity`` are services,
-``ridgewise.cost`` is money.
+``ridgewise.cost`` is money, ``ridgewise.train`` a training run.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from ridgewise.app.estimating import estimate
     from ridgewise.app.jobs import job
     from ridgewise.app.services import capacity, simulate
+    from ridgewise.app.training import train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "capacity", "cost", "estimate", "job", "simulate"]
+__all__ = ["__version__", "capacity", "cost", "estimate", "job", "simulate", "train"]
 
 _HOMES = {
     "estimate": "ridgewise.app.estimating",
@@ -25,6 +26,7 @@ _HOMES = {
     "job": "ridgewise.app.jobs",
     "simulate": "ridgewise.app.services",
     "capacity": "ridgewise.app.services",
+    "train": "ridgewise.app.training",
 }
 
 

@@ -297,8 +297,8 @@ def test_qlora_of_8b_is_an_evening_on_a_card_and_a_coffee_in_the_cloud(answered:
 
 def test_pretraining_70b_takes_a_thousand_accelerators_for_a_month(answered: Callable[[str], Answer]) -> None:
     """8.7e23 FLOP in 30 days are 3.4e17 FLOP/s. At 40 %: 850 H100 (989 TFLOP/s), 380 B200 (2,250); A100 (312)
-    at the 55 % that interleaved pipelines reach there (arXiv 2205.05198: 51 to 56 %): 2,000. The layouts tried are powers
-    of two. 1,024 H100 for 26 days at $2 to $9 an hour are $1.4M to $5.8M."""
+    at the 55 % that interleaved pipelines reach there (arXiv 2205.05198: 51 to 56 %): 2,000. The counts tried are
+    powers of two. 1,024 H100 for 26 days at $2 to $9 an hour are $1.4M to $5.8M."""
     found = answered("pretraining, 70B")
     counts = {option.device.id: option.count for option in feasible(found)}
     assert counts["nvidia-h100-sxm"] == 1024

@@ -27,6 +27,10 @@ TOKENS = 20e6
 LANGUAGE = ("tokens", "rank", "method", "tp", "pp", "vpp", "cp", "dp", "ep", "zero", "recompute", "group", "answer",
             "prompt", "micro_batch", "export", "deadline", "budget", "goal")  # fmt: skip
 
+#: Every flag of the command.
+FLAGS = (*LANGUAGE, "count", "samples", "epochs", "batch", "length", "precision", "optimizer", "chunked_loss",
+         "program", "tariff", "memory", "top")  # fmt: skip
+
 
 def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
     """Print the answer; 1 where the run is not possible as asked."""
@@ -38,7 +42,7 @@ def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
         answer = classic_document(_classic(name, hardware, flags))
         print(as_json(answer)) if json else show_classic(answer)
         return 0
-    found = document(train(model, hardware, flags))
+    found = document(train(model, hardware, **flags))
     if flags.get("export"):
         return _export(str(flags["export"]), found)
     if json:
@@ -59,11 +63,20 @@ def _export(name: str, found: Any) -> int:
     return 0
 
 
-def train(model: str, hardware: str, flags: Flags) -> Training:
-    """The answer behind the flags."""
+def train(model: str, hardware: str, **flags: Any) -> Training:
+    """A training run on one kind of device: layouts, seconds, bytes, failures, watts and dollars.
+
+    ``flags`` are those of ``ridgewise train`` (count, goal, tokens, samples, epochs, batch, length, precision …),
+    numbers or words. ``.plans`` holds the layouts, best first, ``.duration`` the seconds of the run with their 80 % interval
+    (``.value``, ``.low``, ``.high``), ``.impossible`` why it cannot be done. Raises
+    :class:`ridgewise.errors.RequestError` for what is unknown or contradicts itself.
+    """
     from ridgewise.advise.training import answered
 
-    return answered(asked(model, hardware, flags))
+    if wrong := sorted(set(flags) - set(FLAGS)):
+        raise RequestError(f"unknown flag {wrong[0]!r}", "train", nearest(wrong[0], FLAGS) or FLAGS)
+    words = {name: repr(value) if type(value) in (int, float) else value for name, value in flags.items()}
+    return answered(asked(model, hardware, words))
 
 
 def asked(model: str, hardware: str, flags: Flags) -> Asked:

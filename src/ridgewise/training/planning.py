@@ -236,8 +236,8 @@ class Plan:
         slow = EFFECTIVE if self.count > int(self.work.device.number("max_per_node") or physics.NODE) else 1.0
         return TrainingEstimate(
             run, run / known.high, run / known.low / CHOSEN / slow, self.tokens_per_second, self.mfu, self.fits,
-            self.memory, self.work.usable - self.memory_total, self.least, self.count, self.tp, self.pp, self.dp, self.micro,
-            self.recompute, 3 if self.stage == 3 else 1, self.bound, self.work.key, known.tier,
+            self.memory, self.work.usable - self.memory_total, self.least, self.count, self.tp, self.pp, self.dp,
+            self.micro, self.recompute, 3 if self.stage == 3 else 1, self.bound, self.work.key, known.tier,
         )  # fmt: skip
 
 
