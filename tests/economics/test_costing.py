@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ridgewise
-from ridgewise.app.costing import amount, offer_rows, read_quotes
+from ridgewise.app.costing import FLAGS, amount, offer_rows, read_quotes
 from ridgewise.errors import RequestError
 from ridgewise.hardware import load_devices
 from ridgewise.report.cost import CostDocument, InfeasibleDocument
@@ -204,6 +204,15 @@ def test_what_does_not_do_the_job_has_no_price(run: Run) -> None:
     jsonschema.validate(found, schema(InfeasibleDocument), jsonschema.Draft202012Validator)
     code, out, _ = run("cost", "Llama-3.1-70B", "RTX 3060", "--users", "500")
     assert code == 1 and "does not do the job" in out
+
+
+def test_help_shows_every_flag_of_money(run: Run) -> None:
+    code, out, _ = run("cost", "--help")
+    assert code == 0
+    for name in FLAGS:
+        assert f"--{name.replace('_', '-')}" in out, name
+    code, out, _ = run("cost", "--json")
+    assert code == 2 and "no model given" in json.loads(out)["error"]["what"]
 
 
 def test_the_picture(run: Run, tmp_path: Path) -> None:

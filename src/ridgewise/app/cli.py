@@ -341,7 +341,7 @@ def cost(
         ),
     ] = None,
     api: Annotated[
-        str | None, typer.Option(help="API price per million tokens, IN/OUT[/CACHED]: 0.60/1.70", rich_help_panel=MONEY)
+        str | None, typer.Option(help="API price per million tokens: IN/OUT or IN/OUT/CACHED", rich_help_panel=MONEY)
     ] = None,
     api_model: Annotated[
         str | None, typer.Option(help="hosted model to compare with: gpt-5.4-mini", rich_help_panel=MONEY)
@@ -608,7 +608,9 @@ def train(
     batch: Annotated[
         str | None,
         typer.Option(
-            "--batch", "--global-batch", help="per step: tokens (train), sequences, pairs or answers",
+            "--batch",
+            "--global-batch",
+            help="per step: tokens (train), sequences, pairs or answers",
             rich_help_panel=GOAL,
         ),
     ] = None,
@@ -627,8 +629,9 @@ def train(
     ] = None,
     optimizer: Annotated[
         str | None,
-        typer.Option(help="adamw, adamw-8bit, adamw-8bit-paged, adamw-bf16, adafactor, muon, sgd …",
-                     rich_help_panel=LAYOUT),
+        typer.Option(
+            help="adamw, adamw-8bit, adamw-8bit-paged, adamw-bf16, adafactor, muon, sgd …", rich_help_panel=LAYOUT
+        ),
     ] = None,
     recompute: Annotated[str | None, typer.Option(help="none, selective or full", rich_help_panel=LAYOUT)] = None,
     tp: Annotated[int | None, typer.Option(min=1, help="tensor parallel", rich_help_panel=LAYOUT)] = None,

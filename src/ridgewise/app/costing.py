@@ -347,6 +347,8 @@ def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json:
     named = str(flags.get("model") or "")
     if named.endswith(".toml") and file is None:  # a plan instead of a model
         flags, file = {**flags, "model": None}, Path(named)
+    if not flags.get("model") and file is None:
+        raise RequestError("no model given", "cost", ("ridgewise cost Llama-3.1-8B --users 50",))
     answer = costed(flags, file)
     priced = isinstance(answer, cost.CostDocument) and bool(answer.ways)
     if isinstance(answer, cost.CostDocument) and priced and plot is not None:
@@ -373,7 +375,7 @@ def cost(model: str, hardware: str | None = None, **flags: Any) -> CostDocument 
     if wrong := sorted(set(flags) - known):
         raise RequestError(f"unknown flag {wrong[0]!r}", "cost", nearest(wrong[0], known) or tuple(sorted(known))[:4])
     prices = {name: str(value) for name, value in dict(flags.pop("price", None) or {}).items()}
-    given = {name: f"{value:g}" if isinstance(value, float | int) else value for name, value in flags.items()}
+    given = {name: str(value) if isinstance(value, float | int) else value for name, value in flags.items()}
     return costed({"model": model, "hardware": [hardware] if hardware else [], "prices": prices, **given})
 
 
