@@ -126,7 +126,7 @@ def trained(
     if found.tier in ("datasheet", "assumed", "transferred"):
         risks.append("this device was not measured with this program: the work is anchored, the device is not")
     if FAMILIES.get(model) == "vision":
-        risks.append("pictures are decoded by the host: so many per second want 1 processor core per 100 to 200")
+        risks.append("pictures are read and decoded by the host, which must keep up: that is not timed")
     return ClassicTraining(
         model, FAMILIES.get(model, "encoder"), device, count, total, precision, number, epochs, rate, found.tier,
         "compute" if compute >= traffic else "memory traffic", draw,

@@ -22,7 +22,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
 from ridgewise.serving.outcome import Load, Range, outcome
-from ridgewise.timing.coefficients import Block, load_blocks
+from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.training import TrainingEstimate, unsupported
 from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS, TIGHTER
 from ridgewise.training.layouts import Space
@@ -44,13 +44,17 @@ BETWEEN = 16384 * 54 * 24 / 419
 STORAGE = 1e9
 #: Hours from an interruption to the next step, assumed: notice it, replace the node, load the checkpoint.
 RESTART = 0.25
-#: Power of a rack [W], assumed: air-cooled rooms for accelerators hold 30 to 50 kW.
+#: Power of a rack [W], assumed.
 RACK_WATTS = 40e3
 #: Volts and amperes of a desk's circuit and of a rack's.
 DESK, RACK = (230.0, 16.0), (230.0, 32.0)
 #: Tokens per parameter at which training FLOPs are spent best (Chinchilla, arXiv 2203.15556); later models are trained
 #: far longer because they are used long.
 CHINCHILLA = 20.0
+#: The same of peak memory where nothing is calibrated, assumed.
+MEMORY = Band(0.7, 1.5)
+#: Metrics of measured runs, and what they are.
+METRICS = {"tokens_s_per_gpu": "tokens/s", "iter_time_s": "seconds of a step", "samples_s": "samples/s"}
 #: A layout that leaves less than this share of the memory may run out of it: the error of the estimate is larger.
 TIGHT = 0.05
 #: Models by which the largest that fits a machine is told, smallest first.
@@ -317,7 +321,7 @@ def _unable(asked: Asked) -> str:
 def _impossible(asked: Asked, why: str, floor: float | None) -> Training:
     devices = f"{whole(asked.count or 1)} × {asked.device.name}"
     if floor is not None and floor > NEVER:
-        why = f"impossible on {devices}: at their full peak, which nothing reaches, {duration(floor)}; {why}"
+        why = f"{duration(floor)} on {devices} at their full peak, which nothing reaches; {why}"
     return Training(asked, (), None, None, None, None, (), (), {}, None, why, floor, (), (), "")
 
 
@@ -399,7 +403,7 @@ def _hindrance(found: Training, points: Sequence[tuple[int, Plan, float, float]]
     if found.goodput is not None and found.goodput.useful <= 0:
         return f"{devices} fail so often that a run never ends"
     if run > NEVER:
-        return f"impossible on {devices}: {duration(run)}; hardware is replaced every three to five years"
+        return f"{duration(run)} on {devices}; hardware is replaced every three to five years"
     if asked.deadline is not None and run > asked.deadline:
         times = digits(run / asked.deadline)
         return f"{duration(run)} on {devices}, deadline {duration(asked.deadline)}: {times} times too long"
@@ -414,10 +418,20 @@ def _error(asked: Asked) -> str:
     block = (asked.blocks if asked.blocks is not None else load_blocks()).get(BLOCK)
     kind = "pretrain" if asked.method == "full" else asked.method
     regime = f"{'moe' if asked.arch.moe else 'dense'} {kind}"
-    found = block.errors.get(f"source tokens_s_per_gpu {regime}") if block else None
-    if found is None:
+    scores = {what: block.errors[key] for metric, what in METRICS.items()
+              if block and (key := f"source {metric} {regime}") in block.errors}  # fmt: skip
+    if not scores:
         return "no measured run of this kind: the interval is a judgement"
-    return f"median error {share(found[1])} on {whole(found[0])} runs of publications left out ({regime}, tokens/s)"
+    what = max(scores, key=lambda name: scores[name][0])
+    rows, median = scores[what][:2]
+    return f"median error {share(median)} on {whole(rows)} runs of publications left out ({regime}, {what})"
+
+
+def memory_band(plan: Plan) -> Band:
+    """Measured peaks over estimates, between which 80 % of the runs left out lay."""
+    block = load_blocks().get(f"{BLOCK}-memory")
+    kind = "pretrain" if plan.work.method == "full" else plan.work.method
+    return block.band("peak_mem_gib", f"{'moe' if plan.work.arch.moe else 'dense'} {kind}", "") if block else MEMORY
 
 
 def _risks(found: Training) -> Iterator[str]:
@@ -426,8 +440,9 @@ def _risks(found: Training) -> Iterator[str]:
     assert run is not None and found.goodput is not None
     left = 1.0 - plan.memory_total / plan.work.usable
     if 0 <= left < TIGHT:
+        above = share(memory_band(plan).high - 1.0)
         yield (
-            f"memory: {share(left)} left; the peak of measured runs lay up to 40 % above such estimates "
+            f"memory: {share(left)} left; measured peaks lay up to {above} above such estimates "
             "(--recompute full, --micro-batch 1 or --zero 3 leave more)"
         )
     if asked.arch.moe:
@@ -466,6 +481,7 @@ def _notes(found: Training) -> Iterator[str]:
     yield (
         f"as {plan.work.program} trains it"
         + (", loss in chunks" if plan.work.program == "torchtune" and asked.chunked is not False else "")
+        + (", whose habits stand for those of mlx-lm" if asked.device.vendor == "Apple" else "")
         + f"; {asked.optimiser}: {OPTIMISERS[asked.optimiser].note} (--optimizer)"
     )
     if plan.work.program != PROGRAMS[asked.method]:

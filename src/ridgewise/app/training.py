@@ -67,8 +67,8 @@ def train(model: str, hardware: str, **flags: Any) -> Training:
     """A training run on one kind of device: layouts, seconds, bytes, failures, watts and dollars.
 
     ``flags`` are those of ``ridgewise train`` (count, goal, tokens, samples, epochs, batch, length, precision …),
-    numbers or words. ``.plans`` holds the layouts, best first, ``.duration`` the seconds of the run with their 80 % interval
-    (``.value``, ``.low``, ``.high``), ``.impossible`` why it cannot be done. Raises
+    numbers or words. ``.plans`` holds the layouts, best first, ``.duration`` the seconds of the run with their 80 %
+    interval (``.value``, ``.low``, ``.high``), ``.impossible`` why it cannot be done. Raises
     :class:`ridgewise.errors.RequestError` for what is unknown or contradicts itself.
     """
     from ridgewise.advise.training import answered

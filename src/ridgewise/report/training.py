@@ -10,12 +10,11 @@ from rich.table import Table
 from rich.text import Text
 
 from ridgewise.advise.classic import ClassicTraining
-from ridgewise.advise.training import Training
+from ridgewise.advise.training import Training, memory_band
 from ridgewise.economics import Cost, Draw
 from ridgewise.economics.energy import heat
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.serving.outcome import Range
-from ridgewise.timing.coefficients import load_blocks
 from ridgewise.training.planning import Plan
 from ridgewise.units import count, digits, duration, money, power, rate, share, size, whole
 
@@ -172,16 +171,6 @@ def _layout(plan: Plan) -> LayoutDocument:
     )  # fmt: skip
 
 
-def _memory(plan: Plan) -> tuple[float, float]:
-    """Low and high of the peak of measured runs over such estimates."""
-    block = load_blocks().get("training-memory")
-    kind = "pretrain" if plan.work.method == "full" else plan.work.method
-    if block is None:
-        return 0.7, 1.5
-    band = block.band("peak_mem_gib", f"{'moe' if plan.work.arch.moe else 'dense'} {kind}", "")
-    return band.low, band.high
-
-
 def document(found: Training) -> TrainingDocument:
     """The published form of a run."""
     asked, plans = found.asked, found.plans
@@ -196,7 +185,7 @@ def document(found: Training) -> TrainingDocument:
         return Estimate(value, low, high, tier, (*more, *basis))  # type: ignore[arg-type]
 
     whole_run = found.duration if plan else None
-    low, high = _memory(plan) if plan else (1.0, 1.0)
+    band = memory_band(plan) if plan else None
     kept, site, cost, draw = found.goodput, found.site, found.cost, found.draw
     batch = asked.batch * asked.length
     return TrainingDocument(
@@ -226,8 +215,9 @@ def document(found: Training) -> TrainingDocument:
         layouts_compared=plan.tried if plan else 0,
         step_s=around(found.step) if plan else None,
         tokens_per_s=around(found.step.inverse * batch) if plan else None,
-        peak_memory_bytes=around(Range(plan.memory_total, plan.memory_total * low, plan.memory_total * high))
-        if plan else None,
+        peak_memory_bytes=around(
+            Range(plan.memory_total, plan.memory_total * band.low, plan.memory_total * band.high)
+        ) if plan and band else None,
         run_s=around(whole_run),
         epoch_s=around(whole_run * (1.0 / asked.epochs)) if whole_run and asked.goal != "train" else None,
         device_hours=around(whole_run * (plan.count / 3600.0)) if plan and whole_run else None,
@@ -299,7 +289,7 @@ def show(found: TrainingDocument, console: Console | None = None) -> None:
     ))  # fmt: skip
     out.print()
     if not found.feasible:
-        out.print(Text(f"Not possible: {found.impossible}", style="bold red"))
+        out.print(Text(f"Impossible as asked: {found.impossible}", style="bold red"))
         out.print()
     for table in _tables(found):
         out.print(table)
