@@ -206,6 +206,12 @@ def test_what_does_not_do_the_job_has_no_price(run: Run) -> None:
     assert code == 1 and "does not do the job" in out
 
 
+def test_a_single_price_is_no_comparison(answer: Answer) -> None:
+    found = answer("Qwen3-8B", "Instinct MI325X", "--users", "20")
+    assert [one["way"] for one in found["ways"]] == ["api"] and found["sentence"].startswith("Only the API has a price")
+    assert len(found["missing"]) == 2 and not found["sensitivity"]
+
+
 def test_help_shows_every_flag_of_money(run: Run) -> None:
     code, out, _ = run("cost", "--help")
     assert code == 0

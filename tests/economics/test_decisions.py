@@ -76,7 +76,7 @@ def test_no_other_mix_is_cheaper(shares: list[float], held: float, price: float)
 
 
 def test_the_widest_swing_stands_first() -> None:
-    doubts = {"price": Doubt(1, 0.5, 1.5), "power": Doubt(1, 0.9, 1.1), "known": Doubt(1, 1, 1)}
+    doubts = {"price": Doubt(1, 0.5, 1.5), "power": Doubt(1, 0.9, 1.1), "known": Doubt(1, 1, 1), "idle": Doubt(1, 0, 2)}
     found = tornado(lambda at: 100 * at.get("price", 1.0) + 10 * at.get("power", 1.0), doubts)
     assert [(s.name, s.low, s.high) for s in found] == [("price", 60, 160), ("power", 109, 111)]
 

@@ -42,13 +42,15 @@ class Swing:
 
 
 def tornado(result: Callable[[Mapping[str, Num]], Num], doubts: Mapping[str, Doubt]) -> tuple[Swing, ...]:
-    """The swing of ``result`` over every doubt, widest first. ``result`` takes the inputs that differ by name."""
+    """The swing of ``result`` over every doubt that moves it, widest first. ``result`` takes the inputs that differ by
+    name."""
     found = [
         Swing(name, float(result({name: doubt.low})), float(result({name: doubt.high})))
         for name, doubt in doubts.items()
         if doubt.low != doubt.high
     ]
-    return tuple(sorted(found, key=lambda swing: -swing.width))
+    moving = [swing for swing in found if swing.width > 1e-9 * abs(swing.low)]
+    return tuple(sorted(moving, key=lambda swing: -swing.width))
 
 
 def draws(doubts: Mapping[str, Doubt], rows: int, seed: int) -> dict[str, Num]:

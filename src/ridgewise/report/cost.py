@@ -302,14 +302,14 @@ def sentence(found: Costing) -> str:
     beside = " and ".join(f"{money(way.month)} for {WORDS[way.way]}" for way in others)
     over = f"{found.terms.months} months" if found.terms.months > 1 else "one month"
     text = f"Over {over} {WORDS[best.way]} is cheapest: {money(best.month)} a month"
-    text += f" against {beside}" if others else ", and nothing else has a price"
+    if not others:
+        return f"Only {WORDS[best.way]} has a price: {money(best.month)} a month over {over}."
+    text += f" against {beside}"
     months = {b.against: b.month for b in found.break_even if b.load == 1.0 and b.against in ("rent", "api")}
     paid = [f"{WORDS[way]} {_month(month)}" for way, month in months.items()]
     if paid:
         text += f"; buying breaks even with {' and with '.join(paid)}"
-    if others:
-        text += f"; it stays cheapest in {share(found.chance[best.way])} of the draws over what is uncertain"
-    return text + "."
+    return f"{text}; it stays cheapest in {share(found.chance[best.way])} of the draws over what is uncertain."
 
 
 def _month(month: float) -> str:
