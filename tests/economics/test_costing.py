@@ -206,6 +206,16 @@ def test_what_does_not_do_the_job_has_no_price(run: Run) -> None:
     assert code == 1 and "does not do the job" in out
 
 
+def test_books_by_hand(answer: Answer) -> None:
+    # $240,000 and a host of $60,000 over the five years in the middle of 4 to 6: $5,000 a month, $120,000 after three.
+    found = answer(*SERVICE, "--price", "H100 SXM=30000", "--host-price", "60000", "--resale", "25%")
+    count = way(found, "buy")["upfront_usd"] / 300_000
+    assert found["depreciation_years"] == 5 and found["depreciation_usd_per_month"] == pytest.approx(count * 5000)
+    assert found["book_value_usd"] == pytest.approx(count * 120_000)
+    assert found["resale_usd"] == pytest.approx(count * 75_000)
+    assert found["capital_usd_per_month"] == pytest.approx(count * 225_000 / 36)
+
+
 def test_a_single_price_is_no_comparison(answer: Answer) -> None:
     found = answer("Qwen3-8B", "Instinct MI325X", "--users", "20")
     assert [one["way"] for one in found["ways"]] == ["api"] and found["sentence"].startswith("Only the API has a price")

@@ -13,7 +13,7 @@ import numpy as np
 from ridgewise.advise.inference import PATIENCE, READING_SPEED
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.economics import decisions, energy, interruptions, load, ownership, prices, sensitivity
+from ridgewise.economics import decisions, energy, finance, interruptions, load, ownership, prices, sensitivity
 from ridgewise.economics.cost import HOURS_PER_MONTH, SERVER_KINDS, TARIFF, Purchase, purchase, sold, waiting_power
 from ridgewise.economics.ownership import WAYS, Case
 from ridgewise.economics.power import host_kind
@@ -142,6 +142,18 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True)
+class Books:
+    """What is bought today on the books: straight line over ``life`` [years], ``left`` at the end of the horizon [USD],
+    beside the ``resale`` that is reckoned with; ``capital`` is what both come to per month at the rate given."""
+
+    life: Price
+    month: Annotated[float, "USD"]
+    left: Annotated[float, "USD"]
+    capital: Annotated[float, "USD"]
+    resale: Annotated[float, "USD"]
+
+
+@dataclass(frozen=True, slots=True)
 class Costing:
     """Everything about the money of one plan.
 
@@ -151,7 +163,7 @@ class Costing:
     mix         copies to hold and hours to rent for the peaks; ``mix_of``: how they are held
     copies      deployments at the end of the horizon; requests and tokens per month at the load asked for
     energy, carbon   kWh and kg CO2e of the first month, when bought; ``idle`` what its idle hours cost per month
-    wall        watts of all copies at work; ``site`` what they ask of a room
+    wall        watts of all copies at work; ``site`` what they ask of a room; ``books`` what is written off
     swings      of ``swings_of`` per month, one doubt at a time; ``chance``: share of draws in which a way is cheapest
     prices      every figure that entered; ``missing`` what is not known and what to give
     """
@@ -175,6 +187,7 @@ class Costing:
     idle: float | None
     wall: float | None
     site: Site | None
+    books: Books | None
     swings: tuple[sensitivity.Swing, ...]
     swings_of: str
     chance: Mapping[str, float]
@@ -501,6 +514,7 @@ class _Money:
             energy=drawn_energy, carbon=carbon,
             idle=float(ownership.idle_month(base)) if bought and not self.training else None,
             wall=wall or None, site=self._site(owned, wall) if wall else None,
+            books=self._books(base) if bought else None,
             swings=sensitivity.tornado(result, doubts) if ways else (), swings_of=swings_of,
             chance={way: float(np.mean(best == place)) for place, way in enumerate(rows)},
             prices=tuple(self._prices(bought, rents)), missing=tuple(self.missing),
@@ -518,6 +532,18 @@ class _Money:
             for column in ("rack_units", "noise_dba")
         )
         return Site(float(energy.heat(wall)), int(energy.circuits(wall, volts, amperes)), volts, amperes, units, noise)
+
+    def _books(self, case: Case) -> Books | None:
+        """Depreciation of what is bought today, over the middle of the lives in annual reports."""
+        life = prices.facility("life")
+        if life is None:
+            return None
+        price = float(ownership.buy(case)[0])
+        left = float(finance.straight_line(price, 0.0, life.value * 12, self.terms.months))
+        month = price / (life.value * 12)
+        resale = float(case.resale) * price
+        capital = float(finance.capital_month(price, resale, self.terms.rate, self.terms.months))
+        return Books(life, month, left, capital, resale)
 
     def _look_for_gaps(self, bought: Option | None, rent: Rent | None) -> None:
         name = self.pick.device.name
@@ -632,6 +658,8 @@ class _Money:
                 yield self.hosting
             yield self.pue
             yield self.resale
+            if (life := prices.facility("life")) is not None:
+                yield life
         for rent in rents:
             yield rent.price
         for price in self.api:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import numpy as np
 
+from ridgewise.economics.finance import declining
 from ridgewise.errors import RequestError, nearest
 from ridgewise.hardware.offers import newest_price_year, price_rows
 
@@ -203,8 +204,8 @@ def facility(kind: str) -> Price | None:
 
 def resale(months: float) -> Price:
     """Share of its price that hardware is sold for at an age: between the lowest and the highest curve of the
-    catalogue, straight lines between their ages, level after the last. What a later age still fetches, an earlier one
-    does too."""
+    catalogue, straight lines between their ages, level after the last; what a later age still fetches, an earlier one
+    does too. Yearly losses that sold prices fit well are curves of their own."""
     held: dict[int, list[dict[str, str]]] = {0: []}
     for row in price_rows("hosting.csv"):
         if row["kind"] == "resale":
@@ -213,8 +214,11 @@ def resale(months: float) -> Price:
     least = [min((float(row["low"]) for row in held[age]), default=1.0) for age in ages]
     most = [max((float(row["high"]) for row in held[age]), default=1.0) for age in ages]
     low, high = np.minimum.accumulate(least), np.maximum.accumulate(most[::-1])[::-1]
-    ends = (float(np.interp(months, ages, low)), float(np.interp(months, ages, high)))
-    keys = tuple(dict.fromkeys(key for rows in held.values() for row in rows for key in _keys(row)))
+    measured = [row for row in price_rows("hosting.csv") if row["kind"] == "resale-rate" and "low" not in row["note"]]
+    sold = [float(declining(1.0, -float(row["low"]), months)) for row in measured]
+    ends = (min(float(np.interp(months, ages, low)), *sold), max(float(np.interp(months, ages, high)), *sold))
+    behind = [*(row for rows in held.values() for row in rows), *measured]
+    keys = tuple(dict.fromkeys(key for row in behind for key in _keys(row)))
     newest = max(row["as_of"] for rows in held.values() for row in rows)
     about = f"after {months:g} months"
     return Price("resale", sum(ends) / 2, *ends, "ratio", newest, "assumed", about, keys, trust="C")

@@ -169,6 +169,11 @@ class CostDocument:
     circuit_amperes: float | None
     rack_units: float | None
     noise_dba: float | None
+    capital_usd_per_month: float | None
+    depreciation_years: float | None
+    depreciation_usd_per_month: float | None
+    book_value_usd: float | None
+    resale_usd: float | None
     sensitivity_of: str
     sensitivity: tuple[SwingDocument, ...]
     prices: tuple[PriceDocument, ...]
@@ -250,6 +255,11 @@ def document(found: Costing) -> CostDocument:
         circuit_amperes=site.amperes if site else None,
         rack_units=site.rack_units if site else None,
         noise_dba=site.noise if site else None,
+        capital_usd_per_month=found.books.capital if found.books else None,
+        depreciation_years=found.books.life.value if found.books else None,
+        depreciation_usd_per_month=found.books.month if found.books else None,
+        book_value_usd=found.books.left if found.books else None,
+        resale_usd=found.books.resale if found.books else None,
         sensitivity_of=found.swings_of,
         sensitivity=tuple(SwingDocument(s.name, s.low, s.high) for s in found.swings),
         prices=tuple(price_document(price) for price in found.prices),
@@ -407,6 +417,7 @@ def show(found: CostDocument, *, heading: bool = True) -> None:
         console.print(Text(line))
     _list(console, "What would change the answer", [*_evens(found), *_spans(found), *_rents(found), *_swings(found)])
     _list(console, "Power", list(_power(found)))
+    _list(console, "On the books", list(_books(found)))
     _list(console, "Prices", price_lines(found.prices))
     for line in (*source_lines(found.prices), ""):
         console.print(Text(line))
@@ -509,6 +520,15 @@ def _power(found: CostDocument) -> Iterator[str]:
     known = [f"{digits(found.rack_units)} rack units"] if found.rack_units else []
     known += [f"{digits(found.noise_dba)} dB(A)"] if found.noise_dba else []
     yield ", ".join(known) if known else "rack units and noise: no source knows them for this machine"
+
+
+def _books(found: CostDocument) -> Iterator[str]:
+    if found.depreciation_years is None or not found.depreciation_usd_per_month:
+        return
+    years, capital = digits(found.depreciation_years), money(found.capital_usd_per_month or 0.0)
+    yield f"capital costs {capital} a month: what is bought today less {money(found.resale_usd or 0.0)} at the end"
+    written, left = money(found.depreciation_usd_per_month), money(found.book_value_usd or 0.0)
+    yield f"written off in equal parts over {years} years it is {written} a month, {left} left at the end"
 
 
 def price_lines(prices: Sequence[PriceDocument]) -> list[str]:
