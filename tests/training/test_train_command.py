@@ -200,3 +200,59 @@ def test_fine_tuning_programs_read_the_same_numbers(
     assert int(lines[micro]) == found["layouts"][0]["micro_batch_sequences"]
     assert int(lines["gradient_accumulation_steps"]) == found["layouts"][0]["micro_steps"]
     assert int(lines[steps]) == round(found["tokens"] / (found["batch_sequences"] * found["length_tokens"]))
+
+
+# --- edges ---
+
+
+def test_a_precision_nobody_gave_a_peak_is_refused(train: Callable[..., Said]) -> None:
+    code, _, err = train("Llama-3.1-8B", "--hardware", "Gaudi 2", "--tokens", "1B", "--precision", "tf32")
+    assert code == 2 and "--precision" in err and "bf16" in err
+
+
+def test_a_short_model_is_trained_at_its_own_length(train: Callable[..., Said]) -> None:
+    found = answer(train("gpt2", "--hardware", "RTX 4090", "--count", "1", "--tokens", "1B", "--json"))
+    assert found["feasible"] and found["length_tokens"] == 1024
+
+
+def test_answers_that_cannot_be_written_make_the_run_impossible(train: Callable[..., Said]) -> None:
+    words = ("--count", "1", "--goal", "grpo", "--method", "qlora", "--samples", "100", "--json")
+    said = train("Llama-3.1-8B", "--hardware", "RTX 4060 Ti 16GB", *words)
+    assert said[0] == 1 and "writing answers" in answer(said)["impossible"]
+
+
+def test_models_that_answer_no_tokens_are_sent_to_those_that_were_measured(train: Callable[..., Said]) -> None:
+    code, _, err = train("stabilityai/stable-diffusion-xl-base-1.0", "--hardware", "H100 SXM", "--tokens", "1B")
+    assert code == 2 and "resnet-50" in err
+
+
+def test_chunks_alone_leave_the_stages_to_the_search(train: Callable[..., Said]) -> None:
+    words = ("Llama-3.1-70B", "--hardware", "H100 SXM", "--count", "128", "--tokens", "1B", "--vpp", "2", "--json")
+    first = answer(train(*words))["layouts"][0]
+    assert first["vpp"] == 2 and first["pp"] > 1
+    alone = train("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "1", "--tokens", "1B", "--vpp", "2", "--json")
+    assert alone[0] == 1 and "no layout" in answer(alone)["impossible"]
+
+
+def test_the_same_question_in_python(train: Callable[..., Said]) -> None:
+    import ridgewise
+    from ridgewise.errors import RequestError
+
+    words = ("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "64", "--tokens", "2T", "--batch", "4M", "--json")
+    found = ridgewise.train("Llama-3.1-8B", "H100 SXM", count=64, tokens=2e12, batch="4M")
+    assert found.duration.value == pytest.approx(answer(train(*words))["run_s"]["value"])
+    with pytest.raises(RequestError, match="tokens"):
+        ridgewise.train("Llama-3.1-8B", "H100 SXM", tokns=1)
+
+
+def test_the_document_keeps_to_its_schema(train: Callable[..., Said]) -> None:
+    schema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
+    from ridgewise.facts.catalog import catalog_path
+
+    wanted = json.loads(catalog_path("schemas", "training.schema.json").read_text("utf-8"))
+    for words in (
+        ("Llama-3.1-8B", "--hardware", "H100 SXM", "--count", "8", "--goal", "grpo"),
+        ("Llama-3.1-70B", "--hardware", "EPYC 9654", "--tokens", "2T"),
+        ("resnet-50", "--hardware", "RTX 4090", "--count", "4"),
+    ):
+        schema.validate(answer(train(*words, "--json")), wanted)

@@ -289,6 +289,8 @@ def answered(asked: Asked) -> Training:
     plan = plans[0]
     run, kept = plan.estimate(asked.tokens), goodput(plan)
     made = _generation(asked, plan) if asked.goal == "grpo" else None
+    if isinstance(made, str):
+        return _impossible(asked, made, floor)
     draw = training_draw(asked.arch, asked.device, run, asked.method, asked.length, asked.blocks)
     whole_run = run.seconds / kept.useful + (float(made.seconds.value) * _steps(asked) if made else 0.0)
     cost = run_cost(
@@ -346,9 +348,11 @@ def _points(asked: Asked) -> Iterator[tuple[int, Plan, float, float]]:
             kept = goodput(plans[0])
             if kept.useful > 0:
                 run = plans[0].estimate(asked.tokens).seconds / kept.useful
-                if asked.goal == "grpo":
-                    run += float(_generation(asked, plans[0]).seconds.value) * _steps(asked)
-                yield count, plans[0], run, kept.useful
+                made = _generation(asked, plans[0]) if asked.goal == "grpo" else None
+                if isinstance(made, Generation):
+                    run += float(made.seconds.value) * _steps(asked)
+                if not isinstance(made, str):
+                    yield count, plans[0], run, kept.useful
 
 
 def _rent(device: Device, count: int, seconds: float) -> float | None:
@@ -502,17 +506,17 @@ def _notes(found: Training) -> Iterator[str]:
         )
 
 
-def _generation(asked: Asked, plan: Plan) -> Generation:
-    """The answers of one step, written by the devices that train."""
+def _generation(asked: Asked, plan: Plan) -> Generation | str:
+    """The answers of one step, written by the devices that train; a sentence where they cannot be."""
     from ridgewise.advise.deployment import deploy
 
-    last: RequestError | None = None
+    why = f"{asked.arch.name} in 16 bits does not fit {whole(plan.count)} × {asked.device.name} for writing answers"
     for tp in (n for n in (1, 2, 4, 8) if plan.count % n == 0):
         try:
             setup = deploy(asked.arch, asked.device, None, weight_format("bf16"), 16.0, tp, None, None,
                            blocks=asked.blocks)  # fmt: skip
         except RequestError as error:
-            last = error
+            why = error.what
             continue
         replicas = plan.count // tp
         made = replace(setup, replicas=replicas)
@@ -520,10 +524,7 @@ def _generation(asked: Asked, plan: Plan) -> Generation:
         if float(done.room) >= 1:
             each = done.requests.inverse
             return Generation(asked.batch, replicas, tp, setup.engine.id, each * asked.batch, setup.tier)
-    raise last or RequestError(
-        f"{asked.arch.name} in 16 bits does not fit {whole(plan.count)} × {asked.device.name} for writing answers",
-        "--count",
-    )
+    return why
 
 
 def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:

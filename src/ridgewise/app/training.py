@@ -81,13 +81,17 @@ def train(model: str, hardware: str, **flags: Any) -> Training:
 
 def asked(model: str, hardware: str, flags: Flags) -> Asked:
     """The question behind the flags, checked; RequestError names the flag at fault."""
+    from ridgewise.advise import classic
     from ridgewise.advise.limits import check_context, check_decoder
     from ridgewise.advise.training import GOALS, METHODS, Asked
     from ridgewise.memory.training import OPTIMISERS
     from ridgewise.models.read import load_model
 
     arch = load_model(model, own("models")).arch
-    check_decoder(arch)
+    try:
+        check_decoder(arch)
+    except RequestError as error:
+        raise RequestError(error.what, error.where, tuple(classic.ALIASES)) from None
     device = _device(hardware)
     goal = _one_of(flags.get("goal") or ("train" if flags.get("tokens") and not flags.get("samples") else "lora"),
                    GOALS, "--goal")  # fmt: skip
@@ -109,6 +113,7 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
         length = prompt + answer
     else:
         usual = LENGTH if goal == "train" else TUNED_LENGTH
+        usual = min(usual, float(arch.max_context or usual))
         length = number(flags["length"], "tokens", "--length", 1, 1e8) if flags.get("length") else usual
     check_context(arch, length, "--length", "the sequence")
     count = int(number(flags["count"], "1", "--count", 1, 1e6)) if flags.get("count") else None
@@ -153,7 +158,8 @@ def _precision(device: Device, flags: Flags) -> str:
         raise RequestError(f"unknown precision {name!r}", "--precision", nearest(name, PRECISIONS) or tuple(PRECISIONS))
     dtype = PRECISIONS[name][0]
     found = device.peak(dtype)
-    if flags.get("precision") and found is not None and found[1] != dtype and dtype not in ("bf16", "tf32"):
+    narrower = found is not None and found[1] != dtype and dtype in ("fp8", "fp4")
+    if found is None or (narrower and flags.get("precision")):
         able = tuple(other for other, (kind, _) in PRECISIONS.items() if (p := device.peak(kind)) and p[1] == kind)
         raise RequestError(f"{device.name} has no {dtype} matrix units", "--precision", able)
     return name
@@ -235,8 +241,8 @@ def _space(arch: Architecture, count: int | None, method: str, goal: str, flags:
         raise RequestError(f"{heads} heads cannot be shared by {tp} devices", "--tp", able)
     if pp and pp > arch.layers:
         raise RequestError(f"{arch.layers} layers make no {pp} stages", "--pp", (f"--pp {arch.layers}",))
-    if vpp and vpp > 1 and (not pp or pp == 1 or arch.layers % (pp * vpp)):
-        raise RequestError(f"{arch.layers} layers cannot be cut into {pp or 1} stages of {vpp} equal chunks", "--vpp",
+    if vpp and vpp > 1 and pp and (pp == 1 or arch.layers % (pp * vpp)):
+        raise RequestError(f"{arch.layers} layers cannot be cut into {pp} stages of {vpp} equal chunks", "--vpp",
                            ("--vpp 1",))  # fmt: skip
     if ep and ep > 1 and (not experts or experts % ep):
         what = f"{experts} experts cannot be shared by {ep} devices" if experts else f"{arch.name} has no experts"
