@@ -226,7 +226,7 @@ def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags)
 
 def _space(arch: Architecture, count: int | None, method: str, goal: str, flags: Flags) -> Space:
     """The degrees that the flags fix, which must go together. Programs for fine-tuning share out the data alone."""
-    from ridgewise.training.layouts import Space
+    from ridgewise.training.layouts import ENDS, Space
 
     def given(name: str, flag: str) -> int | None:
         return int(number(str(flags[name]), "1", flag, 1, 1e6)) if flags.get(name) is not None else None
@@ -241,7 +241,7 @@ def _space(arch: Architecture, count: int | None, method: str, goal: str, flags:
         raise RequestError(f"{heads} heads cannot be shared by {tp} devices", "--tp", able)
     if pp and pp > arch.layers:
         raise RequestError(f"{arch.layers} layers make no {pp} stages", "--pp", (f"--pp {arch.layers}",))
-    if vpp and vpp > 1 and pp and (pp == 1 or arch.layers % (pp * vpp)):
+    if vpp and vpp > 1 and pp and (pp == 1 or all((arch.layers + more) % (pp * vpp) for more in (0, ENDS))):
         raise RequestError(f"{arch.layers} layers cannot be cut into {pp} stages of {vpp} equal chunks", "--vpp",
                            ("--vpp 1",))  # fmt: skip
     if ep and ep > 1 and (not experts or experts % ep):
@@ -261,7 +261,9 @@ def _space(arch: Architecture, count: int | None, method: str, goal: str, flags:
     if recompute:
         _one_of(recompute, ("none", "selective", "full"), "--recompute")
     if goal != "train":
-        pp, cp, tp = pp or 1, cp or 1, tp or (1 if method != "full" else None)
+        pp, cp = pp or 1, cp or 1
+    if method != "full":
+        tp, ep = tp or 1, ep or 1
     fixed: dict[str, Any] = {"tp": tp, "pp": pp, "chunks": vpp, "cp": cp, "ep": ep, "shards": dp, "micro": micro,
                              "stage": zero, "recompute": recompute}  # fmt: skip
     return replace(Space(), **{name: (value,) for name, value in fixed.items() if value})

@@ -26,6 +26,8 @@ RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.1, "full": 
 ROUND = 0.05
 #: Tokens of a sequence below which nobody splits it.
 UNDIVIDED = 4096
+#: Layers that embedding and head count for where they take the place of one at each end (Llama 3, arXiv 2407.21783).
+ENDS = 2
 #: How close in time to the best another layout may be to be chosen for its smaller memory, and the share of the memory
 #: that is better left: measured peaks scatter so much around their estimates.
 NEAR, HEADROOM = 1.05, 0.15
@@ -69,7 +71,7 @@ def _spread(
 ) -> Mapping[str, np.ndarray]:
     tp = space.tp or _powers(min(per_node, count))
     pp = space.pp or (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)
-    chunks = space.chunks or (1, 2, 3, 4, 6)
+    chunks = space.chunks or (1, 2, 3, 4, 6, 8)
     cp = space.cp or tuple(n for n in (1, 2, 4, 8, 16) if n <= max(length / UNDIVIDED, 1))
     ep = (space.ep or _powers(min(experts, 64, count))) if experts else (1,)
     micro = space.micro or _powers(int(min(16.0, sequences)))
@@ -84,7 +86,8 @@ def _spread(
         ok &= heads % found["tp"] == 0
     if experts:
         ok &= (experts % found["ep"] == 0) & ((count / found["pp"]) % found["ep"] == 0)
-    equal = (found["chunks"] == 1) | (layers % (found["pp"] * found["chunks"]) == 0)
+    pieces = found["pp"] * found["chunks"]
+    equal = (found["chunks"] == 1) | (layers % pieces == 0) | ((layers + ENDS) % pieces == 0)
     ok &= np.where(found["pp"] > 1, equal, found["chunks"] == 1)
     steps = np.ceil(sequences / np.maximum(shards * found["micro"], 1.0))
     ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)

@@ -158,8 +158,18 @@ def evaluate(work: Job, count: int, grid: Mapping[str, np.ndarray]) -> Layouts:
     if work.reference:
         copies = np.where(grid["stage"] >= 3, grid["shards"] * grid["cp"], 1.0) * grid["tp"] * grid["pp"]
         parts["reference weights"] = work.reference / copies
+    if work.method == "qlora":
+        parts = _packed(work, parts, grid)
     whole = {name: np.broadcast_to(np.asarray(part, float), batch.shape) for name, part in parts.items()}
     return Layouts(work, count, grid, step, whole, np.asarray(sum(whole.values()), dtype=float))
+
+
+def _packed(work: Job, parts: dict[str, Num], grid: Mapping[str, np.ndarray]) -> dict[str, Num]:
+    """The same with weights no smaller than their bits: what a fit found less belongs to the allocator's share."""
+    copies = np.where(grid["stage"] >= 3, grid["shards"] * grid["cp"], 1.0) * grid["tp"] * grid["pp"]
+    bits = work.size.frozen * (1.0 - work.size.share_experts * (1.0 - 1.0 / grid["ep"])) / copies
+    lacking = np.maximum(bits - parts["weights"], 0.0)
+    return {**parts, "weights": parts["weights"] + lacking, "overhead": parts["overhead"] - lacking}
 
 
 def _beside(work: Job, step: physics.StepTime, grid: Mapping[str, np.ndarray]) -> physics.StepTime:
