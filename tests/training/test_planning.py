@@ -268,3 +268,11 @@ def test_a_pipeline_whose_ends_count_as_layers() -> None:
     work = run("Llama-3.1-405B", 2048.0, 8192.0)
     grid = grid_of(work, 16384)
     assert np.any((grid["pp"] == 16) & (grid["chunks"] == 8))
+
+
+def test_stages_of_two_layers_and_a_half_are_left_out() -> None:
+    """80 layers make 16 even stages and no 32: every stage would wait for those with three layers."""
+    work = run("Llama-3.1-70B", 512.0, 8192.0)
+    stages = set(grid_of(work, 512)["pp"].tolist())
+    assert 16 in stages and 32 not in stages
+    assert set(grid_of(work, 512, Space(pp=(32,)))["pp"].tolist()) == {32}

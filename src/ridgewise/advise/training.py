@@ -25,7 +25,7 @@ from ridgewise.serving.outcome import Load, Range, outcome
 from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.training import TrainingEstimate, unsupported
 from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS, TIGHTER
-from ridgewise.training.layouts import Space
+from ridgewise.training.layouts import UNEVEN, Space, fullness
 from ridgewise.training.planning import Job, Plan, floor_seconds, job, search
 from ridgewise.units import count as counted
 from ridgewise.units import digits, duration, share, size, whole
@@ -465,6 +465,8 @@ def _risks(found: Training) -> Iterator[str]:
             f"network: {digits(8 * float(plan.work.rates.network) / 1e9)} Gbit/s per device is assumed between nodes; "
             "slower networks stretch what the step shows as messages"
         )
+    if plan.pp > 1 and asked.arch.layers % plan.pp and (fuller := float(fullness(asked.arch.layers, plan.pp))) > UNEVEN:
+        yield f"stages: {asked.arch.layers} layers on {plan.pp} of them: the fullest takes {share(fuller - 1.0)} longer"
     if plan.bound == "launches":
         yield "launches decide: micro-batches are too small for the device (--micro-batch, --length)"
     if asked.deadline is not None and float(found.duration.high) > asked.deadline >= float(found.duration.value):

@@ -19,6 +19,7 @@ from ridgewise.hardware.device import Device
 from ridgewise.memory.training import Recompute
 from ridgewise.models.architecture import Architecture
 from ridgewise.training.step import NODE
+from ridgewise.units import Num
 
 #: Extra forward passes that recomputation costs, which is also the share of the activations it drops.
 RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.1, "full": 1.0}
@@ -28,6 +29,8 @@ ROUND = 0.05
 UNDIVIDED = 4096
 #: Layers that embedding and head count for where they take the place of one at each end (Llama 3, arXiv 2407.21783).
 ENDS = 2
+#: How much fuller than the mean a stage may be before a number of stages is left out unless it is asked for.
+UNEVEN = 1.05
 #: How close in time to the best another layout may be to be chosen for its smaller memory, and the share of the memory
 #: that is better left: measured peaks scatter so much around their estimates.
 NEAR, HEADROOM = 1.05, 0.15
@@ -89,6 +92,8 @@ def _spread(
     pieces = found["pp"] * found["chunks"]
     equal = (found["chunks"] == 1) | (layers % pieces == 0) | ((layers + ENDS) % pieces == 0)
     ok &= np.where(found["pp"] > 1, equal, found["chunks"] == 1)
+    if len(pp) > 1:
+        ok &= (layers % found["pp"] == 0) | (fullness(layers, found["pp"]) <= UNEVEN)
     steps = np.ceil(sequences / np.maximum(shards * found["micro"], 1.0))
     ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)
     ok &= (found["stage"] < 3) | (found["pp"] == 1)
@@ -96,6 +101,12 @@ def _spread(
     if space.shards:
         ok &= np.isin(shards, space.shards)
     return MappingProxyType({**{name: column[ok] for name, column in found.items()}, "shards": shards[ok]})
+
+
+def fullness(layers: int, pp: Num) -> Num:
+    """Layers of the fullest stage over the mean one's, ends counted: how much longer than even ones all take."""
+    counted = layers + ENDS
+    return np.ceil(counted / pp) * pp / counted
 
 
 def _fullest(arch: Architecture, pp: np.ndarray) -> np.ndarray:
