@@ -58,6 +58,7 @@ from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
 from ridgewise.training.estimate import demand_of, memory_of, time_of
 from ridgewise.training.estimate import step_seconds as training_seconds
+from ridgewise.training.layouts import fullness
 from ridgewise.training.planning import floor_seconds as training_floor
 from ridgewise.units import Num, kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
@@ -352,6 +353,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],
     "training.estimate.step_seconds": trained,
+    "training.layouts.fullness": lambda arch, row: fullness(80, row["pp"]),
     "training.planning.floor_seconds": lambda arch, row: training_floor(
         arch, device("H100 SXM"), 8, row["batch"], row["new"], "full"
     ),
