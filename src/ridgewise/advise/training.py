@@ -265,7 +265,8 @@ def fitted(asked: Asked, count: int, most: int = 1) -> tuple[Plan, ...]:
     """The best layouts on so many devices, by the program that is usual or, where its habits do not fit, by one that
     holds less."""
     found: tuple[Plan, ...] = ()
-    for program in (asked.program,) if asked.program else TIGHTER[asked.method]:
+    programs = TIGHTER[asked.method] if asked.goal != "train" else (PROGRAMS[asked.method],)
+    for program in (asked.program,) if asked.program else programs:
         tried = search(prepared(asked, count, program), count, asked.space, most)
         if not found or (tried and tried[0].fits):
             found = tried or found
@@ -387,6 +388,10 @@ def _enough(asked: Asked, points: Sequence[tuple[int, Plan, float, float]]) -> i
 
 
 def _blocked(asked: Asked, count: int) -> str:
+    if OPTIMISERS[asked.optimiser].fused:
+        return (
+            f"weights that change inside the backward pass need all {digits(asked.batch)} sequences at once (--batch)"
+        )
     return (
         f"{digits(asked.batch)} sequences per step, {asked.arch.layers} layers and the degrees asked for leave nothing "
         "to share out"
@@ -490,10 +495,11 @@ def _notes(found: Training) -> Iterator[str]:
         + (", whose habits stand for those of mlx-lm" if asked.device.vendor == "Apple" else "")
         + f"; {asked.optimiser}: {OPTIMISERS[asked.optimiser].note} (--optimizer)"
     )
+    if plan.work.how.host:
+        waiting = plan.work.how.host * float(plan.work.need.trained) / Machine(asked.device, plan.count).nodes
+        yield f"{size(waiting)} of optimiser states wait in the RAM of each host"
     if plan.work.program != PROGRAMS[asked.method]:
-        yield (
-            f"it would not fit as {PROGRAMS[asked.method]} holds it: scales, copies and logits whole take a third more"
-        )
+        yield (f"it would not fit as {PROGRAMS[asked.method]} holds it: copies, scales and whole logits take more")
     yield (
         f"one interruption per {whole(BETWEEN)} device-hours (Llama 3, arXiv 2407.21783), checkpoints of "
         f"{size(kept.checkpoint)} written at 1 GB/s per node every {duration(3600 * kept.interval)}, "
@@ -561,7 +567,7 @@ def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:
 
 def _largest(asked: Asked, count: int) -> dict[str, str]:
     """Per method the largest model of the ladder that fits, at this length and a micro-batch of one sequence."""
-    found = {}
+    found, frugal = {}, "adamw-8bit-fused" if count == 1 else "adamw-bf16"
     for method in ("full", "lora", "qlora"):
         if unsupported(asked.device, method):
             continue
@@ -569,7 +575,7 @@ def _largest(asked: Asked, count: int) -> dict[str, str]:
             arch = load(name)
             trial = replace(
                 asked, arch=arch, method=method, batch=max(float(count), 1.0), goal="finetune", program="",
-                optimiser="adamw-bf16" if method == "full" else "adamw", precision="bf16", chunked=None,
+                optimiser=frugal if method == "full" else "adamw", precision="bf16", chunked=None,
                 space=Space(micro=(1,), recompute=("full",)),
             )  # fmt: skip
             plans = fitted(trial, count)

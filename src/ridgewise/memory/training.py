@@ -44,6 +44,7 @@ class Optimiser:
 
     tables   state of the embedding and the output head where they are treated apart; None: as the rest
     host     state that waits in the host's memory instead; it crosses the host's link twice a step
+    fused    weights change inside the backward pass, which keeps no gradient and accumulates none
     """
 
     weight: float
@@ -51,12 +52,14 @@ class Optimiser:
     state: float
     tables: float | None = None
     host: float = 0.0
+    fused: bool = False
     note: str = ""
 
 
 #: Optimisers by name. AdamW: FP32 master and two moments (ZeRO, arXiv 1910.02054); 8-bit moments with a scale per 256
-#: values (arXiv 2110.02861), which may be paged to the host (QLoRA, arXiv 2305.14314); Adafactor keeps a row and a
-#: column per matrix (arXiv 1804.04235); Muon one momentum, with AdamW for the tables (arXiv 2502.16982).
+#: values (arXiv 2110.02861), which may be paged to the host (QLoRA, arXiv 2305.14314) and stepped inside the backward
+#: pass (torchtune's recipe for one device); Adafactor keeps a row and a column per matrix (arXiv 1804.04235); Muon one
+#: momentum, with AdamW for the tables (arXiv 2502.16982).
 OPTIMISERS: Mapping[str, Optimiser] = MappingProxyType(
     {
         "adamw": Optimiser(*RECIPES["mixed"], note="16-bit weights, FP32 master and moments"),
@@ -64,6 +67,14 @@ OPTIMISERS: Mapping[str, Optimiser] = MappingProxyType(
         "adamw-bf16": Optimiser(*RECIPES["pure"], note="weights and moments in 16 bits, no master"),
         "adamw-8bit": Optimiser(2.0, 2.0, 2.0 + 2 * 4.0 / 256, note="8-bit moments, no master"),
         "adamw-8bit-paged": Optimiser(2.0, 2.0, 0.0, host=2.0 + 2 * 4.0 / 256, note="8-bit moments in the host's RAM"),
+        "adamw-8bit-fused": Optimiser(
+            2.0,
+            0.0,
+            0.0,
+            host=2.0 + 2 * 4.0 / 256,
+            fused=True,
+            note="8-bit moments in the host's RAM, weights updated inside the backward pass, one micro-step",
+        ),
         "adafactor": Optimiser(2.0, 2.0, 4.0, note="FP32 master, factored second moment"),
         "muon": Optimiser(2.0, 2.0, 8.0, 12.0, note="FP32 master and momentum; AdamW for embedding and head"),
         "sgd": Optimiser(2.0, 2.0, 8.0, note="FP32 master and momentum"),

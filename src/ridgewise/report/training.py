@@ -414,12 +414,17 @@ def _lists(found: TrainingDocument) -> Iterator[tuple[str, list[str]]]:
         yield (
             f"Largest that fits {whole(found.devices)} × {found.device_name} at this length",
             [
-                f"{ {'full': 'full, everything in 16 bits', 'lora': 'LoRA', 'qlora': 'QLoRA'}[method] }: {name}"
+                f"{ {'full': _frugal(found), 'lora': 'LoRA', 'qlora': 'QLoRA'}[method] }: {name}"
                 for method, name in found.largest.items()
             ],
         )
     if found.notes:
         yield "Assumed", list(found.notes)
+
+
+def _frugal(found: TrainingDocument) -> str:
+    """How every weight is trained in the least memory."""
+    return "full, 8-bit steps inside the backward pass" if found.devices == 1 else "full, everything in 16 bits"
 
 
 def _power(found: TrainingDocument) -> Iterator[str]:

@@ -65,7 +65,7 @@ NARROW = 0.7
 PROGRAMS: Mapping[Method, str] = {"full": "megatron-lm", "lora": "torchtune", "qlora": "hf-trainer"}
 #: The same, then those that hold less: torchtune computes the loss in chunks and unpacks one matrix at a time.
 TIGHTER: Mapping[Method, tuple[str, ...]] = {
-    "full": ("megatron-lm",), "lora": ("torchtune",), "qlora": ("hf-trainer", "torchtune")
+    "full": ("megatron-lm", "torchtune"), "lora": ("torchtune",), "qlora": ("hf-trainer", "torchtune")
 }  # fmt: skip
 #: Share of the logits alive at once where the loss is computed in chunks: eight, as torchtune does.
 CHUNKED = 0.125

@@ -103,7 +103,7 @@ def job(
     rates, peak, found = physics.supply(device, dtype), device.peak(dtype), efficiency_for(device)
     assert rates is not None and peak is not None and found is not None, "unsupported devices are refused before"
     program = program or PROGRAMS[method]
-    held = memory_coefficients(method, blocks, "" if method == "full" else program)
+    held = memory_coefficients(method, blocks, "" if program == PROGRAMS["full"] else program)
     if program in CHUNKED_LOSS if chunked is None else chunked:
         held = replace(held, logits=held.logits * CHUNKED)
     if dtype in ("fp8", "fp4"):
@@ -119,7 +119,11 @@ def job(
 
 def grid_of(work: Job, count: int, space: Space | None = None) -> dict[str, np.ndarray]:
     """Every possible layout of ``count`` devices."""
-    return layouts(work.arch, work.device, count, work.length, work.sequences, space or Space())
+    grid = layouts(work.arch, work.device, count, work.length, work.sequences, space or Space())
+    if not work.how.fused:
+        return grid
+    once = grid["shards"] * grid["micro"] >= work.sequences
+    return {name: column[once] for name, column in grid.items()}
 
 
 @dataclass(frozen=True, slots=True)
