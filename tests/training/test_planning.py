@@ -291,3 +291,8 @@ def test_a_step_fused_into_the_backward_pass_keeps_no_gradient_and_accumulates_n
     (plan,) = search(one, 1)
     assert plan.fits and plan.memory["gradients"] == 0 and plan.micro_steps == 1
     assert 16 * 2**30 < plan.memory_total < 24 * 2**30
+
+
+def test_gradients_are_shared_out_where_one_micro_step_makes_them() -> None:
+    grid = grid_of(run(sequences=64.0), 16, Space(stage=(2,)))
+    assert len(grid["tp"]) and np.all(grid["shards"] * grid["micro"] == 64)

@@ -390,10 +390,10 @@ def _enough(asked: Asked, points: Sequence[tuple[int, Plan, float, float]]) -> i
 def _blocked(asked: Asked, count: int) -> str:
     if OPTIMISERS[asked.optimiser].fused:
         return (
-            f"weights that change inside the backward pass need all {digits(asked.batch)} sequences at once (--batch)"
+            f"weights that change inside the backward pass need all {whole(asked.batch)} sequences at once (--batch)"
         )
     return (
-        f"{digits(asked.batch)} sequences per step, {asked.arch.layers} layers and the degrees asked for leave nothing "
+        f"{whole(asked.batch)} sequences per step, {asked.arch.layers} layers and the degrees asked for leave nothing "
         "to share out"
     )
 

@@ -78,7 +78,7 @@ def _spread(
     cp = space.cp or tuple(n for n in (1, 2, 4, 8, 16) if n <= max(length / UNDIVIDED, 1))
     ep = (space.ep or _powers(min(experts, 64, count))) if experts else (1,)
     micro = space.micro or _powers(int(min(16.0, sequences)))
-    stage = space.stage or (1, 3)  # sharing gradients alone would send them in every micro-step
+    stage = space.stage or (1, 3)
     again = tuple(RECOMPUTED[name] for name in space.recompute)
     axes = (stage, again, tp, tuple(n for n in pp if n <= min(layers, count)) or (1,), chunks, cp, ep, micro)
     found = dict(zip(AXES, (a.ravel() for a in np.meshgrid(*(np.array(a, float) for a in axes))), strict=True))
@@ -97,6 +97,7 @@ def _spread(
     steps = np.ceil(sequences / np.maximum(shards * found["micro"], 1.0))
     ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)
     ok &= (found["stage"] < 3) | (found["pp"] == 1)
+    ok &= (found["stage"] != 2) | (steps == 1)  # shared gradients cannot be gathered over micro-steps
     ok &= (shards * found["cp"] > 1) | (found["stage"] == min(stage))
     if space.shards:
         ok &= np.isin(shards, space.shards)
