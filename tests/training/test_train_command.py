@@ -48,7 +48,7 @@ def test_runs_people_plan_name_their_bound_their_risk_and_their_error(
     said = train(*words, "--json")
     found = answer(said)
     assert said[0] == 0 and found["feasible"]
-    assert found["bound"] and found["error"] and found["risks"]
+    assert found["bound"] and found["accuracy"] and found["risks"]
     assert found["run_s"]["low"] < found["run_s"]["value"] < found["run_s"]["high"]
     first = found["layouts"][0]
     assert first["fits"] and first["memory_bytes"] <= found["usable_memory_bytes"]
@@ -64,7 +64,7 @@ def test_resnet_on_four_consumer_cards(train: Callable[..., Said]) -> None:
     said = train("resnet-50", "--hardware", "RTX 4090", "--count", "4", "--epochs", "90", "--json")
     found = answer(said)
     assert said[0] == 0
-    assert found["bound"] and found["error"] and found["risks"] and found["evidence"]
+    assert found["bound"] and found["accuracy"] and found["risks"] and found["evidence"]
     # Public tables print about 1,300 to 1,500 images/s for one RTX 4090 in 16 bits.
     assert 3000 < found["samples_per_s"]["value"] < 8000
     assert found["run_s"]["value"] == pytest.approx(90 * 1_281_167 / found["samples_per_s"]["value"])

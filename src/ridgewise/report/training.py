@@ -157,7 +157,7 @@ class TrainingDocument:
     largest: dict[str, str]
     bound: str
     risks: tuple[str, ...]
-    error: str
+    accuracy: str
     notes: tuple[str, ...]
     tier: str
 
@@ -244,7 +244,7 @@ def document(found: Training) -> TrainingDocument:
         largest=dict(found.largest),
         bound=plan.bound if plan else "",
         risks=found.risks,
-        error=found.error,
+        accuracy=found.error,
         notes=found.notes,
         tier=tier,
     )  # fmt: skip
@@ -396,7 +396,7 @@ def _lists(found: TrainingDocument) -> Iterator[tuple[str, list[str]]]:
                 f"MFU {share(first.mfu)}: {found.mfu_convention}; {share(first.mfu_full_attention)} with every pair "
                 f"counted, HFU {share(first.hfu)} with what is computed again",
                 *(f"risk: {risk}" for risk in found.risks),
-                f"error: {found.error}",
+                f"error: {found.accuracy}",
             ],
         )
         yield "Power and money", list(_power(found))
@@ -484,7 +484,7 @@ class ClassicTrainingDocument:
     bound: str
     evidence: str
     risks: tuple[str, ...]
-    error: str
+    accuracy: str
     tier: str
 
 
@@ -526,7 +526,7 @@ def show_classic(found: ClassicTrainingDocument, console: Console | None = None)
     out.print(table)
     out.print()
     lines = [f"bound: {found.bound}", f"memory: {found.evidence}", *(f"risk: {risk}" for risk in found.risks),
-             f"error: {found.error}"]  # fmt: skip
+             f"error: {found.accuracy}"]  # fmt: skip
     if found.energy_kwh is not None and found.heat_btu_per_h is not None:
         lines.append(f"{digits(found.energy_kwh)} kWh, {whole(found.heat_btu_per_h)} BTU/h of heat")
     if found.cost_usd_run is not None:
