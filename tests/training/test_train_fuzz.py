@@ -16,9 +16,9 @@ JUNK = (
     "2T", "50%", "30d", "-", "a=b", "RTX 4090", "bf16", "fp8", "full", "qlora", "adamw", "3", "8",
 )  # fmt: skip
 FLAGS = (
-    "count", "goal", "tokens", "samples", "epochs", "batch", "length", "rank", "precision", "optimizer", "recompute", "tp",
-    "pp", "vpp", "cp", "ep", "dp", "zero", "micro-batch", "deadline", "budget", "export", "group", "answer", "prompt",
-    "method", "memory", "program", "tariff", "top",
+    "count", "goal", "tokens", "samples", "epochs", "batch", "length", "rank", "precision", "optimizer", "recompute",
+    "tp", "pp", "vpp", "cp", "ep", "dp", "zero", "micro-batch", "deadline", "budget", "export", "group", "answer",
+    "prompt", "method", "memory", "program", "tariff", "top",
 )  # fmt: skip
 
 
