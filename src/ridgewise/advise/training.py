@@ -389,9 +389,7 @@ def _enough(asked: Asked, points: Sequence[tuple[int, Plan, float, float]]) -> i
 
 def _blocked(asked: Asked, count: int) -> str:
     if OPTIMISERS[asked.optimiser].fused:
-        return (
-            f"weights that change inside the backward pass need all {whole(asked.batch)} sequences at once (--batch)"
-        )
+        return f"weights that change inside the backward pass need all {whole(asked.batch)} sequences at once (--batch)"
     return (
         f"{whole(asked.batch)} sequences per step, {asked.arch.layers} layers and the degrees asked for leave nothing "
         "to share out"
