@@ -254,6 +254,7 @@ def prepared(asked: Asked, count: int, program: str = "", **changed: Any) -> Job
     settings: dict[str, Any] = {
         "precision": asked.precision, "optimiser": asked.optimiser, "rank": asked.rank, "blocks": asked.blocks,
         "extra": extra, "reference": reference, "program": program or asked.program, "chunked": asked.chunked,
+        "kind": "full_ft" if asked.goal != "train" and asked.method == "full" else "",
     }  # fmt: skip
     at: dict[str, Any] = {"arch": asked.arch, "method": asked.method, "length": asked.length, "batch": asked.batch}
     at |= {name: value for name, value in changed.items() if name in at}
@@ -305,7 +306,7 @@ def answered(asked: Asked) -> Training:
     )  # fmt: skip
     return replace(
         found, impossible=_hindrance(found, points), risks=tuple(_risks(found)), notes=tuple(_notes(found)),
-        error=_error(asked),
+        error=_error(asked, plan),
     )  # fmt: skip
 
 
@@ -420,25 +421,27 @@ def _hindrance(found: Training, points: Sequence[tuple[int, Plan, float, float]]
     return ""
 
 
-def _error(asked: Asked) -> str:
+def _error(asked: Asked, plan: Plan) -> str:
     """How wrong such answers were for publications that the fit had not seen."""
-    block = (asked.blocks if asked.blocks is not None else load_blocks()).get(BLOCK)
-    kind = "pretrain" if asked.method == "full" else asked.method
-    regime = f"{'moe' if asked.arch.moe else 'dense'} {kind}"
+    block, like = (asked.blocks if asked.blocks is not None else load_blocks()).get(BLOCK), regime(plan.work)
     scores = {what: block.errors[key] for metric, what in METRICS.items()
-              if block and (key := f"source {metric} {regime}") in block.errors}  # fmt: skip
+              if block and (key := f"source {metric} {like}") in block.errors}  # fmt: skip
     if not scores:
         return "no measured run of this kind: the interval is a judgement"
     what = max(scores, key=lambda name: scores[name][0])
     rows, median = scores[what][:2]
-    return f"median error {share(median)} on {whole(rows)} runs of publications left out ({regime}, {what})"
+    return f"median error {share(median)} on {whole(rows)} runs of publications left out ({like}, {what})"
 
 
 def memory_band(plan: Plan) -> Band:
     """Measured peaks over estimates, between which 80 % of the runs left out lay."""
     block = load_blocks().get(f"{BLOCK}-memory")
-    kind = "pretrain" if plan.work.method == "full" else plan.work.method
-    return block.band("peak_mem_gib", f"{'moe' if plan.work.arch.moe else 'dense'} {kind}", "") if block else MEMORY
+    return block.band("peak_mem_gib", regime(plan.work), "") if block else MEMORY
+
+
+def regime(work: Job) -> str:
+    """The kind of measured runs that a job is held against."""
+    return f"{'moe' if work.arch.moe else 'dense'} {work.kind}"
 
 
 def _risks(found: Training) -> Iterator[str]:

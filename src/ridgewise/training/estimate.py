@@ -185,8 +185,10 @@ def pace(
     blocks: Mapping[str, Block] | None = None,
     precision: str = "bf16",
     program: str = "",
+    kind: str = "",
 ) -> Pace:
-    """The coefficients of training ``arch`` on a device; no source of measurements enters its keys."""
+    """The coefficients of training ``arch`` on a device; no source of measurements enters its keys. ``kind`` of run
+    whose errors give the interval: that of the method unless given."""
     program, (dtype, group) = program or PROGRAMS[method], PRECISIONS[precision]
     names = physics.keys(device, program, group, method, moe=arch.moe)
     slower = 1.0 if eff.rows else max(MEASURED_SHARE / eff.compute, 1.0)
@@ -199,7 +201,7 @@ def pace(
     support = "none"
     if program in block.seen.get("stack", frozenset()):
         support = "device" if f"{device.id}|{program}" in seen else "stack"
-    kind = "pretrain" if method == "full" else method
+    kind = kind or ("pretrain" if method == "full" else method)
     band = block.band("tokens_s_per_gpu", f"{'moe' if arch.moe else 'dense'} {kind}", support)
     known = any(pair.startswith(f"{device.id}|") for pair in seen)
     wider = 1.0 if known else max(slower, 1.0)

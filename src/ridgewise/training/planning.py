@@ -76,6 +76,7 @@ class Job:
     known: Pace
     key: str
     program: str
+    kind: str
     extra: Annotated[float, "1"] = 0.0
     reference: Annotated[float, "B"] = 0.0
 
@@ -97,6 +98,7 @@ def job(
     arch: Architecture, device: Device, method: Method, length: float, sequences: float, usable: float, *,
     precision: str = "bf16", optimiser: str = "adamw", rank: float = 16.0, blocks: Mapping[str, Block] | None = None,
     extra: float = 0.0, reference: float = 0.0, program: str = "", chunked: bool | None = None,
+    kind: str = "",
 ) -> Job:  # fmt: skip
     """A job ready to be laid out; the caller has asked :func:`ridgewise.training.unsupported` before."""
     dtype, _ = PRECISIONS[precision]
@@ -109,11 +111,12 @@ def job(
     if dtype in ("fp8", "fp4"):
         held = replace(held, kept=held.kept * NARROW)
     wide = bulk(arch, method, rank, optimiser=OPTIMISERS[optimiser])
-    known = pace(arch, device, found[1], method, blocks, precision, program)
+    kind = kind or ("pretrain" if method == "full" else method)
+    known = pace(arch, device, found[1], method, blocks, precision, program, kind)
     return Job(
         arch, device, method, precision, optimiser, length, max(sequences, 1.0), rank, usable,
         demand_of(arch, length, method, rank), wide, rates, peak[0], physics.fast_domain(device), held, known,
-        found[0], program, extra, reference,
+        found[0], program, kind, extra, reference,
     )  # fmt: skip
 
 
