@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from math import floor, log2
 
+from ridgewise.training.layouts import RECOMPUTED
+
 # --- training ---
 
 #: Tokens per sequence, precision and vocabulary where a training row does not print them.
@@ -11,7 +13,7 @@ TRAINING_LENGTH = 2048.0
 TRAINING_PRECISION = "bf16"
 TRAINING_VOCABULARY = 50_304.0
 #: Forward passes repeated under selective recomputation (attention and activations alone).
-SELECTIVE = 0.1
+SELECTIVE = RECOMPUTED["selective"]
 #: Micro-steps per pipeline stage where no batch is printed: nobody runs a pipeline that stands idle.
 FILLED = 4.0
 #: Tokens · hidden of one micro-step that people choose when nothing is printed.

@@ -12,6 +12,7 @@ import numpy as np
 from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
 from ridgewise.memory.training import NAMES, Bulk, MemoryCoefficients, Method, Sharding, bulk, parts
+from ridgewise.training.estimate import CHUNKED, NARROW
 from ridgewise.training.step import lineage
 from ridgewise.validation import defaults
 from ridgewise.validation.domain import Cases, Prepared
@@ -19,10 +20,6 @@ from ridgewise.validation.domains.training import layout, method, precision, the
 from ridgewise.validation.pooling import Spec
 
 GIB = 2.0**30
-#: Share of the logits alive at once where the loss is computed in chunks (eight in torchtune).
-CHUNKED = 0.125
-#: Share of the kept activations' bytes where linear layers keep their inputs in 8 bits.
-NARROW = 0.7
 #: Room that samples of varying length take in the allocator over samples of one length: gaps of freed blocks.
 VARYING = 1.5
 #: What a meter sees of the allocator's slack and of what lies outside the allocator.
