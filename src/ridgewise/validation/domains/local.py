@@ -330,7 +330,7 @@ def _gpu() -> tuple[Spec, ...]:
         Spec("cache_read", 0.55, 0.4, {"flash": 0.3, "driven": 0.2}, high=1.0),
         Spec("state_read", 0.3, 0.5, {"stack": 0.4}, high=1.0),
         Spec("compute", 0.45, 0.5,
-             {"product": 0.4, "silicon": 0.5, "device": 0.15, "kernel": 0.2, "release": 0.3,
+             {"product": 0.25, "chip": 0.4, "silicon": 0.3, "device": 0.15, "kernel": 0.2, "release": 0.12,
               "source": 0.1}, high=1.0),
         Spec("expert_compute", 0.6, 0.5, {"stack": 0.4, "chip": 0.2}, high=1.2),
         Spec("half_rows", 60.0, 0.7, {"product": 0.5, "silicon": 0.4}),
