@@ -72,7 +72,8 @@ def test_experts_in_ram_under_the_engines_that_can(run: Run) -> None:
 def test_what_does_not_fit_is_said_and_exits_with_1(run: Run) -> None:
     said = run("estimate", "Llama-3.1-70B", "RTX 4090", "--quant", "q4_k_m")
     assert said.code == 1
-    assert "does not fit" in said.out and "MISSING" in said.out
+    assert "DOES NOT FIT" in said.out.splitlines()[2] and "--tp 2" in said.out and "MISSING" in said.out
+    assert "measured" not in said.out and "interpolated" not in said.out
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ def fit_answer(
         batch_limit_requests=batch_limit(setup, split, context),
         engine_limit_requests=most_sequences(setup),
         kv_bytes_per_token=(two - one) / 65536.0,
-        fixes=() if left >= 0 else tuple(_fit_fixes(setup, split, sequences, context)),
+        fixes=() if left >= 0 else tuple(fit_fixes(setup, split, sequences, context)),
         assumptions=setup.arch.assumptions,
     )
 
@@ -358,7 +358,7 @@ def memory_basis(device: Device, memory: float | None, free: float | None) -> st
 SEQUENCES, SHARE = (512.0, 256.0, 128.0, 64.0, 16.0, 4.0), 0.95
 
 
-def _fit_fixes(setup: Deployment, split: Split, sequences: float, context: float) -> Iterator[str]:
+def fit_fixes(setup: Deployment, split: Split, sequences: float, context: float) -> Iterator[str]:
     """The smallest single changes that make it fit, each checked."""
 
     def holds(changed: Setup) -> bool:

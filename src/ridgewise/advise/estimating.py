@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ridgewise.advise.deployment import batch_limit, placed, split_of
+from ridgewise.advise.deployment import batch_limit, fit_fixes, placed, split_of
 from ridgewise.advise.drawing import serving_draw
 from ridgewise.economics import Draw
 from ridgewise.engines import load_engines
@@ -22,7 +22,7 @@ from ridgewise.serving.estimate import bands, prompt_parts, prompt_seconds, step
 from ridgewise.serving.local import Part
 from ridgewise.serving.outcome import Load, Outcome, Range, outcome, ranged
 from ridgewise.serving.speculation import Draft, prediction_layer
-from ridgewise.units import count, digits, size
+from ridgewise.units import count, digits
 from ridgewise.work import Plan, decode
 
 #: Lengths of documents whose reading time is shown [tokens].
@@ -52,6 +52,7 @@ class Estimation:
     memory      the fullest device with all running sequences at full length; ``ram`` beside it [B]
     batch_limit sequences of this length that one replica's memory holds
     documents   seconds to read so many tokens with nothing beside them
+    fixes       single changes that would make it fit, where it does not
     board, wall watts while it works; joules at the wall per output token
     """
 
@@ -67,6 +68,7 @@ class Estimation:
     decode: Phase
     draw: Draw | None
     notes: tuple[str, ...]
+    fixes: tuple[str, ...]
 
     @property
     def fits(self) -> bool:
@@ -147,7 +149,8 @@ def estimation(setup: Setup, load: Load, reader: Setup | None = None, link: floa
         _phase(first, prompt_parts(first, new, depth), float(prompt_seconds(first, new, depth))),
         _phase(setup, (Part(steady),), float(step_time(setup, steady))),
         serving_draw(setup, prompt, output, running, each, float(load.cached)) if reader is None else None,
-        tuple(_notes(setup, load, held)),
+        tuple(_notes(setup, load)),
+        () if float(held.left) >= 0 else tuple(fit_fixes(setup, split, max(running, 1.0), prompt + output)),
     )  # fmt: skip
 
 
@@ -179,11 +182,9 @@ def _phase(setup: Setup, parts: tuple[Part, ...], seconds: float) -> Phase:
     )  # fmt: skip
 
 
-def _notes(setup: Setup, load: Load, memory: Footprint) -> Iterator[str]:
+def _notes(setup: Setup, load: Load) -> Iterator[str]:
     """What the reader of the numbers should know."""
     tokens = float(load.prompt) + float(load.output)
-    if float(memory.left) < 0:
-        yield f"it does not fit: {size(-float(memory.left))} too little per device (ridgewise fit)"
     if setup.arch.max_context and tokens > setup.arch.max_context:
         yield f"{count(tokens)} tokens are more than the {count(setup.arch.max_context)} this model was made for"
     if setup.draft:

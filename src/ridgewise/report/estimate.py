@@ -75,6 +75,7 @@ class EstimateDocument:
     memory_left_bytes: float
     ram_bytes: float
     fits: bool
+    fixes: tuple[str, ...]
     tier: str
     notes: tuple[str, ...]
 
@@ -86,6 +87,7 @@ def document(found: Estimation) -> EstimateDocument:
     slow, fast = _basis(setup, "bandwidth", "link_bandwidth"), _basis(reading, *_peak(reading), "bandwidth")
 
     def around(range_: Range, basis: tuple[str, ...], tier: str = setup.tier) -> Estimate:
+        tier = tier if found.fits else "assumed"  # what cannot run was never measured
         value, low, high = (float(x) for x in (range_.value, range_.low, range_.high))
         return Estimate(value, low, high, tier, basis)  # type: ignore[arg-type]
 
@@ -131,7 +133,8 @@ def document(found: Estimation) -> EstimateDocument:
         memory_left_bytes=float(found.memory.left),
         ram_bytes=found.ram,
         fits=found.fits,
-        tier=setup.tier,
+        fixes=found.fixes,
+        tier=setup.tier if found.fits else "assumed",
         notes=found.notes,
     )
 
@@ -156,6 +159,13 @@ def show(found: EstimateDocument) -> None:
     read = f", prompts read on {found.prefill_device}" if found.prefill_device else ""
     console.print(Text(f"{found.model} on {times}{found.device}{read}", style="bold"))
     console.print(Text(f"{found.engine} ({found.backend}), {found.format} weights; {_asked(found)}"))
+    if not found.fits:
+        missing = size(-found.memory_left_bytes)
+        console.print(
+            Text(f"IT DOES NOT FIT: {missing} too little per device. Times are those of one with more.", "bold")
+        )
+        for fix in found.fixes:
+            console.print(Text(f"  · would do: {fix}"))
     table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 1))
     for title, side in (("", "left"), ("value", "right"), ("80 % interval", "right"), ("evidence", "left")):
         table.add_column(title, justify=side, no_wrap=True)  # type: ignore[arg-type]

@@ -128,7 +128,8 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
     busy = np.minimum(load.concurrency / setup.replicas, 1.0)  # fewer requests than replicas leave some idle
     batch = np.maximum(load.concurrency / setup.replicas, 1.0)
     held = np.minimum(room(setup, prompt + output), most_sequences(setup))
-    running = np.minimum(batch, np.maximum(held, 1.0))
+    most = most_sequences(setup)  # what does not fit at all is timed as if it did
+    running = np.minimum(batch, np.where(np.asarray(held) >= 1, held, most))[()]
     felt = _together(setup, load, batch, running) if load.together else None
     felt = felt or loaded(setup, prompt, output, batch, running, cached)
     first = floor_seconds(setup, prompt_parts(setup, prompt * (1.0 - cached), prompt * cached))
