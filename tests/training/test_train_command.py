@@ -148,7 +148,7 @@ def test_knobs_and_the_largest_model_on_one_box(train: Callable[..., Said]) -> N
     found = answer(train("Llama-3.1-8B", "--hardware", "RTX 4090", "--goal", "lora", "--samples", "1000", "--json"))
     assert {"full", "lora", "qlora"} == set(found["largest"])
     knobs = {knob["change"]: knob for knob in found["knobs"]}
-    assert knobs["--method qlora"]["memory_delta_bytes"] < 0
+    assert knobs["--goal qlora"]["memory_delta_bytes"] < 0
     assert knobs["--rank 64"]["memory_delta_bytes"] > 0
     assert found["epoch_s"]["value"] == pytest.approx(found["run_s"]["value"])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ridgewise.advise.drawing import training_draw
@@ -16,6 +16,8 @@ from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.hardware.offers import rental_price
 from ridgewise.memory.training import Method
 from ridgewise.training import TrainingEstimate, search, unsupported
+from ridgewise.training.layouts import Space
+from ridgewise.training.planning import fitting, job, programs, usual
 from ridgewise.units import duration, size
 from ridgewise.workloads import FineTuning, Pretraining
 
@@ -61,13 +63,37 @@ def _runs(question: Question, device: Device, configuration: float | None) -> It
     counts = [n for n in COUNTS.get(device.kind, ()) if not device.slotted or n <= SLOTTED]
     if usable is None or not counts:
         return iter(())
-    method: Method = "full" if isinstance(work, Pretraining) else work.method
-    sequences = work.batch / work.length if isinstance(work, Pretraining) else work.batch
-    rank = work.rank if isinstance(work, FineTuning) else 16.0
+    counts = [1] if device.complete else counts
+    if isinstance(work, FineTuning):
+        return _tuned(question, work, device, counts, usable)
     return search(
-        question.arch, device, (1,) if device.complete else counts, usable, method, work.tokens, work.length, sequences,
-        rank, question.blocks,
+        question.arch, device, counts, usable, "full", work.tokens, work.length, work.batch / work.length,
+        blocks=question.blocks,
     )  # fmt: skip
+
+
+def _tuned(
+    question: Question, work: FineTuning, device: Device, counts: Sequence[int], usable: float
+) -> Iterator[TrainingEstimate]:
+    """The best layout of every number of devices, as one run is planned; none on devices that do not train."""
+    if unsupported(device, work.method):
+        return
+    jobs = [
+        job(
+            question.arch, device, work.method, work.length, work.batch, usable, rank=work.rank,
+            blocks=question.blocks, program=program, kind=kind_of(work.method, pretraining=False),
+        )
+        for program in programs(work.method, pretraining=False)
+    ]  # fmt: skip
+    space = usual(Space(), work.method, pretraining=False)
+    for count in counts:
+        for plan in fitting(jobs, count, space):
+            yield plan.estimate(work.tokens)
+
+
+def kind_of(method: Method, pretraining: bool) -> str:
+    """The kind of measured runs whose errors give the interval; empty: that of the method."""
+    return "full_ft" if method == "full" and not pretraining else ""
 
 
 def usable_memory(device: Device, configuration: float | None) -> float | None:

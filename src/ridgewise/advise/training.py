@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from ridgewise.advise.drawing import training_draw
-from ridgewise.advise.learning import COUNTS, NEVER, SLOTTED, run_cost, usable_memory
+from ridgewise.advise.learning import COUNTS, NEVER, SLOTTED, kind_of, run_cost, usable_memory
 from ridgewise.economics import Cost, Draw
 from ridgewise.economics.cost import SERVER_KINDS, TARIFF
 from ridgewise.economics.energy import circuits, heat, kilowatt_hours
@@ -24,11 +24,12 @@ from ridgewise.models.read import load
 from ridgewise.serving.outcome import Load, Range, outcome
 from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.training import TrainingEstimate, unsupported
-from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS, TIGHTER
+from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS
 from ridgewise.training.layouts import UNEVEN, Space, fullness
-from ridgewise.training.planning import Job, Plan, floor_seconds, job, search
+from ridgewise.training.planning import Job, Plan, fitting, floor_seconds, job, programs, search, usual
 from ridgewise.units import count as counted
 from ridgewise.units import digits, duration, share, size, whole
+from ridgewise.workloads import FineTuning, Pretraining
 
 Goal = Literal["train", "finetune", "lora", "qlora", "dpo", "grpo"]
 GOALS: tuple[Goal, ...] = ("train", "finetune", "lora", "qlora", "dpo", "grpo")
@@ -36,6 +37,8 @@ GOALS: tuple[Goal, ...] = ("train", "finetune", "lora", "qlora", "dpo", "grpo")
 METHODS: Mapping[Goal, Method] = {
     "train": "full", "finetune": "full", "lora": "lora", "qlora": "qlora", "dpo": "lora", "grpo": "lora"
 }  # fmt: skip
+#: The goal that updates weights by each method.
+METHOD_GOALS: Mapping[Method, Goal] = {"full": "finetune", "lora": "lora", "qlora": "qlora"}
 #: Device-hours from one unplanned interruption to the next: 419 of them in 54 days on 16,384 H100 (Llama 3,
 #: arXiv 2407.21783, section 3.3.4); no such log of other devices is known, so it stands for all.
 BETWEEN = 16384 * 54 * 24 / 419
@@ -243,8 +246,8 @@ def goodput(plan: Plan) -> Goodput:
     return Goodput(between, written, write, interval, float(useful_share(1.0 / between, lost)))
 
 
-def prepared(asked: Asked, count: int, program: str = "", **changed: Any) -> Job:
-    """The job on so many devices, with what else is loaded beside it."""
+def prepared(asked: Asked, program: str = "", **changed: Any) -> Job:
+    """The job by one program, with what else is loaded beside it."""
     usable = usable_memory(asked.device, asked.memory)
     assert usable is not None, "devices without a known memory are refused before"
     extra, reference = 0.0, 0.0
@@ -254,7 +257,7 @@ def prepared(asked: Asked, count: int, program: str = "", **changed: Any) -> Job
     settings: dict[str, Any] = {
         "precision": asked.precision, "optimiser": asked.optimiser, "rank": asked.rank, "blocks": asked.blocks,
         "extra": extra, "reference": reference, "program": program or asked.program, "chunked": asked.chunked,
-        "kind": "full_ft" if asked.goal != "train" and asked.method == "full" else "",
+        "kind": kind_of(asked.method, asked.goal == "train"),
     }  # fmt: skip
     at: dict[str, Any] = {"arch": asked.arch, "method": asked.method, "length": asked.length, "batch": asked.batch}
     at |= {name: value for name, value in changed.items() if name in at}
@@ -265,15 +268,10 @@ def prepared(asked: Asked, count: int, program: str = "", **changed: Any) -> Job
 def fitted(asked: Asked, count: int, most: int = 1) -> tuple[Plan, ...]:
     """The best layouts on so many devices, by the program that is usual or, where its habits do not fit, by one that
     holds less."""
-    found: tuple[Plan, ...] = ()
-    programs = TIGHTER[asked.method] if asked.goal != "train" else (PROGRAMS[asked.method],)
-    for program in (asked.program,) if asked.program else programs:
-        tried = search(prepared(asked, count, program), count, asked.space, most)
-        if not found or (tried and tried[0].fits):
-            found = tried or found
-        if found and found[0].fits:
-            break
-    return found
+    pretraining = asked.goal == "train"
+    tried = (asked.program,) if asked.program else programs(asked.method, pretraining)
+    jobs = [prepared(asked, program) for program in tried]
+    return fitting(jobs, count, usual(asked.space, asked.method, pretraining), most)
 
 
 def answered(asked: Asked) -> Training:
@@ -380,12 +378,20 @@ def _curve(points: Sequence[tuple[int, Plan, float, float]]) -> tuple[Point, ...
 
 def _enough(asked: Asked, points: Sequence[tuple[int, Plan, float, float]]) -> int:
     """The smallest count that keeps the deadline and the budget; else the one that comes nearest."""
-    limit = asked.deadline or (NEVER if asked.goal != "train" else 30 * 86400.0)
+    limit = asked.deadline or usual_deadline(asked.goal)
     for count, _, run, _ in points:
         rent = _rent(asked.device, count, run)
         if run <= limit and (asked.budget is None or rent is None or rent <= asked.budget):
             return count
     return min(points, key=lambda point: point[2])[0] if points else _counts(asked)[-1]
+
+
+def usual_deadline(goal: Goal) -> Annotated[float, "s"]:
+    """By when a run of each goal is to end where nobody says."""
+    if goal == "train":
+        return Pretraining(0.0).deadline or NEVER
+    found = next((method for method, name in METHOD_GOALS.items() if name == goal), None)
+    return NEVER if found is None else FineTuning(found).deadline or NEVER
 
 
 def _blocked(asked: Asked, count: int) -> str:
@@ -484,6 +490,8 @@ def _notes(found: Training) -> Iterator[str]:
     asked, plan, kept = found.asked, found.plan, found.goodput
     assert kept is not None
     yield from asked.said
+    if asked.count is None and asked.deadline is None and (limit := usual_deadline(asked.goal)) < NEVER:
+        yield f"as many devices as end it within {duration(limit)} (--deadline, --count)"
     if asked.goal == "train":
         ideal = CHINCHILLA * asked.arch.parameters_active
         yield (
@@ -537,13 +545,13 @@ def _generation(asked: Asked, plan: Plan) -> Generation | str:
 
 
 def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:
-    """What turning one knob does to memory and time; the layout stays."""
+    """What turning one knob does to memory and time; the layout stays, but another method is laid out anew."""
 
     def turned(name: str, recompute: Recompute = plan.recompute, micro: int = plan.micro, times: float = 1.0,
                **changed: Any) -> Iterator[Knob]:  # fmt: skip
         space = Space((plan.tp,), (plan.pp,), (plan.chunks,), (plan.cp,), (plan.ep,), (plan.dp,), (micro,),
                       (plan.stage,), (recompute,))  # fmt: skip
-        work = prepared(asked, plan.count, plan.work.program, **changed)
+        work = prepared(asked, plan.work.program, **changed)
         for found in search(work, plan.count, space):
             rate = plan.tokens_per_second / found.tokens_per_second * times
             yield Knob(name, found.memory_total - plan.memory_total, rate, found.fits)
@@ -563,20 +571,27 @@ def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:
             yield from turned(f"--optimizer {name}", optimiser=name)
     for method in ("full", "lora", "qlora"):
         if method != asked.method and unsupported(asked.device, method) is None:
-            yield from turned(f"--method {method}", method=method)
+            goal: Goal = asked.goal if asked.goal in ("dpo", "grpo") else METHOD_GOALS[method]
+            flag = f"--method {method}" if goal == asked.goal else f"--goal {goal}"
+            for found in fitted(replace(asked, goal=goal, method=method, program=""), plan.count):
+                rate = plan.tokens_per_second / found.tokens_per_second
+                yield Knob(flag, found.memory_total - plan.memory_total, rate, found.fits)
 
 
 def _largest(asked: Asked, count: int) -> dict[str, str]:
-    """Per method the largest model of the ladder that fits, at this length and a micro-batch of one sequence."""
+    """Per method the largest that fits, of the ladder and the model asked for, at this length and a micro-batch of one
+    sequence."""
     found, frugal = {}, "adamw-8bit-fused" if count == 1 else "adamw-bf16"
+    ladder = sorted({**{name: load(name) for name in LADDER}, asked.arch.name: asked.arch}.items(),
+                    key=lambda step: step[1].parameters_total)  # fmt: skip
     for method in ("full", "lora", "qlora"):
         if unsupported(asked.device, method):
             continue
-        for name in LADDER:
-            arch = load(name)
+        for name, arch in ladder:
             trial = replace(
-                asked, arch=arch, method=method, batch=max(float(count), 1.0), goal="finetune", program="",
-                optimiser=frugal if method == "full" else "adamw", precision="bf16", chunked=None,
+                asked, arch=arch, method=method, batch=max(float(count), 1.0), goal="finetune",
+                program=asked.program if method == asked.method else "",
+                optimiser=frugal if method == "full" else asked.optimiser,
                 space=Space(micro=(1,), recompute=("full",)),
             )  # fmt: skip
             plans = fitted(trial, count)

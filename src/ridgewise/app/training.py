@@ -120,7 +120,7 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
     if count and count > 1 and device.complete:
         raise RequestError(f"{device.name} is a whole computer: training several together is not modelled", "--count",
                            ("--count 1",))  # fmt: skip
-    space = _space(arch, count, method, goal, flags)
+    space = _space(arch, count, flags)
     batch, said = _batch(goal, length, group, flags, space)
     epochs = number(flags.get("epochs") or "1", "1", "--epochs", 1e-3, 1e4)
     tokens, samples = _tokens(goal, length, group, epochs, flags)
@@ -224,8 +224,8 @@ def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags)
     return tokens * epochs, 0.0
 
 
-def _space(arch: Architecture, count: int | None, method: str, goal: str, flags: Flags) -> Space:
-    """The degrees that the flags fix, which must go together. Programs for fine-tuning share out the data alone."""
+def _space(arch: Architecture, count: int | None, flags: Flags) -> Space:
+    """The degrees that the flags fix, which must go together."""
     from ridgewise.training.layouts import ENDS, Space
 
     def given(name: str, flag: str) -> int | None:
@@ -260,10 +260,6 @@ def _space(arch: Architecture, count: int | None, method: str, goal: str, flags:
     recompute = flags.get("recompute")
     if recompute:
         _one_of(recompute, ("none", "selective", "full"), "--recompute")
-    if goal != "train":
-        pp, cp = pp or 1, cp or 1
-    if method != "full":
-        tp, ep = tp or 1, ep or 1
     fixed: dict[str, Any] = {"tp": tp, "pp": pp, "chunks": vpp, "cp": cp, "ep": ep, "shards": dp, "micro": micro,
                              "stage": zero, "recompute": recompute}  # fmt: skip
     return replace(Space(), **{name: (value,) for name, value in fixed.items() if value})

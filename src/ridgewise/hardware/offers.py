@@ -34,6 +34,7 @@ class Offer:
     memory      memory of the configuration [B]; None: the price does not depend on it
     complete    a whole computer, not a board that needs a host
     trust       "A" vendor, retailer or measured, "B" press or reviewer, "C" aggregator or estimate
+    devices     in one rented machine, or in the largest over several offers
     """
 
     device: str
@@ -52,6 +53,7 @@ class Offer:
     provider: str = ""
     product: str = ""
     note: str = ""
+    devices: int = 1
 
     @property
     def basis(self) -> tuple[str, ...]:
@@ -270,7 +272,7 @@ def _committed(row: Mapping[str, str]) -> Offer:
     return Offer(
         device=row["device"], kind="rent", low=price, high=price, currency="USD", as_of=row["as_of"],
         sources=_keys(row), terms=row["term"], trust=row["trust"], complete=True, region=row["region"],
-        provider=row["provider"], product=row["instance"], note=row["note"],
+        provider=row["provider"], product=row["instance"], note=row["note"], devices=int(row["count"]),
     )  # fmt: skip
 
 
@@ -292,6 +294,7 @@ def _rent(row: Mapping[str, str]) -> Iterable[Offer]:
                 region=row["region"],
                 provider=row["provider"],
                 product=row["instance"],
+                devices=int(row["count"]),
             )
 
 
@@ -348,4 +351,5 @@ def _merged(rows: list[Offer]) -> Offer:
         provider=common({offer.provider for offer in rows}),
         product=common({offer.product for offer in rows}),
         note=common({offer.note for offer in rows}),
+        devices=max(offer.devices for offer in rows),
     )

@@ -332,17 +332,25 @@ def _numbers(found: TrainingDocument) -> Table:
 
 
 def _layouts(layouts: Iterable[LayoutDocument]) -> Table:
-    table = _table("TP", "PP×VPP", "CP", "EP", "DP", "share", "micro", "again", "memory", "step", "MFU", "HFU", "bound",
-                   left=0)  # fmt: skip
+    """Layouts side by side; a degree that is 1 in all of them has no column, and what bounds them folds."""
+    layouts = tuple(layouts)
+    degrees = [title for title in ("PP×VPP", "CP", "EP") if any(_degree(one, title) not in ("1", "1×1")
+               for one in layouts)]  # fmt: skip
+    table = _table("TP", *degrees, "DP", "share", "micro", "again", "memory", "step", "MFU", "HFU", left=0)
+    table.add_column("bound")
     for one in layouts:
         memory = f"{size(one.memory_bytes)}{'' if one.fits else ' !'}"
         sharing = f"ZeRO-{one.zero_stage}" if one.zero_stage else "–"
         table.add_row(
-            str(one.tp), f"{one.pp}×{one.vpp}", str(one.cp), str(one.ep), str(one.dp), sharing,
+            str(one.tp), *(_degree(one, title) for title in degrees), str(one.dp), sharing,
             f"{one.micro_batch_sequences}×{one.micro_steps}", one.recompute, memory, duration(one.step_s),
             f"{one.mfu:.0%}", f"{one.hfu:.0%}", one.bound,
         )  # fmt: skip
     return table
+
+
+def _degree(one: LayoutDocument, title: str) -> str:
+    return {"PP×VPP": f"{one.pp}×{one.vpp}", "CP": str(one.cp), "EP": str(one.ep)}[title]
 
 
 def _waterfall(found: TrainingDocument) -> Table:

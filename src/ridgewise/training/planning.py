@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
@@ -22,6 +22,7 @@ from ridgewise.training.estimate import (
     PASSES,
     PRECISIONS,
     PROGRAMS,
+    TIGHTER,
     Pace,
     TrainingEstimate,
     demand_of,
@@ -305,6 +306,31 @@ def _different(found: Layouts, first: int, order: np.ndarray, most: int) -> Iter
 def search(work: Job, count: int, space: Space | None = None, most: int = 1) -> tuple[Plan, ...]:
     """The best layouts of so many devices."""
     return best(evaluate(work, count, grid_of(work, count, space)), most)
+
+
+def programs(method: Method, pretraining: bool) -> tuple[str, ...]:
+    """Programs to try in turn: the usual one and, where weights are adapted, those that hold less."""
+    return (PROGRAMS[method],) if pretraining else TIGHTER[method]
+
+
+def usual(space: Space, method: Method, pretraining: bool) -> Space:
+    """The degrees left to try: programs for fine-tuning share out the data alone unless told otherwise, those for
+    adapters no matrices either."""
+    if not pretraining:
+        space = replace(space, pp=space.pp or (1,), cp=space.cp or (1,))
+    return space if method == "full" else replace(space, tp=space.tp or (1,), ep=space.ep or (1,))
+
+
+def fitting(jobs: Sequence[Job], count: int, space: Space, most: int = 1) -> tuple[Plan, ...]:
+    """The best layouts of the first job that fits, the same run by one program after the other; where none fits,
+    those of the first that can be laid out at all."""
+    found: tuple[Plan, ...] = ()
+    for work in jobs:
+        tried = search(work, count, space, most)
+        if tried and tried[0].fits:
+            return tried
+        found = found or tried
+    return found
 
 
 def floor_seconds(arch: Architecture, device: Device, count: int, tokens: Tokens, length: Tokens,

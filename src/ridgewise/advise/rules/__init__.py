@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.advise.rules import compute_not_memory, concurrency, impossible_training, overkill
+from ridgewise.advise.rules import compute_not_memory, concurrency, impossible_training, overkill, single_machines
 
 Rule = Callable[[Question, Sequence[Option]], Iterator[Finding]]
 
@@ -16,6 +16,7 @@ RULES: tuple[Rule, ...] = (
     impossible_training.check,
     compute_not_memory.check,
     concurrency.check,
+    single_machines.check,
 )
 
 
