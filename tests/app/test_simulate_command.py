@@ -149,6 +149,41 @@ def test_capacity_keeps_its_schema_and_its_limits(run: Run) -> None:
     assert found["breaks_first"]
 
 
+@pytest.mark.parametrize(
+    ("model", "load", "hardware"),
+    [
+        ("Llama-3.1-8B", ("--users", "400"), "L40S"),
+        ("Llama-3.1-8B", ("--rate", "12"), "L40S"),
+        ("Llama-3.1-70B-Instruct", ("--users", "200", "--seed", "3"), "MI300X"),
+        ("Llama-3.1-8B", ("--users", "300", "--turns", "4"), "RTX 5090"),
+    ],
+)
+def test_what_capacity_recommends_keeps_its_limits_when_simulated(
+    run: Run, model: str, load: tuple[str, ...], hardware: str
+) -> None:
+    asked = (*load, "--slo-ttft", "p95=1500ms", "--slo-tpot", "p95=80ms", "--json")
+    best = run("capacity", model, *asked, "--hardware", hardware).document["systems"][0]
+    said = run(
+        "simulate", model, hardware, *asked, "--engine", best["engine"], "--quant", best["format"],
+        "--tp", str(best["layout"]["tp"]), "--replicas", str(best["replicas"]),
+    )  # fmt: skip
+    assert said.code == 0
+    assert all(one["kept_when_slow"] for one in said.document["limits"])
+    for one in said.document["limits"]:
+        for end in ("value", "low", "high"):
+            assert best[f"{one['latency']}_s"][end] == pytest.approx(one["value_s"][end], rel=1e-9)
+
+
+def test_one_replica_says_what_it_carries_beyond_what_was_asked(run: Run) -> None:
+    asked = ("--users", "300", "--slo-ttft", "p95=2s", "--slo-tpot", "p95=60ms", "--hardware", "RTX 5090", "--json")
+    found = run("capacity", "Llama-3.1-8B", *asked).document
+    best = found["systems"][0]
+    assert best["replicas"] == 1
+    assert best["load_per_replica"] == pytest.approx(found["most_when_slow"])
+    assert best["headroom"] == pytest.approx(found["most_when_slow"] / 300 - 1)
+    assert best["headroom"] > 0.1
+
+
 def test_more_people_need_no_less(run: Run) -> None:
     def needed(users: str) -> int:
         found = run("capacity", "Llama-3.1-8B", "--users", users, "--hardware", "L40S", "--json").document

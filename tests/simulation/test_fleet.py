@@ -14,8 +14,9 @@ from ridgewise.errors import RequestError
 from ridgewise.simulation import loop
 from ridgewise.simulation.arrivals import People, arrivals, closed_load, open_load
 from ridgewise.simulation.fleet import ROUTERS, Failure, Fleet, Run, Scaling, Transfer, run
+from ridgewise.simulation.interval import Interval
 from ridgewise.simulation.lengths import lengths
-from ridgewise.simulation.metrics import LATENCIES, columns, kept, limit, measured, ranges, statistics
+from ridgewise.simulation.metrics import LATENCIES, columns, limit, measured, ranges, statistics
 from ridgewise.simulation.policies import changed, load_policies
 from ridgewise.simulation.request import Requests, requests
 from ridgewise.simulation.timeline import table, timeline
@@ -182,8 +183,11 @@ def test_goodput_counts_requests_that_keep_every_limit() -> None:
     fine = (seen["ttft"] <= 0.060) & ~(seen["tpot"] > 0.016)
     assert figures.good == pytest.approx(fine.mean())
     assert figures.goodput == pytest.approx(fine.sum() / figures.span)
-    values = [value for _, value in kept(figures, promises)]
-    assert values == [figures.latencies["ttft"]["p95"], figures.latencies["tpot"]["mean"]]
+    kept = Interval(found, figures, None, None, {}).kept(promises)
+    assert [one.range[0] for one in kept if one.range] == [
+        figures.latencies["ttft"]["p95"],
+        figures.latencies["tpot"]["mean"],
+    ]
 
 
 def test_series_hold_what_happened() -> None:

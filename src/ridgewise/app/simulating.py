@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ridgewise.report.document import Estimate, Tier
     from ridgewise.report.simulation import CapacityDocument, SimulationDocument
     from ridgewise.serving import Setup
-    from ridgewise.simulation.capacity import Answer, Candidate, Shape
+    from ridgewise.simulation.capacity import Answer, Candidate, Look, Shape
     from ridgewise.simulation.fleet import Fleet, Run
+    from ridgewise.simulation.interval import Interval
     from ridgewise.simulation.metrics import Limit, Metrics
     from ridgewise.simulation.policies import Policy
     from ridgewise.simulation.request import Requests
-    from ridgewise.timing.coefficients import Band
 
 Flags = Mapping[str, Any]
 #: Lengths of chat where nothing is said: those of ``plan``, spread as real conversations are (Azure's public trace of
@@ -36,6 +36,10 @@ PROMPT, OUTPUT = "lognormal:1024,0.95", "lognormal:512,0.77"
 REQUESTS = 2000
 #: Link between pools where none is named [B/s]: 400 Gbit/s.
 LINK = "50 GB/s"
+#: Conversations up to which a fleet is simulated with the whole load, not one replica with its share.
+WHOLE = 3000
+#: Times the most load at which it is looked for what breaks first: chance lets some loads past the most.
+BEYOND = (1.15, 1.5, 2.0)
 #: Seconds of work before a progress bar appears.
 QUIET = 1.0
 
@@ -167,8 +171,7 @@ def simulated(
     """One system under one load, as a document; the run itself where there was one."""
     from ridgewise.app.estimating import prepared
     from ridgewise.serving.estimate import footprint
-    from ridgewise.simulation.fleet import run as run_fleet
-    from ridgewise.simulation.metrics import measured
+    from ridgewise.simulation.interval import interval
     from ridgewise.simulation.system import cache_tokens, system
     from ridgewise.simulation.timeline import STEPS
 
@@ -186,35 +189,14 @@ def simulated(
     fleet = fleet_from(one, asked, flags, replicas)
     began = time.perf_counter()
     with _bar(progress) as watch:
-        run = run_fleet(fleet, asked, watch=watch, log=STEPS if flags.get("perfetto") else 0)
-        found = measured(run, promises)
-        bands = bands_of(setup, found.running / max(replicas, 1))
-        ends: list[Metrics] = []
-        for factor in (bands["tpot"].high, bands["tpot"].low) if not run.partial else ():
-            other = replace(
-                fleet, systems=tuple(s.slower(factor) for s in fleet.systems),
-                answers=tuple(s.slower(factor) for s in fleet.answers),
-            )  # fmt: skip
-            repeated = run_fleet(other, asked, watch=watch)
-            if repeated.partial:  # stopped by the user: the interval is then the calibrated one alone
-                ends = []
-                break
-            ends.append(measured(repeated, promises))
+        found = interval(fleet, asked, setup, promises, watch=watch, log=STEPS if flags.get("perfetto") else 0)
     elapsed = time.perf_counter() - began
-    return _document(run, found, ends, promises, setup, bands, told, flags, elapsed), run
+    return _document(found, promises, setup, told, flags, elapsed), found.run
 
 
 def tier_of(setup: Setup) -> Tier:
     """How well measurements support a deployment."""
     return cast("Tier", setup.tier)
-
-
-def bands_of(setup: Setup, sequences: float) -> dict[str, Band]:
-    """The calibrated intervals of the latencies; those of ITL and E2E follow from TPOT's."""
-    from ridgewise.serving.estimate import bands
-
-    first, rest, _ = bands(setup, max(sequences, 1.0))
-    return {"ttft": first, "tpot": rest, "itl": rest}
 
 
 def fleet_from(one: Any, asked: Requests, flags: Flags, replicas: int) -> Fleet:
@@ -284,30 +266,27 @@ def _bar(wanted: bool) -> Iterator[Callable[[int, int, float], None] | None]:
 
 
 def _document(
-    run: Run, found: Metrics, ends: Sequence[Metrics], promises: Sequence[Limit], setup: Setup,
-    bands: Mapping[str, Band], told: Sequence[str], flags: Flags, elapsed: float,
+    done: Interval, promises: Sequence[Limit], setup: Setup, told: Sequence[str], flags: Flags, elapsed: float
 ) -> SimulationDocument:  # fmt: skip
     from ridgewise.report.document import Estimate, Layout
     from ridgewise.report.simulation import NOTES, LimitDocument, SeriesDocument, SimulationDocument
     from ridgewise.simulation import loop
     from ridgewise.simulation.fleet import worth_compiling
-    from ridgewise.simulation.metrics import LATENCIES, ranges
+    from ridgewise.simulation.metrics import LATENCIES
     from ridgewise.simulation.policies import settings
     from ridgewise.simulation.timeline import refusal
 
-    slow, quick = (*ends, None, None)[:2]
-    tier, basis = tier_of(setup), (f"calibration.{setup.block.name}",)
+    run, found, tier = done.run, done.found, tier_of(setup)
     latencies = {
-        name: {statistic: Estimate(*three, tier, basis) for statistic, three in values.items()}
-        for name, values in ranges(found, slow, quick, bands).items()
+        name: {statistic: _estimate(three, setup) for statistic, three in values.items()}
+        for name, values in done.latencies.items()
     }
     shown: dict[str, Any] = {f"{name}_s": latencies.get(name, {}) for name in LATENCIES}
-    kept = []
-    for one in promises:
-        value = latencies.get(one.latency, {}).get(one.statistic)
-        fine = value is not None and value.value <= one.most
-        kept.append(LimitDocument(one.latency, one.statistic, one.most, value, fine,
-                                  value is not None and value.high <= one.most))  # fmt: skip
+    kept = tuple(
+        LimitDocument(one.limit.latency, one.limit.statistic, one.limit.most,
+                      None if one.range is None else _estimate(one.range, setup), one.likely, one.surely)
+        for one in done.kept(promises)
+    )  # fmt: skip
     system = run.fleet.systems[0]
     refused = [i for i in range(len(run.asked)) if run.outcomes.status[i] == loop.TOO_LARGE][:1]
     level = found.level
@@ -323,7 +302,7 @@ def _document(
         seed=int(flags.get("seed") or 0), fits=True, missing_bytes=0.0, partial=run.partial, requests=found.asked,
         counted=found.counted, refused=found.refused, refused_reason=refusal(run, refused[0]) if refused else "",
         unfinished=found.unfinished, prompt_tokens_mean=float(run.asked.prompt.mean()),
-        output_tokens_mean=float(run.asked.output.mean()), **shown, limits=tuple(kept),
+        output_tokens_mean=float(run.asked.output.mean()), **shown, limits=kept,
         requests_per_s=found.requests, output_tokens_per_s=found.output, total_tokens_per_s=found.total,
         goodput_requests_per_s=found.goodput, goodput_share=found.good, itl_p99_over_p50=found.jitter,
         p99_over_p50=found.spread, running_requests=found.running, cache_share=found.cache,
@@ -337,6 +316,13 @@ def _document(
             level.running, level.waiting, level.cache, level.read, level.made))),
         tier=tier, notes=NOTES,
     )  # fmt: skip
+
+
+def _estimate(three: tuple[float, float, float], setup: Setup) -> Estimate:
+    """A latency with its interval."""
+    from ridgewise.report.document import Estimate
+
+    return Estimate(*three, tier_of(setup), (f"calibration.{setup.block.name}",))
 
 
 def _unfit(
@@ -424,8 +410,9 @@ FORMATS, LAYOUTS = 3, 3
 MOST_DEVICES = {"gpu-consumer": 4.0, "gpu-workstation": 32.0}
 
 
-def candidates(model: str, flags: Flags, shape: Shape) -> Iterator[Candidate]:
-    """Kinds of replica worth trying: devices of the catalogue or those named, formats, tensor-parallel degrees."""
+def candidates(model: str, flags: Flags, context: float) -> Iterator[Candidate]:
+    """Kinds of replica worth trying: devices of the catalogue or those named, formats, tensor-parallel degrees.
+    ``context``: tokens of a typical request with its answer."""
     from ridgewise.advise.inference import engines_for, formats_for, layouts
     from ridgewise.advise.limits import check_decoder, divides
     from ridgewise.advise.question import Question
@@ -436,7 +423,6 @@ def candidates(model: str, flags: Flags, shape: Shape) -> Iterator[Candidate]:
     from ridgewise.models.formats import weight_format
     from ridgewise.models.read import load_model
     from ridgewise.serving import Setup
-    from ridgewise.serving.estimate import bands
     from ridgewise.simulation.capacity import Candidate
     from ridgewise.simulation.system import cache_tokens, system
     from ridgewise.work import Plan
@@ -467,13 +453,11 @@ def candidates(model: str, flags: Flags, shape: Shape) -> Iterator[Candidate]:
                         continue
                     setup = Setup(found.arch, one, engine, backend, Plan(chosen, float(tp), float(pp), bits), usable,
                                   blocks=question.blocks)  # fmt: skip
-                    held = cache_tokens(setup, shape.context)
-                    if held < shape.context:
+                    held = cache_tokens(setup, context)
+                    if held < context:
                         continue
                     tried += 1
-                    made = system(setup, policy_from(setup, flags), shape.context, held)
-                    factor = bands(setup, 8.0)[1].high
-                    yield Candidate(setup, made, made.slower(factor), memory)
+                    yield Candidate(setup, system(setup, policy_from(setup, flags), context, held), memory)
             break
 
 
@@ -503,7 +487,9 @@ def capacity(model: str, flags: Flags, *, json: bool) -> int:
 def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
     """How much hardware a load needs, as a document."""
     from ridgewise.report.simulation import NOTES, CapacityDocument, GrowthDocument, PointDocument
-    from ridgewise.simulation.capacity import breaks_first, knee, look, most_load, search, tuned
+    from ridgewise.simulation.capacity import LOOKS, Look, breaks_first, knee, look, most_load, search, tuned
+    from ridgewise.simulation.fleet import worth_compiling
+    from ridgewise.simulation.interval import bands_of, interval
     from ridgewise.units import digits, duration
 
     began = time.perf_counter()
@@ -514,13 +500,23 @@ def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
     def month(c: Candidate, replicas: int, running: float, output: float) -> float | None:
         return _month(c, replicas, running, output, flags, shape)
 
+    # the very requests that simulate would send; of a load that is larger still one replica stands for all
+    asked = load_from(flags)[0] if shape.people is None or amount <= WHOLE else None
+
+    def together(c: Candidate, replicas: int) -> Look:
+        assert asked is not None
+        fleet = fleet_from(c.system, asked, flags, replicas)
+        fast = worth_compiling(LOOKS * len(asked))
+        return Look(amount, interval(fleet, asked, c.setup, promises, fast=fast), promises)
+
     def largest(c: Candidate) -> float:
         return math.inf if flags.get("hardware") else MOST_DEVICES.get(c.setup.device.kind, math.inf)
 
     with _bar(progress) as watch:
         tried = search(
-            candidates(model, flags, shape), shape, amount, promises, month, largest, int(flags.get("top") or 5),
-            watch=(lambda done, most: watch(done, most, 0.0)) if watch else None,
+            candidates(model, flags, asked.mean_context if asked else shape.context), shape, amount, promises, month,
+            largest, int(flags.get("top") or 5), watch=(lambda done, most: watch(done, most, 0.0)) if watch else None,
+            together=together if asked else None,
         )  # fmt: skip
     if not tried.considered:
         raise RequestError("no candidate runs this model", "--hardware", ("--hardware H100",))
@@ -539,24 +535,24 @@ def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
             growth=(), spares=(), one_fails="", settings=(), elapsed_s=time.perf_counter() - began, notes=NOTES,
         )  # fmt: skip
     best = tried.answers[0]
-    candidate, n = best.candidate, best.replicas
-    slow, _look = most_load(candidate.slow, shape, promises, best.most)
-    likely, _look = most_load(candidate.system, shape, promises, max(slow, best.most))
+    candidate, n, slow = best.candidate, best.replicas, best.most
+    likely = max(most_load(candidate, shape, promises, slow, slow=False)[0], slow)
     settings = tuple(
         f"{setting}: {digits(most * n * users)} {unit} at the slow end, {digits(100 * (most / slow - 1))} % more"
         for setting, most in tuned(candidate, shape, promises, slow)
     )
-    beyond = look(candidate.slow, shape, max(slow * 1.15, slow + (1 if shape.people else 0)), promises)
+    for more in BEYOND:
+        beyond = look(candidate, shape, max(slow * more, slow + (1 if shape.people else 0)), promises)
+        if beyond.broken:
+            break
 
-    def pair(at: Metrics, late: Metrics, name: str) -> Estimate | None:
-        return _pair(at, late, name, promises, candidate.setup)
-
+    calibrated = bands_of(candidate.setup, best.at.metrics.running)
     curve = tuple(
         PointDocument(
-            at.amount * n * users, at.amount / slow, pair(at.metrics, late.metrics, "ttft"),
-            pair(at.metrics, late.metrics, "tpot"), at.metrics.output * n, at.good, late.good,
+            at.amount * n * users, at.amount / slow, _promised(at, "ttft", candidate.setup),
+            _promised(at, "tpot", candidate.setup), at.metrics.output * n, at.likely, at.good,
         )
-        for at, late in knee(candidate, shape, promises, slow, likely)
+        for at in knee(candidate, shape, promises, slow, likely)
     )  # fmt: skip
 
     def grown(replicas: int, load: float) -> GrowthDocument:
@@ -570,16 +566,17 @@ def sized(model: str, flags: Flags, progress: bool = False) -> CapacityDocument:
     shown = enumerate(tried.answers, 1)
     return CapacityDocument(
         **base, feasible=True,
-        systems=tuple(_system(rank, a, amount, users, promises, flags, shape) for rank, a in shown),
+        systems=tuple(_system(rank, a, amount, users, flags, shape) for rank, a in shown),
         curve=curve, breaks_first=f"{breaks_first(candidate, shape, beyond)} ({_broken(beyond)})",
         most_when_slow=slow * n * users, most_as_expected=likely * n * users,
         growth=tuple(grown(k, k * slow * users) for k in range(n, n + 4)),
         spares=tuple(grown(n + k, amount * users) for k in (1, 2)), one_fails=alone, settings=settings,
         elapsed_s=time.perf_counter() - began,
         notes=(
-            "the most load is the most at which every limit is kept with every step as long as the upper end of TPOT's "
-            f"80 % interval ({digits(bands_of(candidate.setup, 8.0)['tpot'].high)} times the expected here): nine "
-            "times in ten the real system does better", *NOTES,
+            "the most load is the most at which every limit is kept at the slow end of the interval: with every step "
+            f"{digits(calibrated['tpot'].high)} times as long as expected, and TTFT {digits(calibrated['ttft'].high)} "
+            "times or more; nine times in ten the real system does better on each limit", *NOTES,
+            *(() if asked else ("the load is so large that one replica with its share stands for all of them",)),
             f"{tried.considered} kinds of replica considered, {tried.simulated} simulated, in "
             f"{duration(time.perf_counter() - began)}; one row per device, the cheapest month first",
         ),
@@ -590,7 +587,7 @@ def _broken(found: Any) -> str:
     from ridgewise.units import duration
 
     if not found.broken:
-        return "no limit breaks yet at 15 % more"
+        return f"no limit breaks yet at {100 * (BEYOND[-1] - 1):.0f} % more"
     return ", ".join(f"{one.latency.upper()} {one.statistic} {duration(value)}" for one, value in found.broken)
 
 
@@ -608,16 +605,11 @@ def _missing(one: Any) -> str:
     )
 
 
-def _pair(at: Metrics, late: Metrics, name: str, promises: Sequence[Limit], setup: Setup) -> Estimate | None:
-    """A latency at the statistic that is promised: as expected, and at the slow end."""
-    from ridgewise.report.document import Estimate
-
-    statistic = next((one.statistic for one in promises if one.latency == name), "p95")
-    if statistic not in at.latencies[name] or statistic not in late.latencies[name]:
-        return None
-    value, high = at.latencies[name][statistic], late.latencies[name][statistic]
-    low = value * bands_of(setup, 8.0)["tpot"].low
-    return Estimate(value, min(low, value), max(high, value), tier_of(setup), (f"calibration.{setup.block.name}",))
+def _promised(at: Look, name: str, setup: Setup) -> Estimate | None:
+    """A latency at the statistic that is promised."""
+    statistic = next((one.statistic for one in at.limits if one.latency == name), "p95")
+    three = at.interval.latencies[name].get(statistic)
+    return None if three is None else _estimate(three, setup)
 
 
 def _draw(candidate: Candidate, replicas: int, running: float, output: float, shape: Shape) -> Any:
@@ -662,9 +654,7 @@ def _costs_told(flags: Flags, told: Sequence[str]) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _system(
-    rank: int, a: Answer, amount: float, users: float, promises: Sequence[Limit], flags: Flags, shape: Shape
-) -> Any:  # fmt: skip
+def _system(rank: int, a: Answer, amount: float, users: float, flags: Flags, shape: Shape) -> Any:
     from ridgewise.economics.cost import sold
     from ridgewise.report.document import Layout
     from ridgewise.report.simulation import SystemDocument
@@ -672,7 +662,7 @@ def _system(
     setup, metrics = a.candidate.setup, a.at.metrics
     cost = _cost(a.candidate, a.replicas, metrics.running, metrics.output, flags, shape)
     draw = _draw(a.candidate, a.replicas, metrics.running, metrics.output, shape)
-    first, rest = (_pair(metrics, a.slowly.metrics, name, promises, setup) for name in ("ttft", "tpot"))
+    first, rest = (_promised(a.whole, name, setup) for name in ("ttft", "tpot"))
     times = f"{a.devices} × " if a.devices > 1 else ""
     assert first is not None and rest is not None
     return SystemDocument(

@@ -281,7 +281,8 @@ class SystemDocument:
     """A system that keeps the limits.
 
     load_per_replica   the most that one carries with every limit kept at the slow end of the interval
-    headroom           further load it carries, as a share of what was asked
+    headroom           further load they carry, as a share of what was asked
+    ttft_s, tpot_s     of all replicas together with the load that was asked
     """
 
     rank: int
@@ -362,8 +363,9 @@ def show_capacity(found: CapacityDocument) -> None:
                         f"{_amount(found.most_as_expected, found.unit)} as expected; asked are "
                         f"{_amount(found.amount, found.unit)}: head-room {share(first.headroom)}"),
             ("breaks first", found.breaks_first),
-            ("growth", "; ".join(f"up to {_amount(g.load, found.unit)} {g.replicas} replicas "
-                                 f"({g.devices} devices{_cost(g.cost_usd_per_month)})" for g in found.growth)),
+            ("growth", "; ".join(f"up to {_amount(g.load, found.unit)} {_many(g.replicas, 'replica')} "
+                                 f"({_many(g.devices, 'device')}{_cost(g.cost_usd_per_month)})"
+                                 for g in found.growth)),
             ("spares", "; ".join(f"N+{i}: {g.replicas} replicas, {g.devices} devices{_cost(g.cost_usd_per_month)}"
                                  for i, g in enumerate(found.spares, 1))),
             ("one fails", found.one_fails),
@@ -384,6 +386,10 @@ def show_capacity(found: CapacityDocument) -> None:
 
 def _cost(month: float | None) -> str:
     return "" if month is None else f", {money(month)} a month"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _amount(value: float, unit: str) -> str:

@@ -1,9 +1,9 @@
 """How much hardware a service needs: the most load a replica carries within its limits, and what follows from it.
 
 Each candidate replica is simulated at rising loads until a limit breaks; replicas are then the load over that, rounded
-up. A limit counts as kept when it is kept by the *slow* system, every step of which is as long as the upper end of the
-calibrated 80 % interval of TPOT: nine times in ten the real one is quicker. What the expected system carries stands
-beside it. A quick bound from step times alone says in which order candidates are worth simulating.
+up, and the fleet of them is simulated with the whole load, as ``simulate`` does. A limit counts as kept when the slow
+end of the latency's interval keeps it. What the expected system carries stands beside it. A quick bound from step times
+alone says in which order candidates are worth simulating.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from ridgewise.models.formats import native_format
 from ridgewise.serving.estimate import fixed_seconds, step_terms
 from ridgewise.serving.setup import Setup
 from ridgewise.simulation.arrivals import Arrivals, People, closed_load, open_load
-from ridgewise.simulation.fleet import Fleet, run, worth_compiling
+from ridgewise.simulation.fleet import Fleet, worth_compiling
+from ridgewise.simulation.interval import QUICK, SLOW, Interval, bands_of, interval
 from ridgewise.simulation.lengths import Lengths
-from ridgewise.simulation.metrics import Limit, Metrics, kept, measured
+from ridgewise.simulation.metrics import Limit, Metrics
 from ridgewise.simulation.request import Requests
 from ridgewise.simulation.system import System, system
 from ridgewise.work import decode
@@ -36,6 +37,8 @@ PRECISION, SLOW_KNEE, KNEE = 0.03, (0.3, 0.6, 0.85, 1.0), (0.4, 0.7, 0.9, 1.0, 1
 WARM = 0.1
 #: Token budgets that are tried, over the engine's own; the largest; how much more load makes one worth telling.
 BUDGETS, MOST_BUDGET, GAINED = (0.25, 0.5, 2.0), 16384, 1.05
+#: Sequences at once for which the bound takes its intervals; how often replicas are added to a fleet that misses.
+TYPICAL, ADDED = 8.0, 3
 #: Shares from which something counts as full.
 FULL, WAITS = 0.97, 0.25
 
@@ -80,39 +83,86 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A kind of replica worth trying."""
+
+    setup: Setup
+    system: System
+    memory: Annotated[float, "B"] | None = None
+
+    @property
+    def devices(self) -> int:
+        """Devices of one replica."""
+        return int(self.setup.plan.tp * self.setup.plan.pp)
+
+    @property
+    def narrow(self) -> bool:
+        """Weights of so few bits that answers get worse."""
+        return self.setup.plan.format.default < 8.0 and self.setup.plan.format.id != native_format(self.setup.arch).id
+
+
+@dataclass(frozen=True, slots=True)
 class Look:
-    """One replica under one load."""
+    """Replicas under a load, held against limits."""
 
     amount: float
-    metrics: Metrics
-    broken: tuple[tuple[Limit, float], ...]
+    interval: Interval
+    limits: tuple[Limit, ...]
+
+    @property
+    def metrics(self) -> Metrics:
+        """As expected."""
+        return self.interval.found
+
+    @property
+    def slow(self) -> Metrics:
+        """At the slow end, where that was run."""
+        return self.interval.slow or self.interval.found
+
+    @property
+    def broken(self) -> tuple[tuple[Limit, float], ...]:
+        """Limits that the slow end breaks, each with the value there [s]; infinite where nothing was answered."""
+        return tuple((one.limit, one.high) for one in self.interval.kept(self.limits) if not one.surely)
+
+    @property
+    def answered(self) -> bool:
+        return self.metrics.refused == 0 and self.metrics.counted > 0
 
     @property
     def good(self) -> bool:
-        return not self.broken and self.metrics.refused == 0 and self.metrics.counted > 0
+        """Whether the slow end keeps every limit."""
+        return self.answered and all(one.surely for one in self.interval.kept(self.limits))
+
+    @property
+    def likely(self) -> bool:
+        """Whether every limit is kept as expected."""
+        return self.answered and all(one.likely for one in self.interval.kept(self.limits))
 
 
-def look(system: System, shape: Shape, amount: float, limits: Sequence[Limit]) -> Look:
-    """Simulate one replica with so much load."""
+def look(
+    candidate: Candidate, shape: Shape, amount: float, limits: Sequence[Limit], ends: Sequence[str] = (SLOW,)
+) -> Look:  # fmt: skip
+    """Simulate one replica with so much load, and again at ``ends`` of the interval."""
     asked = shape.load(amount, limits)
-    found = measured(run(Fleet((system,)), asked, worth_compiling(LOOKS * len(asked))), limits)
-    return Look(amount, found, tuple((one, value) for one, value in kept(found, limits) if value > one.most))
+    fast = worth_compiling(LOOKS * len(asked))
+    return Look(amount, interval(Fleet((candidate.system,)), asked, candidate.setup, limits, ends, fast), tuple(limits))
 
 
 def most_load(
-    system: System, shape: Shape, limits: Sequence[Limit], guess: float, enough: float = math.inf
+    candidate: Candidate, shape: Shape, limits: Sequence[Limit], guess: float, enough: float = math.inf,
+    slow: bool = True,
 ) -> tuple[float, Look]:  # fmt: skip
     """The most load that keeps every limit, and the last look that did; 0 and the look that did not where none does.
 
-    ``guess`` begins the search; it ends early at ``enough``.
+    ``guess`` begins the search; it ends early at ``enough``. ``slow``: at the slow end, else as expected.
     """
     least = 1.0 if shape.people is not None else min(guess, 1.0) / 1e3
     amount = min(max(_whole(shape, guess), least), enough)
     best: Look | None = None
     worst: Look | None = None
     for _ in range(24):
-        found = look(system, shape, amount, limits)
-        if found.good:
+        found = look(candidate, shape, amount, limits, (SLOW,) if slow else ())
+        if found.good if slow else found.likely:
             best = found
             if amount >= enough:
                 break
@@ -142,12 +192,15 @@ def _whole(shape: Shape, amount: float) -> float:
     return float(max(round(amount), 1)) if shape.people is not None else amount
 
 
-def bound(system: System, shape: Shape, limits: Sequence[Limit]) -> float:
-    """Load that no replica of this kind carries more of: from mean step times, without any queue.
+def bound(candidate: Candidate, shape: Shape, limits: Sequence[Limit]) -> float:
+    """Load that no replica of this kind carries more of: from mean step times at the slow end, without any queue.
 
     With b requests at work a step takes T(b) and carries b/o prompts; b is limited by TPOT, memory and places. A
     request takes first + o·T, so conversations are b·(R + think)/R and arrivals b/R (Little's law).
     """
+    calibrated = bands_of(candidate.setup, TYPICAL)
+    system = candidate.system.slower(calibrated["tpot"].high)
+    longer = max(calibrated["ttft"].high / calibrated["tpot"].high, 1.0)
     times, output = system.times, shape.output.mean
     prompt = max(int(min(shape.prompt.mean, len(times.base) - 1)), 1)
     context = shape.context - output / 2
@@ -162,7 +215,7 @@ def bound(system: System, shape: Shape, limits: Sequence[Limit]) -> float:
     for one in limits:
         if one.latency == "tpot":
             able &= step <= one.most
-        elif one.latency == "ttft" and read + system.overhead > one.most:
+        elif one.latency == "ttft" and (read + system.overhead) * longer > one.most:
             return 0.0
         elif one.latency == "e2e":
             able &= read + output * step <= one.most
@@ -173,26 +226,8 @@ def bound(system: System, shape: Shape, limits: Sequence[Limit]) -> float:
     return float(carried[able].max())
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A kind of replica worth trying: ``slow`` is every step at the upper end of its interval."""
-
-    setup: Setup
-    system: System
-    slow: System
-    memory: Annotated[float, "B"] | None = None
-
-    @property
-    def devices(self) -> int:
-        """Devices of one replica."""
-        return int(self.setup.plan.tp * self.setup.plan.pp)
-
-    @property
-    def narrow(self) -> bool:
-        """Weights of so few bits that answers get worse."""
-        return self.setup.plan.format.default < 8.0 and self.setup.plan.format.id != native_format(self.setup.arch).id
-
-
+#: All replicas of a kind under the whole load.
+Together = Callable[[Candidate, int], Look]
 #: What replicas cost a month [USD] at a load per replica: candidate, replicas, requests at work and tokens per second
 #: of each; None where no price is known.
 Price = Callable[[Candidate, int, float, float], float | None]
@@ -202,9 +237,9 @@ Price = Callable[[Candidate, int, float, float], float | None]
 class Answer:
     """A kind of replica that keeps the limits.
 
-    most      load that one replica carries even when slow; ``likely``: that the expected one does
+    most      load that one replica carries even at the slow end
     replicas  for the whole load; ``month``: what they cost [USD]
-    at        one replica with its share of the load, as expected; ``slowly``: when slow
+    at        one replica with its share of the load; ``whole``: all of them with all of it
     """
 
     candidate: Candidate
@@ -212,7 +247,7 @@ class Answer:
     replicas: int
     month: Annotated[float, "USD"] | None
     at: Look
-    slowly: Look
+    whole: Look
 
     @property
     def devices(self) -> int:
@@ -221,7 +256,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A kind of replica that keeps the limits at no load, and by how much it misses them."""
+    """A kind of replica that misses the limits, and by how much."""
 
     candidate: Candidate
     look: Look
@@ -240,19 +275,20 @@ class Searched:
 def search(
     candidates: Iterable[Candidate], shape: Shape, amount: float, limits: Sequence[Limit], price: Price,
     largest: Callable[[Candidate], float], top: int = 5, most: int = 24,
-    watch: Callable[[int, int], None] | None = None,
+    watch: Callable[[int, int], None] | None = None, together: Together | None = None,
 ) -> Searched:  # fmt: skip
     """The cheapest kinds of replica for ``amount`` of load in all, one per device.
 
     Candidates are simulated in the order of the least they could cost; a search ends when no other could be cheaper
     than the ``top`` found, or after ``most``. ``largest``: most devices of a kind. Weights below 8 bits are tried last,
-    and on devices where wider ones did not do: what they cost in quality is no matter of load.
+    and on devices where wider ones did not do: what they cost in quality is no matter of load. ``together`` simulates a
+    whole fleet, which has to keep the limits too; where it is None, one replica stands for all.
     """
     ranked: list[tuple[tuple[bool, float, int, int], float, Candidate]] = []
     hopeless, considered = [], 0
     for candidate in candidates:
         considered += 1
-        carries = bound(candidate.slow, shape, limits)
+        carries = bound(candidate, shape, limits)
         if carries <= 0:
             hopeless.append(candidate)
             continue
@@ -277,42 +313,63 @@ def search(
         simulated += 1
         if watch:
             watch(simulated, min(most, len(ranked)))
-        held, slowly = most_load(candidate.slow, shape, limits, 0.8 * carries, amount)
+        held, last = most_load(candidate, shape, limits, 0.8 * carries, amount)
         if held <= 0:
-            missed.append(Missed(candidate, slowly))
+            missed.append(Missed(candidate, last))
             continue
-        found = answer(candidate, shape, amount, limits, held, price)
+        found = answer(candidate, shape, amount, limits, held, price, together)
+        if not found.whole.good:
+            missed.append(Missed(candidate, found.whole))
+            continue
         if found.devices > largest(candidate):
             continue
         before = answers.get(name)
         if before is None or (found.month or math.inf) < (before.month or math.inf):
             answers[name] = found
     if not answers and not missed and hopeless:
-        missed = [Missed(c, look(c.slow, shape, 1.0 if shape.people else amount / 1e3, limits)) for c in hopeless[:3]]
+        missed = [Missed(c, look(c, shape, 1.0 if shape.people else amount / 1e3, limits)) for c in hopeless[:3]]
     order = sorted(answers.values(), key=lambda a: (a.month is None, a.month, a.devices))
-    return Searched(tuple(order[:top]), tuple(missed), considered, simulated)
+    shown = tuple(_unbounded(one, shape, amount, limits) for one in order[:top])
+    return Searched(shown, tuple(missed), considered, simulated)
+
+
+def _unbounded(found: Answer, shape: Shape, amount: float, limits: Sequence[Limit]) -> Answer:
+    """The same with the most load that one replica carries, where the search ended at what was asked."""
+    if found.most < amount:
+        return found
+    return replace(found, most=max(most_load(found.candidate, shape, limits, 1.5 * amount)[0], amount))
 
 
 def answer(
-    candidate: Candidate, shape: Shape, amount: float, limits: Sequence[Limit], held: float, price: Price
+    candidate: Candidate, shape: Shape, amount: float, limits: Sequence[Limit], held: float, price: Price,
+    together: Together | None = None,
 ) -> Answer:  # fmt: skip
-    """Replicas of which each carries ``held``, and how they do with their share."""
+    """Replicas of which each carries ``held``, and how they do with their share and together.
+
+    Where a fleet misses a limit that each replica kept by itself, replicas are added, and each carries its share.
+    """
     replicas = max(math.ceil(amount / held - 1e-9), 1)
+    whole = together(candidate, replicas) if together else None
+    for _ in range(ADDED):
+        if together is None or whole is None or whole.good:
+            break
+        replicas += max(replicas // 10, 1)
+        held, whole = amount / replicas, together(candidate, replicas)
     share = amount / replicas
     each = float(math.ceil(share)) if shape.people is not None else share
-    at, slowly = (look(system, shape, each, limits) for system in (candidate.system, candidate.slow))
+    at = look(candidate, shape, each, limits, () if whole else (SLOW, QUICK))
     month = price(candidate, replicas, at.metrics.running, at.metrics.output)
-    return Answer(candidate, held, replicas, month, at, slowly)
+    return Answer(candidate, held, replicas, month, at, whole or at)
 
 
 def knee(
     candidate: Candidate, shape: Shape, limits: Sequence[Limit], most: float, likely: float
-) -> Iterator[tuple[Look, Look]]:  # fmt: skip
-    """One replica at rising loads, as expected and slow: up to the ``most`` it carries when slow, and on past the
+) -> Iterator[Look]:  # fmt: skip
+    """One replica at rising loads: up to the ``most`` it carries when slow, and on past the
     ``likely`` most."""
     amounts = [_whole(shape, share * most) for share in SLOW_KNEE] + [_whole(shape, share * likely) for share in KNEE]
     for amount in sorted(set(amounts)):
-        yield look(candidate.system, shape, amount, limits), look(candidate.slow, shape, amount, limits)
+        yield look(candidate, shape, amount, limits, (SLOW, QUICK))
 
 
 def tuned(
@@ -320,30 +377,33 @@ def tuned(
 ) -> Iterator[tuple[str, float]]:  # fmt: skip
     """Token budgets of a step with which a slow replica carries clearly more than the ``most`` it does now: a small
     one keeps answers even, a large one reads prompts sooner."""
-    now = candidate.slow
+    now = candidate.system
     for factor in BUDGETS:
         tokens = max(int(now.tokens * factor), now.sequences * now.times.rows_each)
         if tokens == now.tokens or now.setup is None or tokens > MOST_BUDGET:
             continue
         policy = replace(now.policy, tokens=tokens, sequences=now.sequences)
         made = system(now.setup, policy, shape.context, float(now.capacity))
-        carried, _ = most_load(made.slower(now.slowness), shape, limits, most)
+        carried, _ = most_load(replace(candidate, system=made), shape, limits, most)
         if carried > GAINED * most:
             yield f"max_num_batched_tokens={tokens}", carried
 
 
 def breaks_first(candidate: Candidate, shape: Shape, found: Look) -> str:
     """What stands in the way of more load, from how a replica does beyond its limits."""
-    metrics, limit = found.metrics, candidate.system.sequences
+    metrics, limit = found.slow, candidate.system.sequences
     wait = metrics.latencies["wait"].get("p95", 0.0)
     waits = wait > WAITS * metrics.latencies["ttft"].get("p95", math.inf)
-    steps_alone = bool(found.broken) and {one.latency for one, _ in found.broken} <= {"tpot", "itl"}
+    broken = {one.latency for one, _ in found.broken}
+    steps_alone = bool(broken) and broken <= {"tpot", "itl"}
     if metrics.put_back or (waits and not steps_alone and metrics.cache_peak > FULL):
         return "memory: the KV cache is full, and requests wait for room or are put back"
     if waits and not steps_alone and float(metrics.level.running.max(initial=0.0)) >= FULL * limit:
         return f"places: all {limit} sequences that the engine runs at once are taken"
     if waits and not steps_alone:
         return "queue: prompts wait for compute, since prompts before them are still being read"
+    if broken == {"ttft"}:
+        return "prompts: one takes so long to read even where none waits"
     reading, whole = prompt_share(candidate, shape, metrics)
     if reading > 0.5 * whole:
         return "compute: most of a step's time goes into reading prompts"

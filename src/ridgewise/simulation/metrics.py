@@ -259,13 +259,6 @@ def _held(begin: Column, end: Column, edges: Column) -> Column:
     return np.diff(area(begin) - area(end)) / np.diff(edges)
 
 
-def kept(found: Metrics, limits: Sequence[Limit]) -> tuple[tuple[Limit, float], ...]:
-    """Each limit with the value it is held against [s]; infinite where nothing was answered."""
-    return tuple(
-        (promise, found.latencies.get(promise.latency, {}).get(promise.statistic, float("inf"))) for promise in limits
-    )
-
-
 def ranges(
     found: Metrics, slow: Metrics | None, quick: Metrics | None, bands: Mapping[str, Band]
 ) -> dict[str, dict[str, tuple[float, float, float]]]:  # fmt: skip
