@@ -296,3 +296,14 @@ def test_a_step_fused_into_the_backward_pass_keeps_no_gradient_and_accumulates_n
 def test_gradients_are_shared_out_where_one_micro_step_makes_them() -> None:
     grid = grid_of(run(sequences=64.0), 16, Space(stage=(2,)))
     assert len(grid["tp"]) and np.all(grid["shards"] * grid["micro"] == 64)
+
+
+@pytest.mark.parametrize("count", [8, 16, 64])
+def test_devices_hold_every_expert_between_them(count: int) -> None:
+    """However degrees combine, all devices together hold no less than one copy of weights and optimiser."""
+    work = job(load("Qwen/Qwen3-235B-A22B"), device("H100 SXM"), "full", 2048.0, 256.0, 80e9)
+    found = evaluate(work, count, grid_of(work, count))
+    held = sum(found.memory[name] for name in ("weights", "gradients", "optimiser")) * count
+    states = work.need.trained * (work.how.weight + work.how.gradient + work.how.state)
+    assert (found.grid["ep"] > found.grid["shards"] * found.grid["cp"]).any()
+    assert held.min() >= 0.99 * states * work.held.state

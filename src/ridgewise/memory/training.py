@@ -250,17 +250,19 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
     """
     held = plan.tp * plan.pp / plan.fullest
     rest, experts = need.trained - need.trained_experts, need.trained_experts
-    base = (need.frozen + (c.packed - 1.0) * need.packed) * (1.0 - need.share_experts * (1.0 - 1.0 / plan.ep))
+    frozen = need.frozen + (c.packed - 1.0) * need.packed
+    ep = np.minimum(plan.ep, plan.shards)  # wider groups take in tensor-parallel devices, which divide experts already
 
     def spread(least: float) -> tuple[Num, Num]:
         """Devices that share what a stage shares, and trained parameters of one of them: ``ep`` devices that hold
         different experts are no copies of each other."""
         copies = np.where(plan.stage >= least, plan.shards, 1.0)
-        return copies, rest / copies + experts / (plan.ep * np.maximum(copies / plan.ep, 1.0))
+        return copies, rest / copies + experts / np.maximum(copies, ep)
 
     (all3, own3), (_, own2), (_, own1) = (spread(least) for least in (3.0, 2.0, 1.0))
+    base = frozen * ((1.0 - need.share_experts) / all3 + need.share_experts / np.maximum(all3, ep))
     found: dict[str, Num] = {
-        "weights": (base / all3 + own3 * need.weight * c.state) / held,
+        "weights": (base + own3 * need.weight * c.state) / held,
         "gradients": own2 * need.gradient * c.state / held,
         "optimiser": own1 * need.optimiser * c.state / held,
     }

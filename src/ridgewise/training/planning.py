@@ -174,8 +174,11 @@ def evaluate(work: Job, count: int, grid: Mapping[str, np.ndarray]) -> Layouts:
 
 def _packed(work: Job, parts: dict[str, Num], grid: Mapping[str, np.ndarray]) -> dict[str, Num]:
     """The same with weights no smaller than their bits: what a fit found less belongs to the allocator's share."""
-    copies = np.where(grid["stage"] >= 3, grid["shards"] * grid["cp"], 1.0) * grid["tp"] * grid["pp"]
-    bits = work.size.frozen * (1.0 - work.size.share_experts * (1.0 - 1.0 / grid["ep"])) / copies
+    shards, held, routed = grid["shards"] * grid["cp"], grid["tp"] * grid["pp"], work.size.share_experts
+    copies = np.where(grid["stage"] >= 3, shards, 1.0)
+    bits = work.size.frozen * (
+        (1.0 - routed) / copies + routed / np.maximum(copies, np.minimum(grid["ep"], shards))
+    ) / held  # fmt: skip
     lacking = np.maximum(bits - parts["weights"], 0.0)
     return {**parts, "weights": parts["weights"] + lacking, "overhead": parts["overhead"] - lacking}
 
