@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
@@ -335,6 +336,59 @@ def test_what_is_paid_today_is_the_plans_price(run: Run, question: tuple[str, ..
     pick, money = found["options"][0], found["cost"]
     assert way(money, "buy")["upfront_usd"] == pytest.approx(pick["purchase_usd"]["value"])
     assert money["copies"] == pick["layout"]["replicas"]
+
+
+PEOPLE = ("Llama-3.1-70B-Instruct", "--users", "200", "--country", "DE", "--horizon", "3y")
+
+
+@pytest.mark.parametrize(
+    ("flags", "rate"),
+    [
+        ((), 50 / (512 / 6 + 30)),  # a quarter of 200 people read 512 tokens at 6 a second, and think for 30 s
+        (("--active", "0.5", "--think", "60s"), 100 / (512 / 6 + 60)),
+        (("--slo-tpot", "500ms"), 50 / (512 / 2 + 30)),  # an answer is not read before it may be written
+        (("--slo-tpot", "60ms"), 50 / (512 / 6 + 30)),  # and not faster because it could be
+    ],
+)
+def test_the_load_is_the_peoples_and_not_the_machines(answer: Answer, flags: tuple[str, ...], rate: float) -> None:
+    found = [answer(PEOPLE[0], name, *PEOPLE[1:], *flags) for name in ("RTX 5090", "A100", "H100 SXM")]
+    for one in found:
+        assert one["requests_per_month"] == pytest.approx(rate * 0.3 * 730 * 3600)
+        assert way(one, "api")["cost_usd"] == way(found[0], "api")["cost_usd"]
+        assert any("the same load for every machine and the API" in line for line in one["assumptions"])
+    shares = [one["work_ratio"] for one in found]
+    assert all(0 < one < 0.3 for one in shares)
+    if not flags:  # as many boards as were planned for the default limits: the faster, the less at work
+        assert shares[0] > shares[1] > shares[2]
+
+
+def test_the_load_of_requests_in_flight_and_of_one_person(answer: Answer) -> None:
+    for load, rate in ((("--concurrency", "20"), 20 * 6 / 512 * 0.3 * 730), ((), 6 / 512 * 0.1 * 8 / 24 * 730)):
+        found = [answer("Llama-3.1-8B-Instruct", name, *load) for name in ("RTX 4090", "H100 SXM")]
+        assert [one["requests_per_month"] for one in found] == pytest.approx([rate * 3600] * 2)
+        assert found[0]["work_ratio"] > found[1]["work_ratio"] > 0
+
+
+def test_a_server_that_is_paid_for_whole_is_named(run: Run, answer: Answer) -> None:
+    asked = ("gpt-oss-120b", "H100 SXM", "--users", "300", "--country", "DE", "--horizon", "3y")
+    found = answer(*asked)
+    assert found["devices"] == 2 and "2 × H100" in way(found, "buy")["what"] and "for 8" in way(found, "buy")["what"]
+    assert "for 8" not in way(found, "rent")["what"]
+    assert "for 8" not in way(answer(PEOPLE[0], "RTX 5090", *PEOPLE[1:]), "buy")["what"]
+    _, out, _ = run("cost", *asked)
+    assert "for 8" in out
+
+
+def test_a_range_without_width_is_one_amount(run: Run) -> None:
+    for flags in ((), ("--markdown",)):
+        verb = "plan" if flags else "cost"
+        asked = ("--hardware", "H100 SXM") if flags else ("H100 SXM",)
+        _, out, _ = run(verb, PEOPLE[0], *asked, *PEOPLE[1:], *flags)
+        ranges = re.findall(r"\$?([\d.,]+[kM]?)–\$?([\d.,]+[kM]?)", out)
+        assert ranges and all(low != high for low, high in ranges), ranges
+    _, out, _ = run("cost", PEOPLE[0], "H100 SXM", *PEOPLE[1:], "--api", "0.60/1.70")
+    line = next(line for line in out.splitlines() if line.startswith("api "))
+    assert "–" not in line and line.split()[-1].startswith("$")
 
 
 def test_amounts_in_other_currencies() -> None:

@@ -114,3 +114,16 @@ def test_fetched_offers_join_the_catalogues(tmp_path: Path) -> None:
         path.write_text(f"{head}{wrong}\n")
         with pytest.raises(RequestError, match="line 2 is no offer"):
             rental_offers(card.id, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "name"),
+    [("Deutschland", "DE", "Germany"), ("deutchland", "DE", "Germany"), ("Germny", "DE", "Germany"),
+     ("Federal Republic of Germany", "DE", "Germany"), ("Österreich", "AT", "Austria"),
+     ("Schweiz", "CH", "Switzerland"), ("UK", "GB", "United Kingdom"),
+     ("United States of America", "US", "United States")],
+)  # fmt: skip
+def test_a_country_by_another_name_is_told_by_its_code(text: str, code: str, name: str) -> None:
+    with pytest.raises(RequestError) as told:
+        prices.country(text)
+    assert told.value.nearest[:2] == (code, name) and prices.country(code) == prices.country(name)

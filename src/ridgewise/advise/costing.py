@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ridgewise.advise.inference import PATIENCE, READING_SPEED
+from ridgewise.advise.inference import READING_SPEED, tpot_limit, ttft_limit
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.economics import decisions, energy, finance, interruptions, load, ownership, prices, sensitivity
@@ -23,7 +23,7 @@ from ridgewise.hardware.offers import Host, hosts, price_rows, purchase_price, r
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.read import load_model
 from ridgewise.serving.outcome import Load, outcome
-from ridgewise.units import digits, share
+from ridgewise.units import digits, duration, share, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Loads over what was asked for at which break-even is shown, and the span in which flips are looked for.
@@ -163,6 +163,7 @@ class Costing:
     mix         copies to hold and hours to rent for the peaks; ``mix_of``: how they are held
     copies      deployments at the end of the horizon; requests and tokens per month at the load asked for
     energy, carbon   kWh and kg CO2e of the first month, when bought; ``idle`` what its idle hours cost per month
+    work        share of its hours that what is bought is at work in the first month, at the pace it was planned for
     wall        watts of all copies at work; ``site`` what they ask of a room; ``books`` what is written off
     swings      of ``swings_of`` per month, one doubt at a time; ``chance``: share of draws in which a way is cheapest
     prices      every figure that entered; ``missing`` what is not known and what to give
@@ -185,6 +186,7 @@ class Costing:
     energy: float | None
     carbon: tuple[float, float] | None
     idle: float | None
+    work: float
     wall: float | None
     site: Site | None
     books: Books | None
@@ -268,7 +270,7 @@ class _Money:
         work = question.workload
         self.training = isinstance(work, Pretraining | FineTuning)
         self.missing: list[str] = []
-        self.requests, self.peak, self.hours, self.busy = self._demand()
+        self.hours, self.busy, self.peak, self.requests = self._demand()
         self.tariff, self.grid = self._tariff(), self._grid()
         self.hosting = self._facility("hosting", "colocation", housed, 0.0, "USD/kW/month", "on your own premises")
         self.pue = self._facility("pue", "pue", housed, 1.0, "ratio", "a room that is not cooled for it")
@@ -277,20 +279,54 @@ class _Money:
         self._carried: dict[int, float] = {}
 
     def _demand(self) -> tuple[float, float, float, float]:
-        """Requests per month, their rate at the peak, hours on per month, share of them at work. Of a training a
-        request is a run, whose machines are on only while it lasts."""
-        work, pick = self.question.workload, self.pick
+        """Hours on per month, mean load over the peak, requests per second at the peak and per month: what people ask,
+        whatever answers them. Of a training a request is a run, whose machines are on only while it lasts."""
+        work = self.question.workload
         if isinstance(work, Pretraining | FineTuning):
-            assert pick.run is not None
-            runs = self.terms.runs / 12
-            busy = pick.run.seconds / 3600 * runs / HOURS_PER_MONTH
-            return runs, busy, HOURS_PER_MONTH, busy
-        assert pick.speed is not None
-        rate = pick.speed.total / work.output
-        if isinstance(work, SingleUser):  # one after the other: the prompt is read, then the answer written
-            rate = 1.0 / ((pick.speed.ttft or 0.0) + (work.output - 1.0) * pick.speed.tpot)
+            runs, busy = self.terms.runs / 12, self.at_work(self.pick)
+            return HOURS_PER_MONTH, busy, busy, runs
         hours = work.hours_per_day * HOURS_PER_MONTH / 24
-        return rate * work.busy * hours * 3600, rate, hours, work.busy
+        rate = self.conversations / self.cycle
+        return hours, work.busy, rate, rate * work.busy * hours * 3600
+
+    @property
+    def conversations(self) -> float:
+        """People who ask at the busiest time; requests in flight where the user gives those."""
+        work = self.question.workload
+        if not isinstance(work, Service):
+            return 1.0
+        return work.users * work.active_share if work.concurrency is None else work.concurrency
+
+    @property
+    def think(self) -> float:
+        """Seconds between an answer and the next question; requests in flight leave none."""
+        work = self.question.workload
+        return work.think if isinstance(work, Service) and work.concurrency is None else 0.0
+
+    @property
+    def reading(self) -> float:
+        """Tokens per second at which an answer is read: no faster than the limit lets it be written."""
+        return min(READING_SPEED, 1.0 / (tpot_limit(self.question) or 1.0 / READING_SPEED))
+
+    @property
+    def cycle(self) -> float:
+        """Seconds from one question of a person to the next."""
+        work = self.question.workload
+        assert isinstance(work, SingleUser | Service)
+        return float(load.cycle(work.output, self.reading, self.think))
+
+    def at_work(self, option: Option) -> float:
+        """Share of its hours an option is at work, all copies together: the load over what it does at the pace it was
+        planned for."""
+        work = self.question.workload
+        if isinstance(work, Pretraining | FineTuning):
+            assert option.run is not None
+            return option.run.seconds / 3600 * self.terms.runs / 12 / HOURS_PER_MONTH
+        assert option.speed is not None
+        each = work.output / option.speed.total
+        if isinstance(work, SingleUser):  # one after the other: the prompt is read, then the answer written
+            each = (option.speed.ttft or 0.0) + (work.output - 1.0) * option.speed.tpot
+        return min(self.busy * self.peak * each, 1.0)
 
     def _tariff(self) -> Price:
         if (own := self.terms.own.get("electricity")) is not None:
@@ -348,7 +384,7 @@ class _Money:
                 continue
             hour = price.value * self.boards(option)
             if clock:
-                hour *= HOURS_PER_MONTH / (self.hours * (self.busy if self.training else 1.0))
+                hour *= HOURS_PER_MONTH / (self.hours * (self.at_work(option) if self.training else 1.0))
             if name == "spot":
                 hour = self._interrupted(hour)
             if not math.isfinite(hour):  # taken away so often that nothing is ever done
@@ -379,8 +415,8 @@ class _Money:
         return float(interruptions.effective_price(hour, per_hour, lost))
 
     def capacity(self, option: Option) -> float:
-        """Requests per second that one copy answers within the limits: what it was planned for at least. A machine that
-        does one thing after the other has its hours."""
+        """Requests per second of the people whom one copy answers within the limits: those it was planned for at least.
+        A machine that does one thing after the other has its hours."""
         if id(option) not in self._carried:
             self._carried[id(option)] = self._capacity(option)
         return self._carried[id(option)]
@@ -402,13 +438,14 @@ class _Money:
     def _capacity(self, option: Option) -> float:
         work, speed = self.question.workload, option.speed
         if not isinstance(work, Service) or speed is None:
-            return self.peak / self.busy
+            return self.peak / self.at_work(option)
         held = max(option.batch_limit or 0.0, speed.concurrency)
         grid = np.geomspace(max(speed.concurrency, 1.0), max(held, 1.0), 64)
         does = outcome(speed.setup, Load(work.prompt, work.output, grid))
-        slow_token, slow_first = work.slo_tpot or 1.0 / READING_SPEED, work.slo_ttft or PATIENCE
+        slow_token, slow_first = tpot_limit(self.question), ttft_limit(self.question)
         able = (np.asarray(does.tpot.high) <= slow_token) & (np.asarray(does.ttft.high) <= slow_first)
-        most, planned = float(np.max(np.where(able, does.requests.value, 0.0))), self.copies(option)
+        people = grid * (1.0 + self.think / np.asarray(does.e2e.value))  # one answered each, the others think
+        most, planned = float(np.max(np.where(able, people, 0.0))) / self.cycle, self.copies(option)
         if planned == 1:
             return max(most, self.peak)
         fewer = self.peak / (planned - 1) * (1 - 1e-6)  # the load asked for takes as many copies as planned
@@ -430,7 +467,7 @@ class _Money:
             months=terms.months, rate=terms.rate, tax=terms.tax, load=1.0, growth=terms.growth, ramp=terms.ramp,
             peak=self.peak, capacity=self.capacity(option), planned=float(self.copies(option)),
             requests=self.requests, prompt=prompt, output=output,
-            cached=terms.cached, hours=self.hours, busy=self.busy, elastic=self.training,
+            cached=terms.cached, hours=self.hours, busy=self.at_work(option), elastic=self.training,
             unit_price=(found.low + found.high) / 2 * unit / bought if found else 0.0,
             unit_copies=float(max(unit // self.boards(option), 1)), resale=self.resale.value,
             working=draw.wall / copies if draw else 0.0, waiting=waits / copies,
@@ -483,7 +520,7 @@ class _Money:
         drawn = sensitivity.draws(doubts, ROWS, SEED)
         rows = {way: np.broadcast_to(ownership.total(under(case, drawn), way), ROWS) for way, case in cases.items()}
         names = {
-            "buy": owned.name, "rent": f"{rented[0].name}, {rent.terms}" if rented and rent else "",
+            "buy": _sold(owned), "rent": f"{rented[0].name}, {rent.terms}" if rented and rent else "",
             "api": self._hosted(),
         }  # fmt: skip
         tiers = {"buy": self._tier(owned), "rent": rent.price.tier if rent else "", "api": self._api_tier()}
@@ -513,6 +550,7 @@ class _Money:
             tokens_in=float(self.requests * base.prompt), tokens_out=float(self.requests * base.output),
             energy=drawn_energy, carbon=carbon,
             idle=float(ownership.idle_month(base)) if bought and not self.training else None,
+            work=float(min(base.busy * ownership.loads(base)[0] * base.planned / ownership.copies(base)[0], 1.0)),
             wall=wall or None, site=self._site(owned, wall) if wall else None,
             books=self._books(base) if bought else None,
             swings=sensitivity.tornado(result, doubts) if ways else (), swings_of=swings_of,
@@ -691,6 +729,8 @@ class _Money:
         if self.api and self._api_tier() == "assumed":
             asked, other = self.question.arch.name, self.api[0].name
             yield f"no provider of the catalogue hosts {asked}: {other}, of the same shape, is asked"
+        if not isinstance(work, Pretraining | FineTuning):
+            yield self._asked(work)
         if isinstance(work, Service):
             yield (
                 f"load is {share(work.busy)} of its peak on average over {digits(work.hours_per_day)} hours a day "
@@ -706,6 +746,25 @@ class _Money:
                 f"spot machines are interrupted {digits(often)} × a day for {digits(60 * lost)} minutes "
                 "(--interruptions, --restart)"
             )
+
+    def _asked(self, work: SingleUser | Service) -> str:
+        """How the load is counted, and the flags that change it."""
+        flags = "--output, --slo-tpot" if self.reading < READING_SPEED else "--output"
+        read = f"{duration(work.output / self.reading)} to read {whole(work.output)} tokens ({flags})"
+        same = "the same load for every machine and the API, however fast they answer"
+        if isinstance(work, SingleUser):
+            busy = f"{share(work.busy)} of {digits(work.hours_per_day)} hours a day (--busy, --hours)"
+            return f"one person asks and takes {read}, {busy}; {same}"
+        if work.concurrency is not None:
+            return f"{digits(work.concurrency)} in flight at the peak (--concurrency), each for {read}; {same}"
+        people = f"{digits(self.conversations)} people at the peak (--users, --active)"
+        return f"{people}, each takes {read} and {duration(work.think)} until the next question (--think); {same}"
+
+
+def _sold(option: Option) -> str:
+    """What is bought, and the devices that are paid for where they are sold only with others."""
+    bought = sold(option.device, option.count)
+    return f"{option.name}, paid for {bought}: sold together" if bought > option.count else option.name
 
 
 def _compared(ways: Sequence[Way]) -> tuple[str, tuple[str, ...]]:

@@ -7,7 +7,7 @@ from typing import Annotated, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ridgewise.units import Count, Num, Ratio
+from ridgewise.units import Count, Num, Ratio, Seconds, Tokens
 
 #: A value per month, in the last axis; before it a row per case where there are several.
 Series: TypeAlias = NDArray[np.float64]
@@ -23,6 +23,14 @@ def path(months: int, growth: Ratio = 0.0, ramp: float = 0.0, start: Ratio = 1.0
     up, first = (np.asarray(value, dtype=float)[..., None] for value in (growth, start))
     found: Series = first * risen * (1.0 + up) ** ((month - 1.0) / 12.0)
     return found
+
+
+def cycle(output: Tokens, reading: Annotated[Num, "tokens/s"], think: Seconds) -> Seconds:
+    """Seconds from one question of a person to the next: the answer is read as it is written, then thought about.
+
+    No machine enters, so that every way to have the service is billed for the same questions.
+    """
+    return output / reading + think
 
 
 def copies(load: Num, peak: Count, capacity: Count) -> Count:

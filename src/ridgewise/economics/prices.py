@@ -120,6 +120,17 @@ class Grid:
     sources: tuple[str, ...]
 
 
+#: What countries of the tables call themselves or are called, where it is not the name of the tables.
+NATIVE = {
+    "AT": "Österreich", "BE": "België Belgique", "BG": "България", "BR": "Brasil", "CH": "Schweiz Suisse Svizzera",
+    "CN": "Zhongguo 中国", "CY": "Kypros Κύπρος", "CZ": "Česko", "DE": "Deutschland", "DK": "Danmark", "ES": "España",
+    "FI": "Suomi", "GB": "UK Britain England", "GR": "Ellada Hellas Ελλάδα", "HU": "Magyarország", "IE": "Éire",
+    "IN": "Bharat", "IS": "Ísland", "IT": "Italia", "JP": "Nippon Nihon 日本", "KR": "Hanguk 한국",
+    "NL": "Nederland", "NO": "Norge", "PL": "Polska",
+    "SE": "Sverige", "SI": "Slovenija", "SK": "Slovensko", "TR": "Türkiye", "TW": "台灣",
+}  # fmt: skip
+
+
 def country(text: str) -> tuple[str, str, str]:
     """Code, state and name of a place: a code (``DE``), a name (``Germany``), a state (``US/Texas``, ``Texas``)."""
     rows = [*price_rows("electricity.csv"), *price_rows("carbon.csv")]
@@ -133,8 +144,13 @@ def country(text: str) -> tuple[str, str, str]:
             names.setdefault(name.casefold(), place)
     if wanted not in names:
         shown = {name: f"{place[0]}/{place[1]}" if place[1] else place[0] for name, place in names.items()}
-        close = tuple(dict.fromkeys(shown[name] for name in nearest(text, names)))
-        raise RequestError(f"unknown country {text!r}", "--country", close or ("DE", "US", "FR", "world"))
+        long = {name: code for name, code in shown.items() if len(name) > 3 and "/" not in name}
+        long |= {word.casefold(): code for code, words in NATIVE.items() for word in words.split()}
+        within = [code for name, code in long.items() if f" {name} " in f" {wanted} "]  # "Federal Republic of Germany"
+        close = within or [(long | shown)[name] for name in nearest(text, long if len(wanted) > 3 else shown)]
+        full = {code: names[code.casefold()][2] for code in close if "/" not in code}
+        told = tuple(dict.fromkeys(word for code in close for word in (code, full.get(code, code))))[:4]
+        raise RequestError(f"unknown country {text!r}", "--country", told or ("DE", "US", "FR", "world"))
     return names[wanted]
 
 

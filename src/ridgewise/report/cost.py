@@ -159,6 +159,7 @@ class CostDocument:
     rents: tuple[RentDocument, ...]
     mix: MixDocument | None
     idle_usd_per_month: float | None
+    work_ratio: float
     energy_kwh_per_month: float | None
     carbon_kg_per_month: Estimate | None
     carbon_g_per_million_tokens: float | None
@@ -245,6 +246,7 @@ def document(found: Costing) -> CostDocument:
         rents=tuple(RentDocument(r.terms, r.hour, r.month, r.fits, r.price.as_of) for r in found.rents),
         mix=MixDocument(found.mix_of, found.mix.held, found.mix.rented_hours, found.mix.cost) if found.mix else None,
         idle_usd_per_month=found.idle,
+        work_ratio=found.work,
         energy_kwh_per_month=found.energy,
         carbon_kg_per_month=carbon,
         carbon_g_per_million_tokens=1000 * carbon.value / (tokens / MILLION) if carbon and tokens else None,
@@ -452,9 +454,15 @@ def _ways(found: CostDocument) -> Table:
             way.way, money(way.upfront_usd), money(way.cost_usd_per_month), *cells,
             money(tokens) if tokens is not None else "no tokens",
             f"{money(way.cost_usd.value)} {TIER_MARK[way.cost_usd.tier]}",
-            f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}",
+            _ends(way.cost_usd),
         )  # fmt: skip
     return table
+
+
+def _ends(cost: Estimate) -> str:
+    """$14,087–19,002; one amount where both ends read the same."""
+    low, high = money(cost.low), money(cost.high)
+    return low if low == high else f"{low}–{high.replace('$', '')}"
 
 
 def _evens(found: CostDocument) -> Iterator[str]:
@@ -509,8 +517,10 @@ def _power(found: CostDocument) -> Iterator[str]:
     if found.energy_kwh_per_month is None or found.power_w is None:
         return
     carbon = found.carbon_kg_per_month
-    emitted = f", {digits(carbon.low)}–{digits(carbon.high)} kg CO₂e" if carbon else ""
-    used = digits(found.energy_kwh_per_month)
+    low, high = (digits(carbon.low), digits(carbon.high)) if carbon else ("", "")
+    emitted = f", {low if low == high else f'{low}–{high}'} kg CO₂e" if carbon else ""
+    pace = ", at the pace it was planned for" if found.goal == "infer" else ""
+    used = f"at work {share(found.work_ratio)} of the hours{pace}: {digits(found.energy_kwh_per_month)}"
     yield f"{used} kWh a month at the meter{emitted}; what an API or a cloud emits is not known"
     if found.heat_btu_per_h and found.circuits:
         yield (
@@ -548,7 +558,8 @@ def price_lines(prices: Sequence[PriceDocument]) -> list[str]:
 
 
 def _span(price: PriceDocument) -> str:
-    return digits(price.value) if price.low == price.high else f"{digits(price.low)}–{digits(price.high)}"
+    low, high = digits(price.low), digits(price.high)
+    return low if low == high else f"{low}–{high}"
 
 
 def _together(prices: Sequence[PriceDocument]) -> Iterator[list[PriceDocument]]:
@@ -581,7 +592,7 @@ def markdown(found: CostDocument) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for way in found.ways:
-        ends = f"{money(way.cost_usd.low)}–{money(way.cost_usd.high)[1:]}"
+        ends = _ends(way.cost_usd)
         cells = (
             way.way,
             way.what,
