@@ -32,6 +32,7 @@ from ridgewise.serving import Setup, loads, passes
 from ridgewise.serving.apart import handed_over
 from ridgewise.serving.estimate import (
     GRID,
+    at_once,
     decode_seconds,
     fixed_seconds,
     floor_seconds,
@@ -392,6 +393,9 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.outcome.outcome": lambda arch, row: [
         outcome(kind(arch, row), Load(row["new"], 200.0, row["sequences"], 1 / row["rank"], together))
         for kind in (setup, alone) for together in (False, True)
+    ],
+    "serving.estimate.at_once": lambda arch, row: [
+        at_once(kind(arch, row), row["new"], row["rank"], row["sequences"], row["batch"]) for kind in (setup, alone)
     ],
     "serving.outcome.room": lambda arch, row: held_at_once(setup(arch, row), row["cached"] + 1),
     "serving.outcome.ranged": lambda arch, row: ranged(row["latency"], 0.5, 2.0, row["latency"] * row["micro"] / 8),

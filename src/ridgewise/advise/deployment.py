@@ -26,16 +26,17 @@ from ridgewise.serving.estimate import (
     fixed_seconds,
     floor_seconds,
     footprint,
+    most_sequences,
     prompt_parts,
     prompt_seconds,
     step_terms,
     step_time,
 )
 from ridgewise.serving.local import Part
-from ridgewise.serving.outcome import most_sequences
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.units import Num, count, digits, parse, size
 from ridgewise.work import Plan, decode
+from ridgewise.work.forward import ROUTING
 
 Deployment = Setup
 
@@ -532,7 +533,7 @@ FORMULAS = (
     "share of the peak = compute · rows / (rows + half_rows), or few_rows of the vector peak if that is more; "
     "rows = tokens each weight matrix multiplies",
     "TTFT = the steps of the prompt + request_overhead; TPOT = step(one token per sequence at the mean context)",
-    "experts read = E · (1 − (1 − k/E)^(tokens^0.78)); attention FLOPs = 2 · heads · (d_qk + d_v) per query–key pair",
+    f"experts read = E · (1 − (1 − k/E)^(tokens^{ROUTING:g})); attention FLOPs = 2 · heads · (d_qk + d_v) per query–key pair",
 )
 
 

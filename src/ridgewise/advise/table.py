@@ -19,8 +19,18 @@ from ridgewise.advise.option import Option
 from ridgewise.economics import Draw
 from ridgewise.memory import Footprint
 from ridgewise.memory.engines import policy
-from ridgewise.serving import Setup, Speed, largest_batch
-from ridgewise.serving.estimate import GRID, bands, footprint, loaded, settled, speed, yielded
+from ridgewise.serving import Setup, Speed
+from ridgewise.serving.estimate import (
+    GRID,
+    bands,
+    footprint,
+    loaded,
+    memory_batch,
+    most_sequences,
+    settled,
+    speed,
+    yielded,
+)
 from ridgewise.serving.local import FEW_TOKENS
 from ridgewise.serving.together import Together, alike
 from ridgewise.timing.power import Effort
@@ -205,8 +215,9 @@ class Table:
 
     def _limit(self, places: Iterable[int]) -> None:
         for members, setups in self._groups(places, self._weighed_alike, self.batch_limit):
-            held = _column(largest_batch(setups, self.context[members, np.newaxis]), len(members))
-            self.batch_limit[members] = held * self.replicas[members]
+            held = _column(memory_batch(setups, self.context[members, np.newaxis]), len(members))
+            most = np.array([most_sequences(member) for member in setups.members])
+            self.batch_limit[members] = np.minimum(held, most) * self.replicas[members]
 
 
 def _slow_ends(setup: Setup, sequences: float) -> tuple[float, float]:

@@ -5,7 +5,8 @@ DistServe, arXiv 2401.09670). The cache of a prompt travels between them. Prompt
 
     wait = u/(2(1 − u)) · p,   u = ρ·(c − 1)/c
 
-(M/D/1 with equal prompts of p seconds at utilisation ρ; of c requests in flight one sees the other c − 1, Bard 1979),
+(M/D/1 with equal prompts of p seconds at utilisation ρ, and alike for the link; of c requests in flight one sees
+the other c − 1, Bard 1979),
 and answers are written without prompts beside them: b sequences at once yield b/((o − 1)·d(b)) requests a second.
 """
 
@@ -15,11 +16,19 @@ import numpy as np
 
 from ridgewise.memory import cache_bytes
 from ridgewise.memory.engines import policy
-from ridgewise.serving.estimate import GRID, bands, decode_seconds, floor_seconds, prompt_parts, prompt_seconds
+from ridgewise.serving.estimate import (
+    GRID,
+    bands,
+    decode_seconds,
+    floor_seconds,
+    most_sequences,
+    prompt_parts,
+    prompt_seconds,
+)
 from ridgewise.serving.local import Part
-from ridgewise.serving.outcome import Load, Outcome, Range, most_sequences, ranged, room
+from ridgewise.serving.outcome import Load, Outcome, Range, ranged, room
 from ridgewise.serving.setup import Setup
-from ridgewise.units import Bytes, BytesPerSecond, Tokens
+from ridgewise.units import Bytes, BytesPerSecond, Num, Tokens
 from ridgewise.work import decode
 
 #: Utilisation of the reading machine beyond which its queue is taken to be endless.
@@ -34,6 +43,11 @@ def handed_over(setup: Setup, tokens: Tokens) -> Bytes:
     return float(setup.plan.tp * setup.plan.pp) * cache_bytes(setup.arch, setup.plan, 1.0, tokens, whole)
 
 
+def _wait(utilisation: Num, each: Num) -> Num:
+    """Mean wait for one server of equal jobs [s] (M/D/1)."""
+    return utilisation / (2.0 * (1.0 - utilisation)) * each
+
+
 def apart(reader: Setup, writer: Setup, load: Load, link: BytesPerSecond) -> Outcome:
     """What users feel where ``reader`` does the prompts and ``writer`` the answers of one load (numbers, no columns),
     the cache passing over a link of so many bytes per second."""
@@ -46,16 +60,16 @@ def apart(reader: Setup, writer: Setup, load: Load, link: BytesPerSecond) -> Out
     step = np.asarray(decode_seconds(writer, prompt + output / 2, np.maximum(running / writer.replicas, 1.0)))
     step = step * np.ones_like(running)
     rate = running / (np.maximum(output - 1.0, 1.0) * step)
-    rate = np.minimum(rate, FULL * reader.replicas / reading)
-    used = rate * reading / reader.replicas
-    able = (used < FULL) | (running == running[0])
-    running, step, rate, used = (column[able] for column in (running, step, rate, used))
     moving = float(handed_over(writer, new)) / link
+    rate = np.minimum(rate, FULL / max(reading / reader.replicas, moving))
+    used, sent = rate * reading / reader.replicas, rate * moving
+    able = (np.maximum(used, sent) < FULL * (1.0 - 1e-9)) | (running == running[0])
+    running, step, rate, used, sent = (column[able] for column in (running, step, rate, used, sent))
     unloaded = reader.coefficients().get("request_overhead", 0.0) + reading + moving + step
     first = unloaded
     for _ in range(ROUNDS):
-        seen = used * (1.0 - 1.0 / np.maximum(running + rate * first, 1.0))
-        first = unloaded + reading * seen / (2.0 * (1.0 - seen))
+        others = 1.0 - 1.0 / np.maximum(running + rate * first, 1.0)
+        first = unloaded + _wait(used * others, reading) + _wait(sent * others, moving)
     alone = unloaded[0] + max(output - 1.0, 1.0) * step[0]  # one request in flight: nothing waits for another
     curve = {
         "carried": (1.0, running + rate * first), "running": (1.0, running), "step": (step[0], step),

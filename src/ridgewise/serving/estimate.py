@@ -183,7 +183,28 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
 def largest_batch(setup: Setup, context: Tokens) -> Count:
     """Sequences of ``context`` tokens one replica runs at once: what memory holds, and no more than the engine's
     own limit."""
-    return np.minimum(memory_batch(setup, context), float(setup.engine.max_sequences))
+    return np.minimum(memory_batch(setup, context), most_sequences(setup))
+
+
+def most_sequences(setup: Setup) -> float:
+    """Sequences one replica runs at once: what the engine was told, or its default for every attention group."""
+    engine = setup.engine
+    default = limits(engine.id, setup.device).sequences if engine.limits else float(engine.max_sequences)
+    return float(setup.plan.sequences) or default * float(setup.plan.attn_dp)
+
+
+def step_budget(setup: Setup) -> float:
+    """Tokens one step of a replica computes at most, all attention groups together."""
+    if setup.many:
+        return limits(setup.engine.id, setup.device).tokens * float(setup.plan.attn_dp)
+    return setup.run.ubatch
+
+
+def at_once(setup: Setup, prompt: Tokens, output: Tokens, batch: Count, running: Count | None = None) -> Count:
+    """Of ``batch`` requests in flight those that one replica runs: as many as there is room for (``running``) and as
+    the tokens of a step keep fed with prompts of so many new tokens."""
+    found = batch if running is None else np.minimum(running, batch)
+    return np.minimum(found, fed(prompt, output, step_budget(setup))) if setup.many else found
 
 
 def memory_batch(setup: Setup, context: Tokens) -> Count:
@@ -307,21 +328,23 @@ def loaded(
 ) -> Felt:  # fmt: skip
     """What users of one replica feel with ``batch`` requests in flight, ``running`` of them at once (all, where not
     given). ``cached``: share of the prompt that the prefix cache holds. Numbers or columns."""
-    at_once = batch if running is None else np.minimum(running, batch)
     new, depth = prompt * (1.0 - cached), prompt * cached
-    budget = limits(setup.engine.id, setup.device).tokens if setup.many else setup.run.ubatch
     pp = float(setup.plan.pp) if setup.many else 1.0
     verified = setup.draft.tokens + 1.0 if setup.draft else 1.0
-    at_once = np.minimum(at_once, fed(new, output, budget)) if setup.many else at_once
-    cut = packing(new, output, at_once, budget)
-    steps = parts(new, output, at_once, cut, pp, depth, verified)
+    running = at_once(setup, new, output, batch, running)
+    cut = packing(new, output, running, step_budget(setup))
+    steps = parts(new, output, running, cut, pp, depth, verified)
     seconds = {name: step_time(setup, step) for name, step in steps.items()}
     found = setup.coefficients()
     ready = combined(seconds, cut, pp, found.get("interference", 1.0))
-    ready = replace(ready, alone=prompt_seconds(setup, new, depth))
+    alone = prompt_seconds(setup, new, depth)
+    if not setup.many and setup.run.split == "layer":  # devices in turn read a prompt's parts side by side
+        gain = np.minimum(alone / ready.alone, 1.0)
+        ready = replace(ready, added=ready.added * gain, packed=ready.packed * gain, first=ready.first * gain)
+    ready = replace(ready, alone=alone)
     if setup.draft:
-        ready = replace(ready, decode=decode_seconds(setup, prompt + output / 2, np.maximum(at_once / pp, 1.0)))
-    return closed_loop(ready, manners(found), batch, at_once, prompt, output)
+        ready = replace(ready, decode=decode_seconds(setup, prompt + output / 2, np.maximum(running / pp, 1.0)))
+    return closed_loop(ready, manners(found), batch, running, prompt, output)
 
 
 def single(setup: Setup, work: SingleUser) -> Speed:

@@ -58,7 +58,7 @@ def packing(prompt: Tokens, answer: Tokens, running: Count, budget: Tokens) -> P
     tokens each: running/answer prompts arrive per step."""
     chunk = np.minimum(prompt, budget)
     packed = np.clip(np.floor(budget / prompt), 1.0, np.maximum(running, 1.0))
-    return Packing(chunk, prompt / chunk, np.clip(np.round(running / answer), 1.0, packed), packed)
+    return Packing(chunk, prompt / chunk, np.clip(running / answer, 1.0, packed), packed)
 
 
 def fed(prompt: Tokens, answer: Tokens, budget: Tokens) -> Count:
@@ -156,10 +156,11 @@ def closed_loop(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) 
 
 
 def static_batch(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens) -> Felt:
-    """n equal prompts start and end together, in waves of b where they do not all fit."""
-    ttft = m.request + b * s.packed
-    e2e = np.maximum(n / b, 1.0) * (ttft + (o - 1.0) * s.decode)
-    return _felt(ttft, s.decode, e2e, n * o / e2e, i, o)
+    """n equal prompts start and end together, in waves of b where they do not all fit: those of later waves wait."""
+    first = m.request + b * s.packed
+    wave, waves = first + (o - 1.0) * s.decode, np.maximum(n / b, 1.0)
+    ttft = first + (waves - 1.0) / 2 * wave
+    return _felt(ttft, s.decode, ttft + (o - 1.0) * s.decode, n * o / (waves * wave), i, o)
 
 
 def burst(s: Steps, m: Manners, n: Count, b: Count, i: Tokens, o: Tokens, uneven: Num = 0.0) -> Felt:

@@ -9,15 +9,18 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ridgewise.memory import inference
+from ridgewise.memory import cache_bytes, inference
 from ridgewise.memory.engines import policy
 from ridgewise.serving.estimate import (
+    at_once,
     bands,
     decode_seconds,
     floor_seconds,
     loaded,
     manners,
+    most_sequences,
     prompt_parts,
+    step_budget,
     step_time,
 )
 from ridgewise.serving.limits import limits
@@ -95,7 +98,11 @@ def room(setup: Setup, context: Tokens) -> Count:
     rules = policy(setup.engine.memory, setup.device.architecture)
     discrete = setup.device.kind.startswith("gpu")
     empty, one = (inference(setup.arch, setup.plan, n, context, rules, setup.usable, discrete) for n in (0.0, 1.0))
-    return np.maximum(np.floor(empty.left / np.maximum(one.total - empty.total, 1.0)), 0.0)
+    each = one.total - empty.total
+    if setup.draft:
+        small = setup.draft.setup
+        each = each + cache_bytes(small.arch, small.plan, 1.0, context, rules, setup.usable)
+    return np.maximum(np.floor(empty.left / np.maximum(each, 1.0)), 0.0)
 
 
 def outcome(setup: Setup, load: Load) -> Outcome:
@@ -127,9 +134,12 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
     prompt, output, cached = load.prompt, load.output, load.cached
     busy = np.minimum(load.concurrency / setup.replicas, 1.0)  # fewer requests than replicas leave some idle
     batch = np.maximum(load.concurrency / setup.replicas, 1.0)
-    held = np.minimum(room(setup, prompt + output), most_sequences(setup))
+    reserved = limits(setup.engine.id, setup.device).reserved if setup.many and not load.together else 1.0
     most = most_sequences(setup)  # what does not fit at all is timed as if it did
-    running = np.minimum(batch, np.where(np.asarray(held) >= 1, held, most))[()]
+    held = np.minimum(room(setup, prompt + reserved * output), most)
+    running: Count = np.minimum(batch, np.where(np.asarray(held) >= 1, held, most))[()]
+    if not load.together:
+        running = at_once(setup, prompt * (1.0 - cached), output, batch, running)
     felt = _together(setup, load, batch, running) if load.together else None
     felt = felt or loaded(setup, prompt, output, batch, running, cached)
     first = floor_seconds(setup, prompt_parts(setup, prompt * (1.0 - cached), prompt * cached))
@@ -143,18 +153,10 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
     return Outcome(ttft, tpot, ttft + tpot * (output - 1.0), total, total * (1.0 / output), running, held)
 
 
-def most_sequences(setup: Setup) -> float:
-    """Sequences one replica runs at once: what the engine was told, or its default."""
-    engine = setup.engine
-    default = limits(engine.id, setup.device).sequences if engine.limits else float(engine.max_sequences)
-    return float(setup.plan.sequences) or default
-
-
 def _together(setup: Setup, load: Load, batch: Count, running: Count) -> Felt:
     """A static batch: all prompts, then all answers."""
     new, depth = load.prompt * (1.0 - load.cached), load.prompt * load.cached
-    budget = limits(setup.engine.id, setup.device).tokens if setup.many else setup.run.ubatch
-    cut = packing(new, load.output, running, budget)
+    cut = packing(new, load.output, running, step_budget(setup))
     packed = parts(new, load.output, running, cut, cached=depth)["packed"]
     reading = step_time(setup, packed) * cut.chunks / cut.packed
     step = decode_seconds(setup, load.prompt + load.output / 2, running)

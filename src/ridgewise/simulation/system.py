@@ -8,9 +8,8 @@ from typing import Annotated
 import numpy as np
 
 from ridgewise.errors import RequestError
-from ridgewise.serving.estimate import footprint, memory_batch
+from ridgewise.serving.estimate import footprint, memory_batch, most_sequences
 from ridgewise.serving.limits import limits
-from ridgewise.serving.outcome import most_sequences
 from ridgewise.serving.setup import Setup
 from ridgewise.simulation.policies import Policy, policy_of
 from ridgewise.simulation.steptimes import StepTimes, step_times
