@@ -274,7 +274,7 @@ class Searched:
 
 def search(
     candidates: Iterable[Candidate], shape: Shape, amount: float, limits: Sequence[Limit], price: Price,
-    largest: Callable[[Candidate], float], top: int = 5, most: int = 24,
+    largest: Callable[[Candidate], float], top: int = 5, most: int = 48,
     watch: Callable[[int, int], None] | None = None, together: Together | None = None,
 ) -> Searched:  # fmt: skip
     """The cheapest kinds of replica for ``amount`` of load in all, one per device.
