@@ -274,15 +274,15 @@ class Searched:
 
 def search(
     candidates: Iterable[Candidate], shape: Shape, amount: float, limits: Sequence[Limit], price: Price,
-    largest: Callable[[Candidate], float], top: int = 5, most: int = 48,
+    largest: Callable[[Candidate], float], top: int = 5, most: int = 24,
     watch: Callable[[int, int], None] | None = None, together: Together | None = None,
 ) -> Searched:  # fmt: skip
     """The cheapest kinds of replica for ``amount`` of load in all, one per device.
 
     Candidates are simulated in the order of the least they could cost; a search ends when no other could be cheaper
-    than the ``top`` found, or after ``most``. ``largest``: most devices of a kind. Weights below 8 bits are tried last,
-    and on devices where wider ones did not do: what they cost in quality is no matter of load. ``together`` simulates a
-    whole fleet, which has to keep the limits too; where it is None, one replica stands for all.
+    than the ``top`` found, or after ``most`` that keep the limits. ``largest``: most devices of a kind. Weights below 8
+    bits are tried last, and on devices where wider ones did not do: what they cost in quality is no matter of load.
+    ``together`` simulates a whole fleet, which must keep the limits too; where it is None, one replica stands for all.
     """
     ranked: list[tuple[tuple[bool, float, int, int], float, Candidate]] = []
     hopeless, considered = [], 0
@@ -304,7 +304,7 @@ def search(
     for (narrow, least, _, _), carries, candidate in ranked:
         costs = sorted(math.inf if a.month is None else a.month for a in answers.values())
         name = candidate.setup.device.id
-        if simulated >= most:
+        if simulated - len(missed) >= most:
             break
         if len(costs) >= top and least >= costs[top - 1]:
             continue
@@ -312,7 +312,11 @@ def search(
             continue
         simulated += 1
         if watch:
-            watch(simulated, min(most, len(ranked)))
+            watch(simulated, len(ranked))
+        alone = look(candidate, shape, 1.0 if shape.people else min(carries, 1.0) / 1e3, limits)
+        if not alone.good:  # no load is little enough
+            missed.append(Missed(candidate, alone))
+            continue
         held, last = most_load(candidate, shape, limits, 0.8 * carries, amount)
         if held <= 0:
             missed.append(Missed(candidate, last))
