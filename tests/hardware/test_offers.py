@@ -87,8 +87,17 @@ def test_real_prices() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "purchase.csv", "systems.csv", "hosts.csv", "memory.csv", "cloud.csv", "commitments.csv", "electricity.csv",
-        "carbon.csv", "api.csv", "hosting.csv", "exchange.csv",
+        "purchase.csv",
+        "systems.csv",
+        "hosts.csv",
+        "memory.csv",
+        "cloud.csv",
+        "commitments.csv",
+        "electricity.csv",
+        "carbon.csv",
+        "api.csv",
+        "hosting.csv",
+        "exchange.csv",
     ],
 )
 def test_every_price_has_a_date_and_a_listed_source(name: str) -> None:

@@ -533,8 +533,8 @@ FORMULAS = (
     "share of the peak = compute · rows / (rows + half_rows), or few_rows of the vector peak if that is more; "
     "rows = tokens each weight matrix multiplies",
     "TTFT = the steps of the prompt + request_overhead; TPOT = step(one token per sequence at the mean context)",
-    f"experts read = E · (1 − (1 − k/E)^(tokens^{ROUTING:g})); attention FLOPs = 2 · heads · (d_qk + d_v) per query–key "
-    "pair",
+    f"experts read = E · (1 − (1 − k/E)^(tokens^{ROUTING:g})); "
+    "attention FLOPs = 2 · heads · (d_qk + d_v) per query–key pair",
 )
 
 

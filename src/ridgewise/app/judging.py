@@ -50,9 +50,7 @@ def _run(folder: Path, configs: Path | None, *, json: bool) -> int:
     from ridgewise.validation.run import read_run, simulate
 
     run = read_run(folder)
-    found = RunDocument(
-        1, "validate", folder.resolve().name, len(run.requests), run.measured, simulate(run, configs)
-    )
+    found = RunDocument(1, "validate", folder.resolve().name, len(run.requests), run.measured, simulate(run, configs))
     if json:
         print(as_json(found))
     else:
