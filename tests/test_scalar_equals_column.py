@@ -37,7 +37,6 @@ from ridgewise.serving.estimate import (
     fixed_seconds,
     floor_seconds,
     footprint,
-    largest_batch,
     loaded,
     memory_batch,
     prompt_seconds,
@@ -380,7 +379,6 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         floor_seconds(kind(arch, row), (Part(mixed(row)),)) for kind in (setup, alone)
     ],
     "serving.estimate.memory_batch": lambda arch, row: memory_batch(setup(arch, row), row["cached"] + 1),
-    "serving.estimate.largest_batch": lambda arch, row: largest_batch(setup(arch, row), row["cached"] + 1),
     "serving.estimate.yielded": lambda arch, row: [
         yielded(work, row["sequences"], 0.1 + 1e-5 * row["new"], 1e-3 * row["rank"])
         for work in (SingleUser(), Service(1.0))
@@ -448,8 +446,6 @@ EXEMPT = {
     "serving.apart.apart": "one load on two machines: its queue is solved along a curve of loads",
     "serving.speculation.Draft.gained": "what one draft yields; accepted is the formula",
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
-    "serving.local.prompt_seconds": "one prompt, cut into passes; validation times the same passes as columns",
-    "serving.local.token_seconds": "one pass of one run, as pass_seconds",
     "memory.offload.place": "a split counts whole layers of one model on one card",
     "memory.offload.fitting": "a search for the largest split of one card",
     "training.estimate.search": "a search over names and layouts; its rows go through step_seconds as columns",

@@ -12,8 +12,8 @@ from ridgewise.advise import Question, inference
 from ridgewise.advise.inference import Deployments, candidates
 from ridgewise.advise.table import Table, mean_context, reserved
 from ridgewise.hardware import load_devices
-from ridgewise.serving import largest_batch, service, single
-from ridgewise.serving.estimate import footprint
+from ridgewise.serving import service, single
+from ridgewise.serving.estimate import footprint, memory_batch, most_sequences
 from ridgewise.workloads import Service, SingleUser
 
 Pose = Callable[..., Question]
@@ -59,7 +59,7 @@ def test_every_row_says_what_its_deployment_says_alone(pose: Pose, name: str) ->
         foot = footprint(setup, sequences, context)
         assert table.foot.total[place] == pytest.approx(float(foot.total), rel=1e-9)
         assert table.usable[place] == pytest.approx(float(foot.usable), rel=1e-9)
-        limit = float(largest_batch(setup, context)) * setup.replicas
+        limit = min(float(memory_batch(setup, context)), most_sequences(setup)) * setup.replicas
         assert table.batch_limit[place] == pytest.approx(limit, rel=1e-9)
 
 

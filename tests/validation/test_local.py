@@ -9,24 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ridgewise.engines import engine
 from ridgewise.evidence import KINDS, Row, read_table
 from ridgewise.hardware import device
 from ridgewise.models.formats import model_bytes, weight_format
 from ridgewise.models.precision import precision, sized
 from ridgewise.models.read import load
+from ridgewise.serving import Setup
+from ridgewise.serving.estimate import decode_seconds, prompt_seconds
 from ridgewise.serving.local import (
     Run,
     keys,
     pipelined,
     product,
-    prompt_seconds,
     prompt_steps,
     rates,
     streamed,
-    token_seconds,
 )  # fmt: skip
+from ridgewise.timing.coefficients import Block, Coefficient
 from ridgewise.validation import judge
 from ridgewise.validation.domains.local import IDEAL, LOCAL, released, threads, understood
+from ridgewise.work import Plan
 
 ROW: Row = {
     "source_key": "s", "device_id": "nvidia-rtx-4090", "compute_unit": "gpu", "n_devices": "1",
@@ -84,11 +87,20 @@ def test_a_plan_and_a_measured_row_are_timed_alike(changes: dict[str, str]) -> N
         understood(row).run,
         float(np.exp(LOCAL.predict(cases, {k: np.full(1, v) for k, v in priors.items()}))[0]),
     )
+    runner = engine(run.engine)
+    backend = runner.backend(run.device)
+    assert backend is not None
+    held = Block(run.block, {name: Coefficient(name, value) for name, value in priors.items()})
+    setup = Setup(
+        run.arch, run.device, runner, backend, Plan(run.format, pp=float(run.count)), 1e12, blocks={run.block: held},
+        host=run.host, experts=run.split == "experts",
+    )  # fmt: skip
+    assert setup.run.split == run.split
     if row["metric"] == "decode_tok_s":
-        assert float(token_seconds(run, 64.0, 1.0, priors)) == pytest.approx(1 / rate)
+        assert float(decode_seconds(setup, 64.0)) == pytest.approx(1 / rate)
     else:
         prompt = float(row["prompt_tokens"])
-        assert float(prompt_seconds(run, prompt, 0.0, priors)) == pytest.approx(prompt / rate)
+        assert float(prompt_seconds(setup, prompt)) == pytest.approx(prompt / rate)
 
 
 def test_the_measured_figure_and_the_notes_of_it_do_not_enter() -> None:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 #: Probability that a drafted token is taken where nothing is said: between the 0.6 to 0.8 that chat and code reach with
 #: drafts of a twentieth of the size (arXiv 2211.17192, table 3), and DeepSeek-V3's own 0.85 to 0.9 for one token.
 ACCEPTANCE = "0.7"
-#: The processor around a desktop card where none is named.
-HOST = "amd-ryzen-9950x"
 
 
 def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
@@ -38,6 +36,8 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
     if flags.get("adapters"):
         setup = adapted(setup, float(flags["adapters"]), float(flags.get("rank") or 16))
     if flags.get("ngl") is not None or flags.get("cpu_moe") or flags.get("host"):
+        from ridgewise.advise.offload import HOST
+
         host = device(flags.get("host") or HOST, "--host", own("hardware"))
         if host.kind not in ("cpu", "unified"):
             raise RequestError(f"{host.name} is no processor with RAM", "--host", ("--host 'EPYC 9654'",))

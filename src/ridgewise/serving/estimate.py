@@ -180,12 +180,6 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
     return inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
 
 
-def largest_batch(setup: Setup, context: Tokens) -> Count:
-    """Sequences of ``context`` tokens one replica runs at once: what memory holds, and no more than the engine's
-    own limit."""
-    return np.minimum(memory_batch(setup, context), most_sequences(setup))
-
-
 def most_sequences(setup: Setup) -> float:
     """Sequences one replica runs at once: what the engine was told, or its default for every attention group."""
     engine = setup.engine

@@ -22,7 +22,6 @@ from ridgewise.models.formats import Format
 from ridgewise.serving.keys import model_class
 from ridgewise.serving.rates import UNKNOWN_RIDGE, matrix_to_vector
 from ridgewise.timing import Efficiency, Rates, step_seconds
-from ridgewise.timing.coefficients import load_blocks
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
 from ridgewise.units import Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, Work, decode, forward, prefill
@@ -438,12 +437,6 @@ def pipelined(seconds: Seconds, parts: Num, devices: Num, layers: Num, share: Nu
     return seconds / gain ** (share * np.minimum(1.0, QUEUED_LAYERS * devices / layers))
 
 
-def coefficients(run: Run, tokens: float = 512.0) -> dict[str, float]:
-    """The shipped coefficients of passes of so many tokens; empty where the block is not shipped."""
-    block = load_blocks().get(run.block)
-    return block.at(keys(run, tokens)) if block else {}
-
-
 def pass_seconds(run: Run, step: Step, found: Mapping[str, float], tokens: float | None = None) -> Seconds:
     """Seconds of one engine step with these coefficients: what plans, explanations and validation all use.
     ``tokens`` decide how products run, where the step is a column of several numbers of them."""
@@ -475,23 +468,3 @@ def placed(run: Run, work: Mapping[str, Work]) -> tuple[dict[str, Work], dict[st
 def known(found: Mapping[str, Any]) -> Efficiency:
     """Those of some coefficients that the step formula reads."""
     return Efficiency(**{name: found[name] for name in _NAMES if name in found})
-
-
-def prompt_seconds(run: Run, prompt: float, depth: float = 0.0, found: Mapping[str, float] | None = None) -> Seconds:
-    """Seconds in which a prompt is read after ``depth`` cached tokens, a request's fixed cost not included."""
-    parts = prompt_steps(run, prompt, depth)
-    largest = max(float(part.step.tokens) for part in parts)
-    held = coefficients(run, largest) if found is None else found
-    total = sum((part.times * pass_seconds(run, part.step, held) for part in parts), 0.0)
-    if run.split != "layer":
-        return total
-    count = sum((part.times for part in parts), 0.0)
-    return pipelined(total, count, float(run.count), float(run.arch.layers), held.get("pipeline", 0.0))
-
-
-def token_seconds(
-    run: Run, context: float, sequences: float = 1.0, found: Mapping[str, float] | None = None
-) -> Seconds:
-    """Seconds of one decode step at this context."""
-    held = coefficients(run, sequences) if found is None else found
-    return pass_seconds(run, decode(context, sequences), held)

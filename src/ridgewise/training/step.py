@@ -21,6 +21,7 @@ import numpy as np
 from ridgewise.hardware.device import Device
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
+from ridgewise.timing.reach import reachable
 from ridgewise.timing.roofline import UNNAMED_LINK
 from ridgewise.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Num, Seconds, Tokens
 from ridgewise.work import Plan, forward
@@ -35,12 +36,8 @@ SLOT_NETWORK = 12.5e9
 #: Network between nodes per device [B/s] by architecture: 200 Gbit/s beside an A100, 400 beside an H100.
 NETWORKS: Mapping[str, float] = {"Volta": 12.5e9, "Ampere": 25e9, "TPU": 25e9, "Gaudi2": 37.5e9}
 NETWORK = 50e9
-#: Share of the datasheet's peak that the best products reach where a board may draw ``USUAL_WATTS`` per TFLOP/s, by
-#: vendor, as measured; systolic arrays come close to theirs.
-REACHABLE: Mapping[str, float] = {"AMD": 0.56, "Intel": 0.90, "Google": 0.90}
-REACHABLE_ELSE = 0.78
-#: How that changes with the watts allowed: clocks fall below the datasheet's (fitted on measured products).
-THROTTLING, USUAL_WATTS, MOST = 0.15, 0.7, 0.95
+#: How the reachable share of a peak changes with the watts allowed (fitted on measured products).
+THROTTLING = 0.15
 #: The reachable peak is itself known to so much: no share of it comes above.
 CEILING = 1.1
 #: Training programs that run a model's plain code.
@@ -267,11 +264,9 @@ def supply(device: Device, precision: str = "bf16") -> Supply | None:
     if peak is None or wide is None or not device.bandwidth:
         return None
     watts = device.number("board_power")
-    best = REACHABLE.get(device.vendor, REACHABLE_ELSE)
 
     def reached(rate: float) -> float:
-        allowed = watts / (rate / 1e12) / USUAL_WATTS if watts else 1.0
-        return rate * float(min(best * allowed**THROTTLING, MOST))
+        return rate * float(reachable(rate, watts, device.vendor, THROTTLING))
 
     link = device.number("link_bandwidth") or UNNAMED_LINK
     network = NETWORKS.get(device.architecture, NETWORK)
