@@ -48,7 +48,6 @@ from ridgewise.serving.estimate import (
 from ridgewise.serving.limits import capacity, memory_policy
 from ridgewise.serving.local import Part, pipelined
 from ridgewise.serving.outcome import Load, outcome, ranged
-from ridgewise.serving.outcome import room as held_at_once
 from ridgewise.serving.speculation import accepted
 from ridgewise.timing import Efficiency, Rates, step_seconds, terms, total_seconds
 from ridgewise.timing.power import asked, board_watts, sustained
@@ -395,7 +394,6 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "serving.estimate.at_once": lambda arch, row: [
         at_once(kind(arch, row), row["new"], row["rank"], row["sequences"], row["batch"]) for kind in (setup, alone)
     ],
-    "serving.outcome.room": lambda arch, row: held_at_once(setup(arch, row), row["cached"] + 1),
     "serving.outcome.ranged": lambda arch, row: ranged(row["latency"], 0.5, 2.0, row["latency"] * row["micro"] / 8),
     "serving.apart.handed_over": lambda arch, row: handed_over(setup(arch, row), row["new"]),
     "serving.speculation.accepted": lambda arch, row: accepted(1 / row["rank"], row["new"]),

@@ -18,8 +18,8 @@ from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load
 from ridgewise.serving import Setup
 from ridgewise.serving.apart import apart, handed_over
-from ridgewise.serving.estimate import prompt_seconds
-from ridgewise.serving.outcome import BLOCK, Load, Outcome, Range, outcome, room
+from ridgewise.serving.estimate import footprint, memory_batch, prompt_seconds
+from ridgewise.serving.outcome import BLOCK, Load, Outcome, Range, outcome
 from ridgewise.serving.speculation import accepted, prediction_layer
 
 GIB = 2.0**30
@@ -85,7 +85,7 @@ def test_columns_over_several_blocks_answer_like_their_rows() -> None:
 def test_what_memory_does_not_hold_waits() -> None:
     """8 B parameters in 16 bits leave room for few long sequences on 24 GiB: more in flight only wait."""
     small = setup("Llama-3.1-8B", "RTX 4090", "vllm", "bf16")
-    held = float(room(small, 8000.0 + 0.6 * 1000.0))  # an arriving request needs its prompt and most of its answer free
+    held = float(memory_batch(small, 8000.0 + 0.6 * 1000.0))  # its prompt and most of its answer must be free
     assert 1 <= held < 16
     at, above = (outcome(small, Load(8000.0, 1000.0, n)) for n in (held, 4 * held))
     assert float(above.running) == held
@@ -136,7 +136,8 @@ def test_a_prediction_layer_is_one_layer_and_its_head() -> None:
 
 def test_adapters_cost_memory_and_a_little_time() -> None:
     many = adapted(H100, 64.0, 16.0)
-    assert many.usable == pytest.approx(H100.usable - many.adapter_bytes)
+    left = [float(footprint(on, 1.0, 4096.0).left) for on in (H100, many)]
+    assert left[0] - left[1] == pytest.approx(many.adapter_bytes)
     plain, with_them = (outcome(on, Load(concurrency=32.0)).tpot.value for on in (H100, many))
     assert plain < with_them < 1.5 * plain
 
@@ -213,4 +214,4 @@ def test_more_than_one_device_in_turn_reads_prompts_side_by_side_under_load_too(
 def test_a_drafting_model_takes_room_for_its_own_cache() -> None:
     small = drafted(H100, load("meta-llama/Llama-3.2-1B-Instruct"), 4.0, 0.7)
     share = 1.0 / (1.0 + 32 / 128)  # 32 KiB per token beside 128
-    assert float(room(small, 4096.0)) <= share * float(room(H100, 4096.0)) + 1
+    assert float(memory_batch(small, 4096.0)) <= share * float(memory_batch(H100, 4096.0)) + 1

@@ -12,7 +12,7 @@ from ridgewise.economics import Draw
 from ridgewise.engines import load_engines
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
-from ridgewise.memory import Footprint, weight_bytes
+from ridgewise.memory import Footprint
 from ridgewise.memory.engines import policy
 from ridgewise.memory.offload import fitting, place
 from ridgewise.models.architecture import Architecture
@@ -118,14 +118,12 @@ def drafted(setup: Setup, drafter: Architecture | None, tokens: float, acceptanc
         raise RequestError(f"{arch.name} is no smaller than {setup.arch.name}", "--draft")
     alone = Plan(setup.plan.format, kv_bits=setup.plan.kv_bits)  # every device of the group drafts for itself
     small = replace(setup, arch=arch, plan=alone, host=None, experts=False, lowered=0.0, adapters=0.0)
-    usable = setup.usable - float(weight_bytes(arch, alone))
-    return replace(setup, draft=Draft(small, tokens, acceptance), usable=usable)
+    return replace(setup, draft=Draft(small, tokens, acceptance))
 
 
 def adapted(setup: Setup, adapters: float, rank: float) -> Setup:
     """The same with LoRA adapters beside the weights."""
-    made = replace(setup, adapters=adapters, rank=rank)
-    return replace(made, usable=setup.usable - made.adapter_bytes)
+    return replace(setup, adapters=adapters, rank=rank)
 
 
 def estimation(setup: Setup, load: Load, reader: Setup | None = None, link: float | None = None) -> Estimation:

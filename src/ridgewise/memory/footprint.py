@@ -21,7 +21,7 @@ from ridgewise.work.forward import kv_shards
 from ridgewise.work.plan import Plan
 
 #: Parts that follow from the model's shape alone.
-EXACT = ("weights", "KV cache")
+EXACT = ("weights", "KV cache", "draft", "adapters")
 #: A device whose size bounds nothing.
 LARGE = 2.0**40
 

@@ -21,12 +21,13 @@ from ridgewise.serving.estimate import (
     bands,
     decode_seconds,
     floor_seconds,
+    memory_batch,
     most_sequences,
     prompt_parts,
     prompt_seconds,
 )
 from ridgewise.serving.local import Part
-from ridgewise.serving.outcome import Load, Outcome, Range, ranged, room
+from ridgewise.serving.outcome import Load, Outcome, Range, ranged
 from ridgewise.serving.setup import Setup
 from ridgewise.units import Bytes, BytesPerSecond, Num, Tokens
 from ridgewise.work import decode
@@ -54,7 +55,7 @@ def apart(reader: Setup, writer: Setup, load: Load, link: BytesPerSecond) -> Out
     prompt, output, asked = float(load.prompt), float(load.output), float(load.concurrency)
     new, depth = prompt * (1.0 - float(load.cached)), prompt * float(load.cached)
     reading = float(prompt_seconds(reader, new, depth))
-    held = float(min(room(writer, prompt + output), most_sequences(writer)))
+    held = min(float(memory_batch(writer, prompt + output)), most_sequences(writer))
     most = max(held, 1.0) * writer.replicas
     running = np.unique(np.append(GRID[most > GRID], most))
     step = np.asarray(decode_seconds(writer, prompt + output / 2, np.maximum(running / writer.replicas, 1.0)))

@@ -18,7 +18,7 @@ from typing import Annotated
 
 import numpy as np
 
-from ridgewise.memory import Footprint, inference
+from ridgewise.memory import Footprint, cache_bytes, inference, weight_bytes
 from ridgewise.memory.engines import policy
 from ridgewise.serving import local
 from ridgewise.serving.limits import limits
@@ -28,7 +28,7 @@ from ridgewise.serving.setup import Setup
 from ridgewise.timing import Term, step_seconds, terms
 from ridgewise.timing.coefficients import Band
 from ridgewise.timing.roofline import allreduce_seconds, overhead_seconds
-from ridgewise.units import Count, Num, Seconds, Tokens
+from ridgewise.units import Bytes, Count, Num, Seconds, Tokens
 from ridgewise.work import Step, decode, prefill
 from ridgewise.workloads import Service, SingleUser
 
@@ -177,7 +177,18 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
     """Memory per device while ``sequences`` sequences per replica hold ``context`` tokens each."""
     rules = policy(setup.engine.memory, setup.device.architecture)
     discrete = setup.device.kind.startswith("gpu")
-    return inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
+    found = inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
+    beside = {**_drafting(setup, sequences, context)} | ({"adapters": setup.adapter_bytes} if setup.adapters else {})
+    return replace(found, parts={**found.parts, **beside}) if beside else found
+
+
+def _drafting(setup: Setup, sequences: Count, context: Tokens) -> dict[str, Bytes]:
+    """What a drafting model holds on every device: its weights, and a cache for each sequence."""
+    if setup.draft is None:
+        return {}
+    small, rules = setup.draft.setup, policy(setup.engine.memory, setup.device.architecture)
+    each = cache_bytes(small.arch, small.plan, 1.0, context, rules, setup.usable)
+    return {"draft": weight_bytes(small.arch, small.plan) + sequences * each}
 
 
 def most_sequences(setup: Setup) -> float:

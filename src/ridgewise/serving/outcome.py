@@ -9,8 +9,6 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ridgewise.memory import cache_bytes, inference
-from ridgewise.memory.engines import policy
 from ridgewise.serving.estimate import (
     at_once,
     bands,
@@ -18,6 +16,7 @@ from ridgewise.serving.estimate import (
     floor_seconds,
     loaded,
     manners,
+    memory_batch,
     most_sequences,
     prompt_parts,
     step_budget,
@@ -93,18 +92,6 @@ class Outcome:
     room: Count
 
 
-def room(setup: Setup, context: Tokens) -> Count:
-    """Sequences of ``context`` tokens that one replica's memory holds; a column of contexts gives a column."""
-    rules = policy(setup.engine.memory, setup.device.architecture)
-    discrete = setup.device.kind.startswith("gpu")
-    empty, one = (inference(setup.arch, setup.plan, n, context, rules, setup.usable, discrete) for n in (0.0, 1.0))
-    each = one.total - empty.total
-    if setup.draft:
-        small = setup.draft.setup
-        each = each + cache_bytes(small.arch, small.plan, 1.0, context, rules, setup.usable)
-    return np.maximum(np.floor(empty.left / np.maximum(each, 1.0)), 0.0)
-
-
 def outcome(setup: Setup, load: Load) -> Outcome:
     """Latencies and rates of a load, for numbers or for columns of one length (in blocks)."""
     numbers = {name: np.asarray(getattr(load, name), dtype=float) for name in NUMBERS}
@@ -136,7 +123,7 @@ def _outcome(setup: Setup, load: Load) -> Outcome:
     batch = np.maximum(load.concurrency / setup.replicas, 1.0)
     reserved = limits(setup.engine.id, setup.device).reserved if setup.many and not load.together else 1.0
     most = most_sequences(setup)  # what does not fit at all is timed as if it did
-    held = np.minimum(room(setup, prompt + reserved * output), most)
+    held = np.minimum(memory_batch(setup, prompt + reserved * output), most)
     running: Count = np.minimum(batch, np.where(np.asarray(held) >= 1, held, most))[()]
     if not load.together:
         running = at_once(setup, prompt * (1.0 - cached), output, batch, running)
