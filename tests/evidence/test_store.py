@@ -130,10 +130,11 @@ WRITER = """
 """
 
 
-def test_two_may_write_at_once(store: Store) -> None:
+@pytest.mark.parametrize("attempt", range(3))
+def test_several_may_make_a_store_and_write_at_once(store: Store, attempt: int) -> None:
     command = [sys.executable, "-c", textwrap.dedent(WRITER), str(store.path)]
-    running = [subprocess.Popen([*command, start]) for start in ("0", "50")]
-    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    running = [subprocess.Popen([*command, start]) for start in ("0", "50", "0", "50")]
+    assert [process.wait(timeout=60) for process in running] == [0, 0, 0, 0]
     ids = [row["row_id"] for row in store.rows()[0]]
     assert sorted(ids) == sorted(f"r{i}" for i in range(160))
 

@@ -1,7 +1,8 @@
 """The user's own measurements: one SQLite file, rows by the hash of what they say.
 
 Importing a file twice changes nothing; importing it again with other flags replaces what it gave. A file is one
-transaction: a process killed half-way leaves the store as it was. Several processes may read while one writes.
+transaction: a process killed half-way leaves the store as it was. Several processes may read while one writes, and
+writers wait for each other: SQLite's own rollback journal, since the switch to a write-ahead log does not wait.
 """
 
 from __future__ import annotations
@@ -145,21 +146,31 @@ class Store:
             if connection is not None:
                 connection.close()
 
+    @staticmethod
+    def _stands(connection: sqlite3.Connection) -> tuple[int, int, bool]:
+        """Whose file it is, of which version, and whether nothing is in it: one statement, so one state of the file."""
+        held = connection.execute(
+            "SELECT application_id, user_version, NOT EXISTS (SELECT 1 FROM sqlite_master) "
+            "FROM pragma_application_id, pragma_user_version"
+        )
+        mark, version, empty = held.fetchone()
+        return mark, version, bool(empty)
+
     def _prepare(self, connection: sqlite3.Connection, *, write: bool) -> None:
         """Make the layout in a new file; refuse a file of another program or version."""
-        mark = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if mark == 0 and not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-            connection.execute("PRAGMA journal_mode = WAL")
+        mark, version, empty = self._stands(connection)
+        if mark == 0 and empty:
             connection.execute("BEGIN IMMEDIATE")
-            if not connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+            mark, version, empty = self._stands(connection)
+            if mark == 0 and empty:
                 connection.execute(LAYOUT)
                 connection.execute(f"PRAGMA application_id = {APPLICATION}")
                 connection.execute(f"PRAGMA user_version = {VERSION}")
+                mark, version = APPLICATION, VERSION
             connection.execute("COMMIT")
-        elif mark != APPLICATION:
+        if mark != APPLICATION:
             raise RequestError("is a database of another program, not a store of measurements", str(self.path))
-        elif version != VERSION:
+        if version != VERSION:
             raise RequestError(f"is a store of version {version}; this program reads {VERSION}", str(self.path))
         if not write:
             connection.execute("PRAGMA query_only = ON")
