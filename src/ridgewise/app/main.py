@@ -5,12 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from copy import copy
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from typer import Typer
-    from typer.models import CommandInfo
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     import typer
 
-    from ridgewise.app.cli import app
+    from ridgewise.app.cli import build
     from ridgewise.errors import RequestError
 
     try:
-        return int(_narrowed(app, given)(args=given, prog_name="ridgewise", standalone_mode=False) or 0)
+        return int(build(given[0] if given else None)(args=given, prog_name="ridgewise", standalone_mode=False) or 0)
     except RequestError as error:
         return _refuse(error.what, error.where, error.nearest, given)
     except typer.Exit as stop:
@@ -52,23 +46,6 @@ def _run(given: list[str]) -> int:
         if message:
             return _refuse(message, context.command_path if context else "ridgewise", (), given)
         return 2
-
-
-def _narrowed(app: Typer, given: list[str]) -> Typer:
-    """The command line with the named command alone: building the options of all takes as long as reading numpy."""
-    from typer.main import get_command_name
-
-    def named(command: CommandInfo) -> bool:
-        assert command.callback is not None, "every command is a function"
-        return (command.name or get_command_name(command.callback.__name__)) == given[0]
-
-    commands = [command for command in app.registered_commands if given and named(command)]
-    groups = [group for group in app.registered_groups if given and group.name == given[0]]
-    if not commands and not groups:
-        return app
-    alone = copy(app)
-    alone.registered_commands, alone.registered_groups = commands, groups
-    return alone
 
 
 def _refuse(what: str, where: str, nearest: tuple[str, ...], given: list[str]) -> int:

@@ -1,0 +1,81 @@
+"""`ridgewise plan`: the options of the command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ridgewise.app.commands import _question as question
+from ridgewise.app.commands._shared import LIMITS, OUT, WHAT, Json, Markdown
+
+PANEL = "Decide"
+
+
+def plan(
+    model: question.Model = None,
+    goal: question.Goal = None,
+    priority: question.Priority = None,
+    users: question.Users = None,
+    prompt: question.Prompt = None,
+    output: question.Output = None,
+    context: question.Context = None,
+    concurrency: question.Concurrency = None,
+    active: question.Active = None,
+    think: question.Think = None,
+    slo_ttft: question.SloTtft = None,
+    slo_tpot: question.SloTpot = None,
+    hours: question.Hours = None,
+    busy: question.Busy = None,
+    tokens: question.Tokens = None,
+    length: question.Length = None,
+    batch: question.Batch = None,
+    rank: question.Rank = None,
+    deadline: question.Deadline = None,
+    budget: question.Budget = None,
+    max_power: question.MaxPower = None,
+    tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
+    country: Annotated[
+        str | None, typer.Option(help="electricity of DE, France, US/Texas; adds money", rich_help_panel=LIMITS)
+    ] = None,
+    horizon: Annotated[
+        str | None, typer.Option(help="buy, rent and API compared over: 3y", rich_help_panel=LIMITS)
+    ] = None,
+    host_price: Annotated[
+        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
+    ] = None,
+    hardware: Annotated[
+        list[str] | None,
+        typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
+    ] = None,
+    quant: question.Quant = None,
+    engine: question.Engine = None,
+    kv_bits: question.KvBits = None,
+    file: question.File = None,
+    save: Annotated[Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(min=1, max=1000, help="show the first N instead of the best of each kind", rich_help_panel=OUT),
+    ] = None,
+    json: Json = False,
+    markdown: Markdown = False,
+) -> int:
+    """Recommend hardware for a model and a workload, ranked, with reasons."""
+    from ridgewise.app import planning
+
+    flags = {
+        "model": model, "goal": goal, "priority": priority,
+        "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
+        "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
+        "hours": hours, "busy": busy, "host_price": host_price,
+        "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
+        "budget": budget, "max_power": max_power, "tariff": tariff, "country": country, "horizon": horizon,
+        "prices": planning.own_prices(price or []),
+        "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
+    }  # fmt: skip
+    return planning.run(flags, file, save, top, json=json, markdown=markdown)
