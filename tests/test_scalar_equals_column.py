@@ -446,7 +446,6 @@ EXEMPT = {
     "serving.local.pass_seconds": "one pass of one run: which kernels and rates apply depends on its number of tokens",
     "memory.offload.place": "a split counts whole layers of one model on one card",
     "memory.offload.fitting": "a search for the largest split of one card",
-    "training.estimate.search": "a search over names and layouts; its rows go through step_seconds as columns",
 }
 
 

@@ -22,6 +22,10 @@ CASES = [
     ("Llama-3.1-70B", "H100 SXM", "lora"),
     ("Llama-3.1-70B", "RTX A6000", "qlora"),
     ("Llama-3.1-8B", "apple-m4-max-40c", "lora"),
+    ("Llama-3.1-8B", "H100 SXM", "train"),
+    ("Llama-3.1-70B", "B200 SXM", "train"),
+    ("Qwen/Qwen3-30B-A3B", "H100 SXM", "train"),
+    ("Llama-3.1-8B", "TPU v6e", "train"),
 ]
 
 
@@ -36,13 +40,26 @@ def answer(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 def test_plan_and_train_name_the_same_devices_and_hours(
     capsys: pytest.CaptureFixture[str], model: str, hardware: str, goal: str
 ) -> None:
-    planned = answer(capsys, "plan", model, "--goal", goal, "--hardware", hardware)["options"][0]
-    trained = answer(capsys, "train", model, "--goal", goal, "--hardware", hardware)
+    words = (model, "--goal", goal, "--hardware", hardware, *(("--tokens", "1T") if goal == "train" else ()))
+    planned = answer(capsys, "plan", *words)["options"][0]
+    trained = answer(capsys, "train", *words)
     assert trained["feasible"] and planned["feasible"]
     assert planned["count"] == trained["devices"]
-    kept = trained["goodput"]["share"]  # failures, which a plan counts at the slow end
-    assert planned["run_s"]["value"] == pytest.approx(trained["run_s"]["value"] * kept, rel=1e-9)
-    assert planned["run_s"]["low"] == pytest.approx(trained["run_s"]["low"], rel=1e-9)
+    assert (planned["layout"]["tp"], planned["layout"]["pp"]) == (
+        trained["layouts"][0]["tp"],
+        trained["layouts"][0]["pp"],
+    )
+    for end in ("value", "low", "high"):
+        assert planned["run_s"][end] == pytest.approx(trained["run_s"][end], rel=1e-9)
+
+
+def test_a_deadline_nobody_keeps_names_what_comes_nearest_in_time(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("plan", "Llama-3.1-8B", "--goal", "train", "--tokens", "2T", "--deadline", "1h")
+    found = answer(capsys, *words)["options"]
+    assert not any(option["feasible"] for option in found)
+    nearest = found[0]
+    assert nearest["count"] == 4096 and nearest["memory_bytes"]["value"] < nearest["memory_usable_bytes"]
+    assert all(nearest["run_s"]["value"] <= other["run_s"]["value"] for other in found)
 
 
 @pytest.mark.parametrize(
@@ -82,5 +99,14 @@ def test_rent_of_lone_machines_is_no_rent_of_a_cluster(capsys: pytest.CaptureFix
     words = ("plan", "Llama-3.1-8B", "--goal", "train", "--tokens", "2T", "--deadline", "30d", "--hardware")
     lone, joined = (answer(capsys, *words, device) for device in ("GH200 96GB", "H100 SXM"))
     assert lone["options"][0]["count"] > 1
+    assert lone["options"][0]["cost_usd_run"] is None and joined["options"][0]["cost_usd_run"] is not None
     assert "single-machines" in {finding["rule"] for finding in lone["findings"]}
     assert "single-machines" not in {finding["rule"] for finding in joined["findings"]}
+    one = answer(capsys, "plan", "Llama-3.1-8B", "--goal", "lora", "--hardware", "GH200 96GB")["options"][0]
+    assert one["count"] == 1 and one["cost_usd_run"] is not None
+
+
+def test_machines_that_nobody_lets_together_do_not_come_first(capsys: pytest.CaptureFixture[str]) -> None:
+    found = answer(capsys, "plan", "Llama-3.1-8B", "--goal", "train", "--tokens", "2T")
+    assert found["options"][0]["tier"] in ("measured", "interpolated")
+    assert "GH200" not in found["options"][0]["device"]

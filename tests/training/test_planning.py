@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ridgewise.advise.training import BETWEEN, RESTART, STORAGE, goodput
+from ridgewise.advise.failures import BETWEEN, RESTART, STORAGE, goodput
 from ridgewise.hardware import Machine, device
 from ridgewise.memory.training import OPTIMISERS, Method, Recompute
 from ridgewise.models.read import load

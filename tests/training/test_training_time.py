@@ -7,24 +7,27 @@ from dataclasses import replace
 import pytest
 
 from ridgewise.hardware import Device, Machine, device, load_devices
-from ridgewise.memory.training import Recompute
+from ridgewise.memory.training import Method, Recompute
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.read import load
-from ridgewise.training import flops_per_token, search
-from ridgewise.training.estimate import RECOMPUTES, efficiency_for, step_seconds
+from ridgewise.training import TrainingEstimate, flops_per_token, unsupported
+from ridgewise.training.estimate import step_seconds
+from ridgewise.training.layouts import Space
+from ridgewise.training.planning import job, search, usual
 from ridgewise.training.step import StepTime, Supply, TrainingCoefficients, supply
 
 DAY = 86400.0
 H100 = device("H100 SXM")
 
 
-def run(model: str, name: str, count: int, tokens: float, method: str = "full", length: float = 4096.0,
-        sequences: float = 1024.0):  # fmt: skip
+def run(model: str, name: str, count: int, tokens: float, method: Method = "full", length: float = 4096.0,
+        sequences: float = 1024.0) -> TrainingEstimate:  # fmt: skip
     card = device(name)
     usable = Machine(card, count).usable
     assert usable is not None
-    (found,) = search(load(model), card, (count,), usable, method, tokens, length, sequences)  # type: ignore[arg-type]
-    return found
+    work = job(load(model), card, method, length, sequences, usable)
+    (found,) = search(work, count, usual(Space(), method, method == "full"))
+    return found.estimate(tokens)
 
 
 def rates_of(card: Device) -> Supply:
@@ -111,14 +114,14 @@ def test_nobody_trains_faster_than_the_peak(count: int) -> None:
 def test_every_class_stays_below_its_peak() -> None:
     tried = 0
     for card in load_devices().values():
-        usable = Machine(card).usable
-        if usable is None or efficiency_for(card) is None or card.peak("bf16") is None or not card.bandwidth:
-            continue
-        for method in ("full", "lora", "qlora"):
-            for found in search(load("Llama-3.1-8B"), card, (1,), usable, method, 1e9, 2048.0, 16.0):  # type: ignore[arg-type]
-                tried += 1
-                assert 0 < found.mfu < 0.8, card.id
-                assert 0 < found.low < found.seconds < found.high
+        methods: tuple[Method, ...] = ("full", "lora", "qlora")
+        for method in methods:
+            if Machine(card).usable is None or unsupported(card, method):
+                continue
+            found = run("Llama-3.1-8B", card.id, 1, 1e9, method, 2048.0, 16.0)
+            tried += 1
+            assert 0 < found.mfu < 0.8, card.id
+            assert 0 < found.low < found.seconds < found.high
     assert tried > 100
 
 
@@ -144,7 +147,7 @@ def test_scaling_out_loses_a_little() -> None:
 
 def test_recomputation_repeats_a_forward_pass() -> None:
     grid = {"tp": 1.0, "pp": 1.0, "shards": 64.0, "micro": 4.0}
-    kept, repeated = (float(step(load("Llama-3.1-70B"), grid, 1024.0, again).compute) for again in RECOMPUTES)
+    kept, repeated = (float(step(load("Llama-3.1-70B"), grid, 1024.0, again).compute) for again in ("none", "full"))
     # The head is not repeated (1.5 % of the FLOPs), attention's backward pass costs 2.5 forward ones.
     assert repeated / kept == pytest.approx(4 / 3, rel=0.01)
 
@@ -194,15 +197,12 @@ def test_a_layout_that_fits_is_within_the_device() -> None:
 def test_a_class_without_evidence_of_a_method_offers_none() -> None:
     """No public run trains a model in full on a Mac: the class offers adapters only."""
     mac = device("M3 Ultra")
-    usable = Machine(mac).usable
-    assert usable is not None
-    assert not list(search(load("Llama-3.1-8B"), mac, (1,), usable, "full", 1e9, 2048.0, 16.0))
-    assert list(search(load("Llama-3.1-8B"), mac, (1,), usable, "qlora", 1e7, 2048.0, 16.0))
+    assert unsupported(mac, "full") is not None
+    assert unsupported(mac, "qlora") is None
 
 
 def test_a_processor_trains_nothing_here() -> None:
-    cpu = device("EPYC 9654")
-    assert not list(search(load("Llama-3.1-8B"), cpu, (1,), 5e11, "full", 1e9, 2048.0, 16.0))
+    assert unsupported(device("EPYC 9654"), "full") is not None
 
 
 def test_a_run_costs_in_proportion_to_its_tokens() -> None:

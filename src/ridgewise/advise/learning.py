@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import islice
 
 from ridgewise.advise.drawing import training_draw
+from ridgewise.advise.failures import planned
 from ridgewise.advise.inference import money_and_power
 from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
@@ -13,10 +15,10 @@ from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purcha
 from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
-from ridgewise.hardware.offers import rental_price
+from ridgewise.hardware.offers import Offer, rental_price
 from ridgewise.memory.training import Method
-from ridgewise.training import TrainingEstimate, search, unsupported
-from ridgewise.training.layouts import Space
+from ridgewise.training import TrainingEstimate, unsupported
+from ridgewise.training.layouts import Space, rounded
 from ridgewise.training.planning import fitting, job, programs, usual
 from ridgewise.units import duration, size
 from ridgewise.workloads import FineTuning, Pretraining
@@ -42,53 +44,53 @@ COUNTS: dict[str, tuple[int, ...]] = {
 
 
 class Runs:
-    """The runs of one question on every device, found once, whatever the limits they are held against."""
+    """The runs of one question on every device, found once and no further than asked, whatever the limits they are
+    held against."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], tuple[TrainingEstimate, ...]] = {}
+        self._known: dict[tuple[object, ...], tuple[list[TrainingEstimate], Iterator[TrainingEstimate]]] = {}
 
-    def of(self, question: Question, device: Device, configuration: float | None) -> tuple[TrainingEstimate, ...]:
-        """The fastest layout of every number of devices; none where nothing is known about training on them."""
+    def of(self, question: Question, device: Device, configuration: float | None) -> Iterator[TrainingEstimate]:
+        """The best layout of every number of devices, fewest first; none where nothing is known about training on
+        them."""
         work = question.workload
         assert isinstance(work, Pretraining | FineTuning)
         key = (device, configuration, replace(work, deadline=None))
         if key not in self._known:
-            self._known[key] = tuple(_runs(question, device, configuration))
-        return self._known[key]
+            self._known[key] = [], _runs(question, device, configuration)
+        known, further = self._known[key]
+        place = 0
+        while True:
+            if place == len(known):
+                known.extend(islice(further, 1))
+            if place == len(known):
+                return
+            yield known[place]
+            place += 1
 
 
 def _runs(question: Question, device: Device, configuration: float | None) -> Iterator[TrainingEstimate]:
+    """The best layout of every number of devices, planned as ``train`` plans one run."""
     work, usable = question.workload, usable_memory(device, configuration)
     assert isinstance(work, Pretraining | FineTuning)
     counts = [n for n in COUNTS.get(device.kind, ()) if not device.slotted or n <= SLOTTED]
-    if usable is None or not counts:
-        return iter(())
-    counts = [1] if device.complete else counts
-    if isinstance(work, FineTuning):
-        return _tuned(question, work, device, counts, usable)
-    return search(
-        question.arch, device, counts, usable, "full", work.tokens, work.length, work.batch / work.length,
-        blocks=question.blocks,
-    )  # fmt: skip
-
-
-def _tuned(
-    question: Question, work: FineTuning, device: Device, counts: Sequence[int], usable: float
-) -> Iterator[TrainingEstimate]:
-    """The best layout of every number of devices, as one run is planned; none on devices that do not train."""
-    if unsupported(device, work.method):
+    pretraining = isinstance(work, Pretraining)
+    method: Method = "full" if isinstance(work, Pretraining) else work.method
+    if usable is None or not counts or unsupported(device, method):
         return
+    sequences = rounded(work.batch / work.length) if pretraining else work.batch
     jobs = [
         job(
-            question.arch, device, work.method, work.length, work.batch, usable, rank=work.rank,
-            blocks=question.blocks, program=program, kind=kind_of(work.method, pretraining=False),
+            question.arch, device, method, work.length, sequences, usable,
+            rank=work.rank if isinstance(work, FineTuning) else 16.0, blocks=question.blocks, program=program,
+            kind=kind_of(method, pretraining),
         )
-        for program in programs(work.method, pretraining=False)
+        for program in programs(method, pretraining)
     ]  # fmt: skip
-    space = usual(Space(), work.method, pretraining=False)
-    for count in counts:
+    space = usual(Space(), method, pretraining)
+    for count in [1] if device.complete else counts:
         for plan in fitting(jobs, count, space):
-            yield plan.estimate(work.tokens)
+            yield planned(plan, work.tokens)
 
 
 def kind_of(method: Method, pretraining: bool) -> str:
@@ -144,6 +146,14 @@ def unable(question: Question, device: Device) -> str:
     return reason or "its memory is not in the catalogue"
 
 
+def rent_together(device: Device, count: int) -> Offer | None:
+    """The rent of one of so many devices that work together; None where nobody lets them but one by one: such a
+    machine comes without the network that joins it to others. The chips of a slice are let one by one, and joined."""
+    offer = rental_price(device)
+    lone = offer is not None and offer.devices == 1 and device.kind != "tpu"
+    return None if lone and count > 1 else offer
+
+
 def run_cost(
     device: Device,
     count: int,
@@ -158,7 +168,7 @@ def run_cost(
     """Purchase and rent of the run's machines; ``month`` holds what the whole run costs: its rent, or, where
     nobody rents the device out or the user's own price is lower, its energy and the share of a bought machine's
     life it takes."""
-    bought, rented = purchase(device, count, memory, own, host), rental_price(device)
+    bought, rented = purchase(device, count, memory, own, host), rent_together(device, count)
     if not run.fits or run.seconds > NEVER:
         return cost_of(bought, rented, count, None, None, "own" if rented is None else "rent")
     hours = run.seconds / 3600
@@ -178,7 +188,7 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
     if not run.fits:
         factor = option.memory_total / option.usable
         yield Shortfall(f"memory: {size(-run.memory_left)} too little per device in the best layout", factor)
-    elif run.seconds > NEVER:
+    if run.seconds > NEVER:
         yield Shortfall(f"time: {duration(run.seconds)} for the run", run.seconds / min(deadline or NEVER, NEVER))
     elif deadline is not None and run.seconds > deadline:
         text = f"time: {duration(run.seconds)}, deadline {duration(deadline)}"

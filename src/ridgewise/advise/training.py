@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from ridgewise.advise.drawing import training_draw
-from ridgewise.advise.learning import COUNTS, NEVER, SLOTTED, kind_of, run_cost, usable_memory
+from ridgewise.advise.failures import BETWEEN, RESTART, Goodput, goodput, interrupted
+from ridgewise.advise.learning import COUNTS, NEVER, SLOTTED, kind_of, rent_together, run_cost, usable_memory
 from ridgewise.economics import Cost, Draw
 from ridgewise.economics.cost import SERVER_KINDS, TARIFF
 from ridgewise.economics.energy import circuits, heat, kilowatt_hours
-from ridgewise.economics.interruptions import checkpoint_interval, checkpoint_loss, useful_share
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
@@ -39,14 +39,6 @@ METHODS: Mapping[Goal, Method] = {
 }  # fmt: skip
 #: The goal that updates weights by each method.
 METHOD_GOALS: Mapping[Method, Goal] = {"full": "finetune", "lora": "lora", "qlora": "qlora"}
-#: Device-hours from one unplanned interruption to the next: 419 of them in 54 days on 16,384 H100 (Llama 3,
-#: arXiv 2407.21783, section 3.3.4); no such log of other devices is known, so it stands for all.
-BETWEEN = 16384 * 54 * 24 / 419
-#: Bytes per second one node writes of a checkpoint, assumed: 2 TB/s for 7,500 servers was the sustained rate of the
-#: storage of the same run, shared with the reading of data; local disks write 2 GB/s and more.
-STORAGE = 1e9
-#: Hours from an interruption to the next step, assumed: notice it, replace the node, load the checkpoint.
-RESTART = 0.25
 #: Power of a rack [W], assumed.
 RACK_WATTS = 40e3
 #: Volts and amperes of a desk's circuit and of a rack's.
@@ -107,22 +99,6 @@ class Asked:
     top: int = 5
     said: tuple[str, ...] = ()
     blocks: Mapping[str, Block] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Goodput:
-    """What failures leave of a run.
-
-    between     hours from one interruption to the next, all devices together
-    write       hours to write one checkpoint; ``interval`` hours between two (Young 1974)
-    useful      share of the time that advances the run
-    """
-
-    between: Annotated[float, "h"]
-    checkpoint: Annotated[float, "B"]
-    write: Annotated[float, "h"]
-    interval: Annotated[float, "h"]
-    useful: Annotated[float, "ratio"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,8 +186,8 @@ class Training:
         """Seconds of the whole run, failures counted."""
         assert self.run is not None and self.goodput is not None
         made = self.generation.seconds * self.steps if self.generation else Range(0.0, 0.0, 0.0)
-        low, high = self.run.low, max(self.run.high, self.run.seconds / self.goodput.useful)
-        return Range(self.run.seconds / self.goodput.useful, low, high) + made
+        run = interrupted(self.run, self.goodput)
+        return Range(run.seconds, run.low, run.high) + made
 
     @property
     def energy(self) -> float | None:
@@ -234,16 +210,6 @@ class Training:
         volts, amperes = RACK if room else DESK
         racks = math.ceil(self.draw.wall / RACK_WATTS) if room else 0
         return int(circuits(self.draw.wall, volts, amperes)), volts, amperes, racks
-
-
-def goodput(plan: Plan) -> Goodput:
-    """What failures leave of a run on this plan's devices."""
-    nodes, how = Machine(plan.work.device, plan.count).nodes, plan.work.how
-    written = float(plan.work.need.trained) * (how.weight + how.state + how.host)
-    between, write = BETWEEN / plan.count, written / (STORAGE * nodes) / 3600.0
-    interval = float(checkpoint_interval(write, between))
-    lost = float(checkpoint_loss(interval, write, between, RESTART))
-    return Goodput(between, written, write, interval, float(useful_share(1.0 / between, lost)))
 
 
 def prepared(asked: Asked, program: str = "", **changed: Any) -> Job:
@@ -356,9 +322,7 @@ def _points(asked: Asked) -> Iterator[tuple[int, Plan, float, float]]:
 
 
 def _rent(device: Device, count: int, seconds: float) -> float | None:
-    from ridgewise.hardware.offers import rental_price
-
-    offer = rental_price(device)
+    offer = rent_together(device, count)
     return None if offer is None else (offer.low + offer.high) / 2 * count * seconds / 3600.0
 
 

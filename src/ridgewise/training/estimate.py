@@ -8,7 +8,7 @@ else their priors; classes of device that no measurement covers are slowed by ``
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any
@@ -17,7 +17,6 @@ import numpy as np
 
 from ridgewise.facts.catalog import catalog_path, frozen, read_toml
 from ridgewise.hardware.device import Device
-from ridgewise.memory import Footprint
 from ridgewise.memory.training import NAMES as MEMORY_NAMES
 from ridgewise.memory.training import (
     Bulk,
@@ -27,14 +26,13 @@ from ridgewise.memory.training import (
     Sharding,
     Stage,
     adapter_parameters,
-    bulk,
     parts,
 )
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import step as physics
-from ridgewise.training.layouts import RECOMPUTED, Space, choose, layouts, rounded
+from ridgewise.training.layouts import RECOMPUTED
 from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import Count, Flop, Num, Tokens
 from ridgewise.work import Plan, forward
@@ -42,12 +40,6 @@ from ridgewise.work import training as training_step
 
 #: Passes over the forward FLOPs in one training step, without recomputation.
 PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
-RECOMPUTES: tuple[Recompute, ...] = ("none", "full")
-STAGES: tuple[Stage, ...] = (1, 3)
-#: Degrees tried when many devices and counts are compared; ``train`` tries more of them for one.
-USUAL = Space(
-    pp=(1, 2, 4, 8, 16, 32), chunks=(1, 2, 4), cp=(1,), ep=(1, 8, 32), micro=(1, 2, 4, 8), recompute=RECOMPUTES
-)
 #: What a layout consists of.
 COLUMNS = ("stage", "repeated", "tp", "pp", "shards", "micro")
 #: Where a layout may say more; what it leaves out is 1.
@@ -263,74 +255,6 @@ def memory_of(need: Bulk, length: Tokens, held: MemoryCoefficients, grid: Mappin
         grid["repeated"], 1.0, 1.0, fullest,
     )  # fmt: skip
     return parts(need, plan, held)
-
-
-def search(
-    arch: Architecture,
-    device: Device,
-    counts: Sequence[int],
-    usable: float,
-    method: Method,
-    tokens: float,
-    length: float,
-    sequences: float,
-    rank: float = 16.0,
-    blocks: Mapping[str, Block] | None = None,
-) -> Iterator[TrainingEstimate]:
-    """Of every count of devices the fastest layout that fits, all timed side by side; nothing when the catalogue knows
-    no bf16 peak or no measured class for the device. ``sequences`` is the global batch; ``blocks`` are coefficients
-    to use instead of the shipped ones."""
-    found = efficiency_for(device)
-    if found is None or unsupported(device, method):
-        return
-    key, eff = found
-    rates, peak = physics.supply(device), device.peak("bf16")
-    assert rates is not None and peak is not None, "candidates without a peak are dropped before"
-    known = pace(arch, device, eff, method, blocks)
-    sequences = rounded(sequences)
-    per_node = int(device.number("max_per_node") or 8)
-    found_of = [(count, layouts(arch, device, count, length, sequences, USUAL)) for count in counts]
-    blocks_of = [(count, block) for count, block in found_of if len(block["tp"])]
-    if not blocks_of:
-        return
-    grid = {name: np.concatenate([block[name] for _, block in blocks_of]) for name in (*COLUMNS, *FURTHER)}
-    need, domain = demand_of(arch, length, method, rank), physics.fast_domain(device)
-    step = time_of(need, arch.layers, rates, domain, known.coefficients, method, length, sequences, grid)
-    held = memory_coefficients(method, blocks)
-    foot = Footprint(memory_of(bulk(arch, method, rank), length, held, grid), usable)
-    per_token = flops_per_token(arch, length, "full") * PASSES[method] / 3.0
-    total, start = np.asarray(foot.total), 0
-    for count, block in blocks_of:
-        here = slice(start, start + len(block["tp"]))
-        row, start = start + choose(np.asarray(step.total)[here], total[here], usable), here.stop
-        one = {name: float(column[row]) for name, column in grid.items()}
-        seconds, compute, messages = (
-            float(np.asarray(part)[row]) for part in (step.total, step.compute, step.messages)
-        )
-        least = float(total[here].min())
-        batch_tokens = max(sequences, one["shards"] * one["micro"]) * length
-        run, rate = tokens / batch_tokens * seconds, batch_tokens / seconds
-        yield TrainingEstimate(
-            seconds=run,
-            low=run / known.high,
-            high=run / known.low / CHOSEN / (EFFECTIVE if count > per_node else 1.0),
-            tokens_per_second=rate,
-            mfu=float(per_token * rate / (count * peak[0])),
-            fits=least <= usable,
-            memory={part: float(np.broadcast_to(v, total.shape)[row]) for part, v in foot.parts.items()},
-            memory_left=usable - float(total[row]),
-            memory_least=least,
-            count=count,
-            tp=int(one["tp"]),
-            pp=int(one["pp"]),
-            shards=int(one["shards"]),
-            micro_batch=int(one["micro"]),
-            recompute=next(name for name in RECOMPUTES if RECOMPUTED[name] == one["repeated"]),
-            stage=next(stage for stage in STAGES if stage == one["stage"]),
-            bound="compute" if compute >= messages else "links",
-            key=key,
-            tier=known.tier,
-        )
 
 
 def memory_coefficients(
