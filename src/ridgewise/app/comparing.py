@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.home import write_whole
-from ridgewise.app.inspecting import deployment, number
+from ridgewise.app.inspecting import deployment, given, number
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
     from ridgewise.advise.estimating import Estimation
+    from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.serving.outcome import Load
 
 #: One machine of each class, where none is named.
@@ -24,16 +25,10 @@ def run(
     model: str, hardware: Sequence[str], flags: Mapping[str, Any], plot: Path | None, *, phases: bool, json: bool
 ) -> int:
     """Print the comparison; 1 where the model fits none of the machines."""
-    from ridgewise.report.comparison import comparison, show, svg
+    from ridgewise.report.comparison import show, svg
     from ridgewise.report.document import as_json
-    from ridgewise.serving.outcome import Load
 
-    load = Load(
-        number(flags["prompt"], "tokens", "--prompt", 1, 1e8), number(flags["output"], "tokens", "--output", 1, 1e8),
-        number(flags["concurrency"], "1", "--concurrency", 1, 1e6),
-    )  # fmt: skip
-    found = [_smallest(model, name, flags, load) for name in hardware or USUAL]
-    document = comparison(found, phases)
+    document = compared(model, hardware, flags, phases=phases)
     if plot is not None:
         drawn = svg(document)
         if not drawn:
@@ -43,7 +38,22 @@ def run(
         print(as_json(document))
     else:
         show(document)
-    return 0 if any(entry.fits for entry in found) else 1
+    return 0 if any(machine.estimate.fits for machine in document.machines) else 1
+
+
+def compared(
+    model: str, hardware: Sequence[str], flags: Mapping[str, Any], *, phases: bool = False
+) -> ComparisonDocument:
+    """One model on several machines; ``flags`` are those of ``ridgewise compare``, with underscores."""
+    from ridgewise.report.comparison import comparison
+    from ridgewise.serving.outcome import Load
+
+    load = Load(
+        number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8),
+        number(given(flags, "output", "512"), "tokens", "--output", 1, 1e8),
+        number(given(flags, "concurrency", "1"), "1", "--concurrency", 1, 1e6),
+    )
+    return comparison([_smallest(model, name, flags, load) for name in hardware or USUAL], phases)
 
 
 def _smallest(model: str, name: str, flags: Mapping[str, Any], load: Load) -> Estimation:

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ridgewise.app.inspecting import deployment, number, told_limits
+from ridgewise.app.inspecting import deployment, given, number, told_limits
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
+    from ridgewise.report.estimate import EstimateDocument
+    from ridgewise.report.jobs import JobDocument
     from ridgewise.serving import Setup
     from ridgewise.serving.outcome import Outcome
 
@@ -53,21 +55,36 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
 
 def run(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> int:
     """Print what one deployment does with one load; 1 where it does not fit."""
+    from ridgewise.report import estimate, jobs
+    from ridgewise.report.document import as_json
+
+    found = estimated(model, hardware, flags)
+    if json:
+        print(as_json(found))
+    elif isinstance(found, jobs.JobDocument):
+        jobs.show(found)
+    else:
+        estimate.show(found)
+    return 0 if found.fits else 1
+
+
+def estimated(model: str, hardware: str, flags: Mapping[str, Any]) -> EstimateDocument | JobDocument:
+    """What one deployment does with one load; ``flags`` are those of ``ridgewise estimate``, with underscores."""
     from ridgewise.advise.estimating import estimation
     from ridgewise.app import jobs
-    from ridgewise.report.document import as_json
-    from ridgewise.report.estimate import document, show
+    from ridgewise.report.estimate import document
     from ridgewise.serving.outcome import Load
 
     if flags.get("batch") and flags.get("concurrency"):
         raise RequestError("started together or in flight, not both", "--batch, --concurrency", ("--batch 8",))
     kind = jobs.kind_of(model, flags)
     if kind != "text":
-        return jobs.run(model, hardware, kind, flags, json=json)
+        return jobs.documented(model, hardware, kind, flags)
     looking = jobs.shown(model, flags)
     many = flags.get("batch") or flags.get("concurrency") or "1"
     load = Load(
-        number(flags["prompt"], "tokens", "--prompt", 1, 1e8), number(flags["output"], "tokens", "--output", 1, 1e8),
+        number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8),
+        number(given(flags, "output", "512"), "tokens", "--output", 1, 1e8),
         number(many, "1", "--batch" if flags.get("batch") else "--concurrency", 1, 1e6),
         number(flags.get("cached") or "0", "ratio", "--cached", 0, 0.999), together=bool(flags.get("batch")),
     )  # fmt: skip
@@ -85,17 +102,12 @@ def run(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> i
         same["quant"] = same["quant"] or (fmt.id if fmt else None)
         reader = prepared(model, flags["prefill_on"], {**same, **sizes, "tp": flags.get("prefill_tp")})
         link = number(flags.get("link") or "12.5 GB/s", "B/s", "--link", 1e6, 1e13)
-    estimated = estimation(setup, load, reader, link)
+    found = estimation(setup, load, reader, link)
     if looking is not None:
         from ridgewise.advise.jobs import with_pictures
 
-        estimated = with_pictures(estimated, *looking)
-    found = document(estimated)
-    if json:
-        print(as_json(found))
-    else:
-        show(found)
-    return 0 if found.fits else 1
+        found = with_pictures(found, *looking)
+    return document(found)
 
 
 def estimate(

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ridgewise.advise.deployment import Deployment, deploy, explanation, fit_answer, memory_basis
+from ridgewise.advise.deployment import (
+    Deployment,
+    Explanation,
+    FitAnswer,
+    deploy,
+    explanation,
+    fit_answer,
+    memory_basis,
+)
 from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError
@@ -13,6 +22,12 @@ from ridgewise.units import parse
 
 #: Tokens a sequence holds where nothing is said, and the model can.
 CONTEXT = 8192.0
+
+
+def given(flags: Mapping[str, Any], name: str, usual: Any) -> Any:
+    """The value of a flag, or the usual one where nothing is said."""
+    value = flags.get(name)
+    return usual if value is None else value
 
 
 def number(text: str, unit: str, flag: str, low: float, high: float) -> float:
@@ -63,18 +78,32 @@ def fit(
     cpu_moe: bool, sequences_limit: str | None, utilization: str | None, *, json: bool,
 ) -> int:  # fmt: skip
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
+    flags = {
+        "engine": engine, "quant": quant, "context": context, "concurrency": concurrency, "kv_bits": kv_bits,
+        "tp": tp, "pp": pp, "ep": ep, "memory": memory, "free": free, "ngl": ngl, "cpu_moe": cpu_moe,
+        "max_sequences": sequences_limit, "utilization": utilization,
+    }  # fmt: skip
+    found = fitted(model, hardware, flags)
+    _show(found, json)
+    return 0 if found.fits else 1
+
+
+def fitted(model: str, hardware: str, flags: Mapping[str, Any]) -> FitAnswer:
+    """Does it fit? ``flags`` are those of ``ridgewise fit``, with underscores."""
+    context = flags.get("context")
     tokens = CONTEXT if context is None else number(context, "tokens", "--context", 1, 1e9)
-    sequences = number(concurrency, "1", "--concurrency", 1, 1e9)
-    size = number(memory, "B", "--memory", 2**20, 2**60) if memory else None
-    left = number(free, "B", "--free", 0, 2**60) if free else None
-    told = told_limits(sequences_limit, utilization)
-    made = deployment(model, hardware, engine, quant, kv_bits, tp, pp, ep, size, left, *told)
+    sequences = number(given(flags, "concurrency", "1"), "1", "--concurrency", 1, 1e9)
+    size = number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None
+    left = number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None
+    told = told_limits(flags.get("max_sequences"), flags.get("utilization"))
+    made = deployment(
+        model, hardware, flags.get("engine"), flags.get("quant"), str(given(flags, "kv_bits", 16)),
+        int(flags.get("tp") or 1), int(flags.get("pp") or 1), flags.get("ep"), size, left, *told,
+    )  # fmt: skip
     if context is None and made.arch.max_context:
         tokens = min(tokens, float(made.arch.max_context))
     basis = memory_basis(made.device, size, left)
-    found = fit_answer(made, sequences, tokens, ngl, cpu_moe, basis)
-    _show(found, json)
-    return 0 if found.fits else 1
+    return fit_answer(made, sequences, tokens, flags.get("ngl"), bool(flags.get("cpu_moe")), basis)
 
 
 def explain(
@@ -82,12 +111,9 @@ def explain(
     tp: int, pp: int, ep: int | None, plot: Path | None, *, json: bool,
 ) -> int:  # fmt: skip
     """Print every term of one estimate; draw the roofline to ``plot``."""
-    found = explanation(
-        deployment(model, hardware, engine, quant, "16", tp, pp, ep),
-        number(prompt, "tokens", "--prompt", 1, 1e8),
-        number(output, "tokens", "--output", 1, 1e8),
-        number(batch, "1", "--batch", 1, 1e6),
-    )
+    flags = {"engine": engine, "quant": quant, "prompt": prompt, "output": output, "batch": batch, "tp": tp, "pp": pp,
+             "ep": ep}  # fmt: skip
+    found = explained(model, hardware, flags)
     if plot is not None:
         from ridgewise.report.roofline import svg
 
@@ -98,6 +124,17 @@ def explain(
         write_whole(plot, svg(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
     _show(found, json)
     return 0
+
+
+def explained(model: str, hardware: str, flags: Mapping[str, Any]) -> Explanation:
+    """Every term of one estimate; ``flags`` are those of ``ridgewise explain``, with underscores."""
+    return explanation(
+        deployment(model, hardware, flags.get("engine"), flags.get("quant"), "16", int(flags.get("tp") or 1),
+                   int(flags.get("pp") or 1), flags.get("ep")),
+        number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8),
+        number(given(flags, "output", "512"), "tokens", "--output", 1, 1e8),
+        number(given(flags, "batch", "1"), "1", "--batch", 1, 1e6),
+    )  # fmt: skip
 
 
 def _show(found: Any, json: bool) -> None:

@@ -15,6 +15,7 @@ from ridgewise.errors import RequestError
 if TYPE_CHECKING:
     from ridgewise.advise.jobs import JobAnswer
     from ridgewise.models.vision import Vision
+    from ridgewise.report.jobs import JobDocument
     from ridgewise.serving import Setup
 
 #: Flags of each kind of job; those of all others are refused.
@@ -43,17 +44,11 @@ def kind_of(model: str, flags: Mapping[str, Any]) -> str:
     return kind
 
 
-def run(model: str, hardware: str, kind: str, flags: Mapping[str, Any], *, json: bool) -> int:
-    """Print what one deployment does with one job; 1 where it does not fit."""
-    from ridgewise.report.document import as_json
-    from ridgewise.report.jobs import document, show
+def documented(model: str, hardware: str, kind: str, flags: Mapping[str, Any]) -> JobDocument:
+    """What one deployment does with one job, as the published document."""
+    from ridgewise.report.jobs import document
 
-    found = document(answer(model, hardware, kind, flags))
-    if json:
-        print(as_json(found))
-    else:
-        show(found)
-    return 0 if found.fits else 1
+    return document(answer(model, hardware, kind, flags))
 
 
 def job(model: str, hardware: str, **flags: Any) -> JobAnswer:

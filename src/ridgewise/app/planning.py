@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,11 @@ from ridgewise.units import parse
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from ridgewise.advise.answer import Answer
+    from ridgewise.app.request import PlanFile
+    from ridgewise.report.cost import CostDocument
+    from ridgewise.report.document import PlanDocument
 
 
 def own_prices(entries: Sequence[str]) -> dict[str, str]:
@@ -84,33 +90,60 @@ def run(
     if not given and file is None and sys.stdin.isatty() and sys.stdout.isatty() and not json:
         given = ask(given)
 
-    from ridgewise.advise import answer
-    from ridgewise.app.request import from_flags, question, write_plan_file
-    from ridgewise.hardware.sheets import load_devices
-    from ridgewise.report import document as documents
+    found = planned(given, file, top)
+    document, money = found.document, found.money
+    if save is not None:
+        from ridgewise.app.request import write_plan_file
 
-    request = from_flags(file, given)
+        write_plan_file(found.request, save)
+    if json:
+        from ridgewise.report.document import as_json
+
+        print(as_json(document, cost=money))
+    else:
+        from ridgewise.report import cost, text
+
+        print(text.markdown(document)) if markdown else text.print_plan(document)
+        if money is not None:
+            print(cost.markdown(money)) if markdown else cost.show(money, heading=False)
+    return 1 if found.failed else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A question as it was understood, its answer in full and as the published document, and the money where it was
+    asked for (``--country``, ``--horizon``)."""
+
+    request: PlanFile
+    answer: Answer
+    document: PlanDocument
+    money: CostDocument | None
+
+    @property
+    def failed(self) -> bool:
+        """Nothing does the job, or the rules found an error."""
+        return not self.document.feasible or any(f.level == "error" for f in self.document.findings)
+
+
+def planned(flags: Mapping[str, Any], file: Path | None = None, top: int | None = None) -> Planned:
+    """The answer to the question that flags and a plan file ask; ``top``: so many options instead of the best of each
+    kind. Raises RequestError for what is unknown or contradicts itself."""
+    from ridgewise.advise import answer
+    from ridgewise.app.request import from_flags, question
+    from ridgewise.hardware.sheets import load_devices
+    from ridgewise.report import cost
+    from ridgewise.report.document import plan_document
+
+    request = from_flags(file, flags)
     asked, terms = question(request), None
     if request.country or request.horizon:
         from ridgewise.app.costing import money_terms
 
         asked, terms = money_terms({"country": request.country, "horizon": request.horizon}, asked)
-    if save is not None:
-        write_plan_file(request, save)
     found = answer(asked, tuple(load_devices(own("hardware")).values()), top)
-    document, money = documents.plan_document(found), None
+    document, money = plan_document(found), None
     if terms is not None and document.feasible:
         from ridgewise.advise.costing import costing
-        from ridgewise.report import cost
 
         money = cost.document(costing(asked, found.options, terms))
-    if json:
-        print(documents.as_json(document, cost=money))
-    else:
-        from ridgewise.report import text
-
-        print(text.markdown(document)) if markdown else text.print_plan(document)
-        if money is not None:
-            print(cost.markdown(money)) if markdown else cost.show(money, heading=False)
-    failed = not document.feasible or any(f.level == "error" for f in document.findings)
-    return 1 if failed else 0
+    return Planned(request, found, document, money)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ridgewise.advise.training import Asked, Training
     from ridgewise.hardware import Device
     from ridgewise.models.architecture import Architecture
+    from ridgewise.report.training import ClassicTrainingDocument, TrainingDocument
     from ridgewise.training.layouts import Space
 
 Flags = Mapping[str, Any]
@@ -34,15 +35,13 @@ FLAGS = (*LANGUAGE, "count", "samples", "epochs", "batch", "length", "precision"
 
 def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
     """Print the answer; 1 where the run is not possible as asked."""
-    from ridgewise.advise import classic
     from ridgewise.report.document import as_json
-    from ridgewise.report.training import classic_document, document, show, show_classic
+    from ridgewise.report.training import ClassicTrainingDocument, show, show_classic
 
-    if (name := classic.anchored(model)) is not None:
-        answer = classic_document(_classic(name, hardware, flags))
-        print(as_json(answer)) if json else show_classic(answer)
+    found = trained(model, hardware, flags)
+    if isinstance(found, ClassicTrainingDocument):
+        print(as_json(found)) if json else show_classic(found)
         return 0
-    found = document(train(model, hardware, **flags))
     if flags.get("export"):
         return _export(str(flags["export"]), found)
     if json:
@@ -50,6 +49,16 @@ def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
     else:
         show(found)
     return 0 if found.feasible else 1
+
+
+def trained(model: str, hardware: str, flags: Flags) -> TrainingDocument | ClassicTrainingDocument:
+    """A training run as the published document; ``flags`` are those of ``ridgewise train``, with underscores."""
+    from ridgewise.advise import classic
+    from ridgewise.report.training import classic_document, document
+
+    if (name := classic.anchored(model)) is not None:
+        return classic_document(_classic(name, hardware, flags))
+    return document(train(model, hardware, **flags))
 
 
 def _export(name: str, found: Any) -> int:
