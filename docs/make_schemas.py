@@ -15,13 +15,14 @@ def schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by file name."""
     from ridgewise.advise.deployment import Explanation, FitAnswer
     from ridgewise.app.request import plan_schema
+    from ridgewise.report.capacity import CapacityDocument
     from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.report.cost import CostDocument, InfeasibleDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
-    from ridgewise.report.simulation import CapacityDocument, SimulationDocument
+    from ridgewise.report.simulation import SimulationDocument
     from ridgewise.report.training import ClassicTrainingDocument, TrainingDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 

@@ -13,8 +13,9 @@ import pytest
 
 import ridgewise
 from ridgewise.errors import RequestError
+from ridgewise.report.capacity import CapacityDocument
 from ridgewise.report.document import schema
-from ridgewise.report.simulation import CapacityDocument, SimulationDocument
+from ridgewise.report.simulation import SimulationDocument
 
 Run = Callable[..., Any]
 CHAT = ("simulate", "Llama-3.1-8B", "H100 SXM")

@@ -80,7 +80,7 @@ def test_requests_go_to_replicas_of_their_model() -> None:
 
 def test_pools_keep_answers_apart_from_prompts() -> None:
     asked = chat(15.0)
-    sent = Transfer(1e5, 1e9)
+    sent = Transfer(lambda tokens: 1e5 * tokens, 1e9)
     together = run(Fleet((SYSTEM, SYSTEM)), asked, False)
     apart = run(Fleet((SYSTEM,), answers=(SYSTEM,), transfer=sent), asked, False)
     assert (apart.outcomes.status == loop.SERVED).all()

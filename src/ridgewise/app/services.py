@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from ridgewise.errors import RequestError, nearest
 
 if TYPE_CHECKING:
-    from ridgewise.report.simulation import CapacityDocument, SimulationDocument
+    from ridgewise.report.capacity import CapacityDocument
+    from ridgewise.report.simulation import SimulationDocument
 
 LOAD = ("rate", "users", "active", "think", "turns", "system_prompt", "arrivals", "prompt", "output", "seed",
         "slo_ttft", "slo_tpot", "slo_e2e", "engine", "quant", "kv_bits", "tp", "policy")  # fmt: skip
 ONE = ("trace", "trace_format", "speed", "requests", "pp", "memory", "free", "draft", "draft_tokens", "acceptance",
        "replicas", "router", "decode_replicas", "link", "scale_target", "scale_from", "start_delay", "fail", "repair",
        "table", "perfetto")  # fmt: skip
-ANY = ("hardware", "busy", "tariff", "top")
+ANY = ("hardware", "busy", "tariff", "country", "prices", "host_price", "top")
 
 
 def _checked(flags: dict[str, Any], known: Iterable[str], where: str) -> dict[str, Any]:

@@ -5,21 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ridgewise.advise.simulated import Spent
 from ridgewise.report.document import Estimate, Layout, Tier
 from ridgewise.report.text import TIER_MARK, TIER_TEXT
-from ridgewise.simulation.metrics import STATISTICS
-from ridgewise.units import count, digits, duration, energy, money, power, share, whole
+from ridgewise.serving import Setup
+from ridgewise.simulation import loop
+from ridgewise.simulation.fleet import worth_compiling
+from ridgewise.simulation.interval import Interval
+from ridgewise.simulation.metrics import LATENCIES, STATISTICS, Limit
+from ridgewise.simulation.policies import Policy, settings
+from ridgewise.simulation.request import Requests
+from ridgewise.simulation.timeline import refusal
+from ridgewise.units import count, digits, duration, energy, power, share, size, whole
 
 #: Columns of text where the output is no terminal.
 WIDTH = 120
 LATENCY_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E", "wait": "wait"}
 BLOCKS = " ▁▂▃▄▅▆▇█"
+#: What is said under every table.
+NOTES = (
+    "times with their 80 % interval: the run is repeated with every step as short and as long as the ends of TPOT's "
+    "calibrated interval say, so that queues are part of it; none is narrower than the calibrated one. " + TIER_TEXT,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +102,9 @@ class SimulationDocument:
     e2e_s: Mapping[str, Estimate]
     wait_s: Mapping[str, Estimate]
     limits: tuple[LimitDocument, ...]
-    requests_per_s: float
-    output_tokens_per_s: float
-    total_tokens_per_s: float
+    requests_per_s: Estimate
+    output_tokens_per_s: Estimate
+    total_tokens_per_s: Estimate
     goodput_requests_per_s: float
     goodput_share: float
     itl_p99_over_p50: float
@@ -115,9 +129,95 @@ class SimulationDocument:
     notes: tuple[str, ...]
 
 
+def estimate(three: tuple[float, float, float], setup: Setup) -> Estimate:
+    """A simulated figure with its interval."""
+    return Estimate(*three, tier_of(setup), (f"calibration.{setup.block.name}",))
+
+
+def tier_of(setup: Setup) -> Tier:
+    """How well measurements support a deployment."""
+    return cast("Tier", setup.tier)
+
+
+def document(
+    done: Interval, limits: Sequence[Limit], setup: Setup, spent: Spent | None, told: Sequence[str], seed: int,
+    elapsed: float,
+) -> SimulationDocument:  # fmt: skip
+    """A run and its repetitions; ``told``: what was assumed, ``elapsed``: how long it took."""
+    run, found, level = done.run, done.found, done.found.level
+    latencies = {
+        name: {statistic: estimate(three, setup) for statistic, three in values.items()}
+        for name, values in done.latencies.items()
+    }
+    shown: dict[str, Any] = {f"{name}_s": latencies.get(name, {}) for name in LATENCIES}
+    shown |= {
+        f"{name}_per_s": estimate(done.rates[rate], setup)
+        for name, rate in (("requests", "requests"), ("output_tokens", "output"), ("total_tokens", "total"))
+    }
+    kept = tuple(
+        LimitDocument(one.limit.latency, one.limit.statistic, one.limit.most,
+                      None if one.range is None else estimate(one.range, setup), one.likely, one.surely)
+        for one in done.kept(limits)
+    )  # fmt: skip
+    system = run.fleet.systems[0]
+    refused = [i for i in range(len(run.asked)) if run.outcomes.status[i] == loop.TOO_LARGE][:1]
+    replicas = len(run.fleet.systems) + len(run.fleet.answers)
+    each = None if spent is None else (spent.per_token, spent.per_token * spent.low, spent.per_token * spent.high)
+    return SimulationDocument(
+        schema_version=1, command="simulate", model=setup.arch.name, device=setup.device.id, name=setup.device.name,
+        devices=setup.count * replicas, engine=setup.engine.id, format=setup.plan.format.id,
+        layout=Layout(int(setup.plan.tp), int(setup.plan.pp), replicas), router=run.fleet.router,
+        policy=settings(system.policy), sequences_limit=system.sequences, step_limit_tokens=system.tokens,
+        cache_capacity_tokens=system.capacity, load=run.asked.about, assumptions=tuple(told), seed=seed,
+        fits=True, missing_bytes=0.0, partial=run.partial, requests=found.asked, counted=found.counted,
+        refused=found.refused, refused_reason=refusal(run, refused[0]) if refused else "",
+        unfinished=found.unfinished, prompt_tokens_mean=float(run.asked.prompt.mean()),
+        output_tokens_mean=float(run.asked.output.mean()), **shown, limits=kept,
+        goodput_requests_per_s=found.goodput, goodput_share=found.good, itl_p99_over_p50=found.jitter,
+        p99_over_p50=found.spread, running_requests=found.running, cache_share=found.cache,
+        cache_peak_share=found.cache_peak, busy_share=found.busy, put_back=found.put_back, prefix_hit_share=found.hit,
+        power_w=spent.watts if spent else None, energy_j=spent.joules if spent else None,
+        energy_j_per_token=None if each is None else Estimate(*each, tier_of(setup)),
+        span_s=found.span, simulated_s=found.simulated, replica_s=found.up, steps=found.steps, elapsed_s=elapsed,
+        compiled=worth_compiling(found.asked),
+        series=SeriesDocument(level.width, *(tuple(map(float, column)) for column in (
+            level.running, level.waiting, level.cache, level.read, level.made))),
+        tier=tier_of(setup), notes=NOTES,
+    )  # fmt: skip
+
+
+def unfit(
+    setup: Setup, policy: Policy, asked: Requests, told: Sequence[str], seed: int, missing: float
+) -> SimulationDocument:  # fmt: skip
+    """A system whose memory does not hold the model and one request: it lacks so many bytes per device."""
+    note = (
+        f"{size(missing)} per device are missing for {setup.arch.name} in {setup.plan.format.id} and one request of "
+        f"{digits(asked.mean_context)} tokens; try a larger --tp or a smaller --quant"
+    )
+    nothing: dict[str, Any] = {name: {} for name in ("ttft_s", "tpot_s", "itl_s", "e2e_s", "wait_s", "p99_over_p50")}
+    zero = dict.fromkeys((
+        "goodput_requests_per_s", "goodput_share", "itl_p99_over_p50", "running_requests", "cache_share",
+        "cache_peak_share", "busy_share", "prefix_hit_share", "span_s", "simulated_s", "replica_s", "elapsed_s",
+    ), 0.0)  # fmt: skip
+    rates = dict.fromkeys(("requests_per_s", "output_tokens_per_s", "total_tokens_per_s"),
+                          estimate((0.0, 0.0, 0.0), setup))  # fmt: skip
+    none: dict[str, Any] = {**nothing, **zero, **rates}
+    return SimulationDocument(
+        schema_version=1, command="simulate", model=setup.arch.name, device=setup.device.id, name=setup.device.name,
+        devices=setup.count, engine=setup.engine.id, format=setup.plan.format.id,
+        layout=Layout(int(setup.plan.tp), int(setup.plan.pp), 1), router="", policy=settings(policy),
+        sequences_limit=0, step_limit_tokens=0, cache_capacity_tokens=0, load=asked.about, assumptions=tuple(told),
+        seed=seed, fits=False, missing_bytes=missing, partial=False, requests=len(asked),
+        counted=0, refused=0, refused_reason="", unfinished=len(asked), prompt_tokens_mean=float(asked.prompt.mean()),
+        output_tokens_mean=float(asked.output.mean()), limits=(), put_back=0, power_w=None, energy_j_per_token=None,
+        energy_j=None, steps=0, compiled=False, series=SeriesDocument(1.0, (), (), (), (), ()), tier=tier_of(setup),
+        notes=(note,), **none,
+    )  # fmt: skip
+
+
 def show(found: SimulationDocument) -> None:
     """A simulation on a terminal."""
-    console = _console()
+    console = screen()
     layout = found.layout
     parts = [f"TP{layout.tp}" if layout.tp > 1 else "", f"PP{layout.pp}" if layout.pp > 1 else "",
              f"×{layout.replicas}, {found.router}" if layout.replicas > 1 else ""]  # fmt: skip
@@ -160,7 +260,8 @@ def show(found: SimulationDocument) -> None:
                 console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
 
 
-def _console() -> Console:
+def screen() -> Console:
+    """Where answers are printed: as wide as the terminal, or as :data:`WIDTH` where it is none."""
     console = Console(highlight=False)
     return console if console.is_terminal else Console(highlight=False, width=max(console.width, WIDTH))
 
@@ -173,11 +274,11 @@ def _latencies(found: SimulationDocument) -> Table:
     for name, title in LATENCY_NAMES.items():
         values: Mapping[str, Estimate] = getattr(found, f"{name}_s")
         if values:
-            drawn.add_row(title, *(_around(values[s]) for s in STATISTICS))
+            drawn.add_row(title, *(around(values[s]) for s in STATISTICS))
     return drawn
 
 
-def _around(estimate: Estimate) -> str:
+def around(estimate: Estimate) -> str:
     low, high = duration(estimate.low), duration(estimate.high)
     number, _, unit = low.partition(" ")
     span = f"{number}–{high}" if high.endswith(f" {unit}") else f"{low}–{high}"
@@ -188,8 +289,8 @@ def _figures(found: SimulationDocument) -> Iterator[tuple[str, str]]:
     yield (
         "throughput",
         (
-            f"{digits(found.requests_per_s)} requests/s, {digits(found.output_tokens_per_s)} tokens/s made, "
-            f"{digits(found.total_tokens_per_s)} with those read"
+            f"{_rate(found.requests_per_s)} requests/s, {_rate(found.output_tokens_per_s)} tokens/s made, "
+            f"{digits(found.total_tokens_per_s.value)} with those read"
         ),
     )
     if found.limits:
@@ -227,6 +328,11 @@ def _figures(found: SimulationDocument) -> Iterator[tuple[str, str]]:
         )
 
 
+def _rate(estimate: Estimate) -> str:
+    low, high = digits(estimate.low), digits(estimate.high)
+    return digits(estimate.value) + ("" if low == high else f" ({low}–{high})")
+
+
 def _kept(one: LimitDocument) -> str:
     name = f"{LATENCY_NAMES[one.latency]} {one.statistic} ≤ {duration(one.limit_s)}"
     if one.value_s is None:
@@ -251,241 +357,3 @@ def spark(values: Sequence[float], width: int) -> str:
     if top <= 0:
         return BLOCKS[1] * len(held)
     return "".join(BLOCKS[max(math.ceil(v / top * 8), 1) if v > 0 else 1] for v in held)
-
-
-@dataclass(frozen=True, slots=True)
-class PointDocument:
-    """One point of the knee curve: load on the whole system, latencies as expected and at the slow end."""
-
-    load: float
-    share_of_most: float
-    ttft_s: Estimate | None
-    tpot_s: Estimate | None
-    output_tokens_per_s: float
-    kept: bool
-    kept_when_slow: bool
-
-
-@dataclass(frozen=True, slots=True)
-class GrowthDocument:
-    """The load up to which so many replicas do, and what they cost."""
-
-    replicas: int
-    devices: int
-    load: float
-    cost_usd_per_month: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class SystemDocument:
-    """A system that keeps the limits.
-
-    load_per_replica   the most that one carries with every limit kept at the slow end of the interval
-    headroom           further load they carry, as a share of what was asked
-    ttft_s, tpot_s     of all replicas together with the load that was asked
-    """
-
-    rank: int
-    name: str
-    device: str
-    devices: int
-    bought: int
-    replicas: int
-    engine: str
-    format: str
-    layout: Layout
-    load_per_replica: float
-    headroom: float
-    ttft_s: Estimate
-    tpot_s: Estimate
-    output_tokens_per_s: float
-    cache_peak_share: float
-    power_w: float | None
-    purchase_low_usd: float | None
-    purchase_high_usd: float | None
-    rent_low_usd_per_h: float | None
-    rent_high_usd_per_h: float | None
-    tenure: str
-    cost_usd_per_month: float | None
-    tier: Tier
-
-
-@dataclass(frozen=True, slots=True)
-class CapacityDocument:
-    """How much hardware a service needs."""
-
-    schema_version: int
-    command: str
-    model: str
-    load: str
-    amount: float
-    unit: str
-    limits: tuple[str, ...]
-    feasible: bool
-    systems: tuple[SystemDocument, ...]
-    curve: tuple[PointDocument, ...]
-    curve_unit: str
-    breaks_first: str
-    most_when_slow: float
-    most_as_expected: float
-    growth: tuple[GrowthDocument, ...]
-    spares: tuple[GrowthDocument, ...]
-    one_fails: str
-    settings: tuple[str, ...]
-    missed: tuple[str, ...]
-    assumptions: tuple[str, ...]
-    considered: int
-    simulated: int
-    elapsed_s: float
-    notes: tuple[str, ...]
-
-
-def show_capacity(found: CapacityDocument) -> None:
-    """A capacity answer on a terminal."""
-    console = _console()
-    console.print(Text(f"{found.model}: {found.load}", style="bold"))
-    console.print(Text("limits: " + ", ".join(found.limits)))
-    console.print()
-    if not found.feasible:
-        console.print(Text("No system of the candidates keeps these limits at any load. The nearest:"))
-        for line in found.missed:
-            console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
-    else:
-        console.print(_systems(found))
-        first = found.systems[0]
-        console.print()
-        console.print(Text(f"{first.name}: latency against load", style="bold"))
-        for line in plots(found):
-            console.print(Text(line))
-        console.print()
-        for title, text in (
-            ("carries", f"{_amount(found.most_when_slow, found.unit)} at the slow end of the interval, "
-                        f"{_amount(found.most_as_expected, found.unit)} as expected; asked are "
-                        f"{_amount(found.amount, found.unit)}: head-room {share(first.headroom)}"),
-            ("breaks first", found.breaks_first),
-            ("growth", "; ".join(f"up to {_amount(g.load, found.unit)} {_many(g.replicas, 'replica')} "
-                                 f"({_many(g.devices, 'device')}{_cost(g.cost_usd_per_month)})"
-                                 for g in found.growth)),
-            ("spares", "; ".join(f"N+{i}: {g.replicas} replicas, {g.devices} devices{_cost(g.cost_usd_per_month)}"
-                                 for i, g in enumerate(found.spares, 1))),
-            ("one fails", found.one_fails),
-            ("settings", "; ".join(found.settings) or "none tried carries more than the engine's own"),
-        ):  # fmt: skip
-            console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 0)))
-        if found.missed:
-            console.print()
-            console.print(Text("Tried without success", style="bold"))
-            for line in found.missed:
-                console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
-    for title, lines in (("Assumed, change with the flag named", found.assumptions), ("How to read it", found.notes)):
-        console.print()
-        console.print(Text(title, style="bold"))
-        for line in lines:
-            console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
-
-
-def _cost(month: float | None) -> str:
-    return "" if month is None else f", {money(month)} a month"
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _amount(value: float, unit: str) -> str:
-    return f"{whole(value) if unit == 'users' else digits(value)} {unit}"
-
-
-def _systems(found: CapacityDocument) -> Table:
-    named = {text.split(" ")[0]: " ".join(text.split(" ")[:2]) for text in found.limits}
-    first, rest = (named.get(name, f"{name} p95") for name in ("TTFT", "TPOT"))
-    drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    titles = ("rank", "system", first, rest, "tokens/s", f"{found.unit} each", "power", "price", "a month")
-    for title in titles:
-        drawn.add_column(title)
-    for one in found.systems:
-        layout = one.layout
-        parts = (one.engine, one.format, f"TP{layout.tp}" if layout.tp > 1 else "",
-                 f"×{one.replicas}" if one.replicas > 1 else "")  # fmt: skip
-        price = []
-        if one.rent_low_usd_per_h is not None and one.rent_high_usd_per_h is not None:
-            price.append(f"{money(one.rent_low_usd_per_h)}–{money(one.rent_high_usd_per_h)}/h")
-        if one.purchase_low_usd is not None and one.purchase_high_usd is not None:
-            node = f" for {one.bought}" if one.bought > one.devices else ""
-            price.append(f"{_thousands(one.purchase_low_usd)}–{_thousands(one.purchase_high_usd)}{node}")
-        if one.tenure == "own":
-            price.reverse()
-        drawn.add_row(
-            str(one.rank), f"{one.name}\n{' '.join(p for p in parts if p)}", _marked(one.ttft_s), _marked(one.tpot_s),
-            digits(one.output_tokens_per_s, 2), digits(one.load_per_replica),
-            power(one.power_w) if one.power_w is not None else "unknown", "\n".join(price) or "no price",
-            f"{money(one.cost_usd_per_month)}\n{one.tenure}" if one.cost_usd_per_month is not None else "",
-        )  # fmt: skip
-    return drawn
-
-
-def _thousands(dollars: float) -> str:
-    return f"${digits(dollars / 1e3)}k" if 1e4 <= dollars < 1e6 else money(dollars)
-
-
-def _marked(estimate: Estimate) -> str:
-    value, _, rest = _around(estimate).partition("\n")
-    return f"{value} {TIER_MARK[estimate.tier]}" + (f"\n{rest}" if rest else "")
-
-
-#: Rows and columns of a plot in text.
-ROWS, ACROSS = 9, 60
-
-
-def plots(found: CapacityDocument) -> Iterator[str]:
-    """TTFT and TPOT over load: ● as expected, ○ at the slow end, ─ the limit."""
-    limits = {}
-    for text in found.limits:
-        name, statistic, _, amount = text.split(" ", 3)
-        limits[name.lower()] = (statistic, amount)
-    for name in ("ttft", "tpot"):
-        points = [(p.load, getattr(p, f"{name}_s")) for p in found.curve]
-        drawn = [(x, e.value, e.high) for x, e in points if e is not None]
-        if drawn:
-            statistic, amount = limits.get(name, ("p95", ""))
-            yield from plot(f"{LATENCY_NAMES[name]} {statistic}", drawn, _seconds(amount), found.curve_unit)
-
-
-def _seconds(text: str) -> float | None:
-    from ridgewise.units import parse
-
-    return parse(text, "s") if text else None
-
-
-def plot(title: str, points: Sequence[tuple[float, float, float]], limit: float | None, unit: str) -> Iterator[str]:
-    """A plot in text, seconds on a logarithmic axis."""
-    values = [v for _, a, b in points for v in (a, b) if v > 0 and math.isfinite(v)] + ([limit] if limit else [])
-    low, high = math.log(min(values) / 1.15), math.log(max(values) * 1.15)
-    right = max(x for x, _, _ in points)
-    cells = [[" "] * ACROSS for _ in range(ROWS)]
-
-    def row(value: float) -> int:
-        return ROWS - 1 - min(max(round((math.log(value) - low) / (high - low) * (ROWS - 1)), 0), ROWS - 1)
-
-    if limit:
-        cells[row(limit)] = ["─"] * ACROSS
-    for mark, which in (("○", 2), ("●", 1)):
-        for point in points:
-            if point[which] > 0 and math.isfinite(point[which]):
-                cells[row(point[which])][min(round(point[0] / right * (ACROSS - 1)), ACROSS - 1)] = mark
-    yield f"  {title} (● as expected, ○ at the slow end{', ─ the limit' if limit else ''})"
-    for number, line in enumerate(cells):
-        value = math.exp(high - (high - low) * number / (ROWS - 1))
-        label = (
-            duration(value) if number in (0, ROWS - 1) else duration(limit) if limit and number == row(limit) else ""
-        )
-        yield f"{label:>9} ┤{''.join(line)}"
-    yield f"{'':>9} └{'─' * ACROSS}"
-    yield f"{'':>11}0{f'{digits(right)} {unit}':>{ACROSS - 1}}"
-
-
-#: What is said under every table.
-NOTES = (
-    "times with their 80 % interval: the run is repeated with every step as short and as long as the ends of TPOT's "
-    "calibrated interval say, so that queues are part of it; none is narrower than the calibrated one. " + TIER_TEXT,
-)

@@ -120,9 +120,14 @@ class Look:
         return self.interval.slow or self.interval.found
 
     @property
+    def held(self) -> tuple[tuple[Limit, float], ...]:
+        """Every limit with the value at the slow end [s]; infinite where nothing was answered."""
+        return tuple((one.limit, one.high) for one in self.interval.kept(self.limits))
+
+    @property
     def broken(self) -> tuple[tuple[Limit, float], ...]:
-        """Limits that the slow end breaks, each with the value there [s]; infinite where nothing was answered."""
-        return tuple((one.limit, one.high) for one in self.interval.kept(self.limits) if not one.surely)
+        """Those that the slow end breaks."""
+        return tuple((limit, value) for limit, value in self.held if value > limit.most)
 
     @property
     def answered(self) -> bool:
@@ -275,9 +280,9 @@ class Searched:
 def search(
     candidates: Iterable[Candidate], shape: Shape, amount: float, limits: Sequence[Limit], price: Price,
     largest: Callable[[Candidate], float], top: int = 5, most: int = 24,
-    watch: Callable[[int, int], None] | None = None, together: Together | None = None,
+    watch: Callable[[int, int], None] | None = None, together: Together | None = None, below: float = math.inf,
 ) -> Searched:  # fmt: skip
-    """The cheapest kinds of replica for ``amount`` of load in all, one per device.
+    """The cheapest kinds of replica for ``amount`` of load in all, one per device, those that cost less than ``below``.
 
     Candidates are simulated in the order of the least they could cost; a search ends when no other could be cheaper
     than the ``top`` found, or after ``most`` that keep the limits. ``largest``: most devices of a kind. Weights below 8
@@ -294,7 +299,7 @@ def search(
             continue
         replicas = max(math.ceil(amount / carries - 1e-9), 1)
         month = price(candidate, replicas, 1.0, 1.0)
-        if candidate.devices * replicas <= largest(candidate):
+        if candidate.devices * replicas <= largest(candidate) and (below == math.inf or (month or math.inf) < below):
             key = (candidate.narrow, math.inf if month is None else month, candidate.devices * replicas, len(ranked))
             ranked.append((key, carries, candidate))
     ranked.sort(key=lambda entry: entry[0])
@@ -325,12 +330,12 @@ def search(
         if not found.whole.good:
             missed.append(Missed(candidate, found.whole))
             continue
-        if found.devices > largest(candidate):
+        if found.devices > largest(candidate) or (found.month or 0.0) >= below:
             continue
         before = answers.get(name)
         if before is None or (found.month or math.inf) < (before.month or math.inf):
             answers[name] = found
-    if not answers and not missed and hopeless:
+    if not answers and not missed and below == math.inf:
         missed = [Missed(c, look(c, shape, 1.0 if shape.people else amount / 1e3, limits)) for c in hopeless[:3]]
     order = sorted(answers.values(), key=lambda a: (a.month is None, a.month, a.devices))
     shown = tuple(_unbounded(one, shape, amount, limits) for one in order[:top])

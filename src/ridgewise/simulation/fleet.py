@@ -19,6 +19,7 @@ from ridgewise.simulation import loop
 from ridgewise.simulation.replica import Outcomes, Replica
 from ridgewise.simulation.request import Requests
 from ridgewise.simulation.system import System
+from ridgewise.units import Num
 
 Whole = NDArray[np.int64]
 Column = NDArray[np.float64]
@@ -60,15 +61,15 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """What moves a prompt's cache from one pool to the other."""
+    """What moves a prompt's cache from one pool to the other; ``cache``: bytes of it, by tokens of the prompt."""
 
-    bytes_per_token: Annotated[float, "B"]
+    cache: Callable[[Column], Num]
     bandwidth: Annotated[float, "B/s"]
     latency: Annotated[float, "s"] = 1e-3
 
-    def seconds(self, tokens: Column) -> Column:
+    def seconds(self, tokens: Column) -> Num:
         """Seconds until the cache of prompts of so many tokens is there."""
-        return self.latency + tokens * self.bytes_per_token / self.bandwidth
+        return self.latency + self.cache(tokens) / self.bandwidth
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,11 @@ class Fleet:
         wrong = [f.replica for f in self.failures if not 0 <= f.replica < len(self.systems)]
         if wrong:
             raise RequestError(f"no replica {wrong[0]}", "--fail", (f"0 to {len(self.systems) - 1}",))
+
+
+def router_of(replicas: int, closed: bool) -> str:
+    """The router where none is named: requests from outside go to whoever has the fewest, users stay."""
+    return "least_outstanding" if replicas > 1 and not closed else "round_robin"
 
 
 @dataclass(frozen=True, slots=True)

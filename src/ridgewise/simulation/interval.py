@@ -63,6 +63,14 @@ class Interval:
         """Name → statistic → value, low and high end [s]; none is narrower than the calibrated one."""
         return ranges(self.found, self.slow, self.quick, self.bands)
 
+    @property
+    def rates(self) -> dict[str, tuple[float, float, float]]:
+        """Requests, tokens made ("output") and tokens in all ("total") per second: value, low and high end, of the
+        same runs as the latencies, so that of each end holds what Little's law says."""
+        ends = [one for one in (self.found, self.slow, self.quick) if one is not None]
+        every = {name: [float(getattr(one, name)) for one in ends] for name in ("requests", "output", "total")}
+        return {name: (values[0], min(values), max(values)) for name, values in every.items()}
+
     def kept(self, limits: Sequence[Limit]) -> Iterator[Kept]:
         latencies = self.latencies
         for one in limits:

@@ -42,17 +42,30 @@ def capacity(
     busy: Annotated[
         str | None, typer.Option(help="share of the month it works, for energy: 30%", rich_help_panel=LIMITS)
     ] = None,
-    tariff: Annotated[str | None, typer.Option(help="electricity price [USD/kWh]", rich_help_panel=LIMITS)] = None,
+    tariff: Annotated[
+        str | None, typer.Option(help="electricity price [USD/kWh], or 0.18EUR", rich_help_panel=LIMITS)
+    ] = None,
+    country: Annotated[
+        str | None, typer.Option(help="electricity of DE, France, US/Texas", rich_help_panel=LIMITS)
+    ] = None,
+    host_price: Annotated[
+        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
+    ] = None,
+    price: Annotated[
+        list[str] | None,
+        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
+    ] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="systems shown", rich_help_panel=OUT)] = 5,
     json: Json = False,
 ) -> int:
     """How much hardware does a service need? The cheapest systems that keep your limits, and when they no longer do."""
-    from ridgewise.app import simulating
+    from ridgewise.app import planning, simulating
 
     flags = {
         "users": users, "rate": rate, "active": active, "think": think, "turns": turns,
         "system_prompt": system_prompt, "arrivals": arrivals, "prompt": prompt, "output": output, "seed": seed,
         "slo_ttft": slo_ttft, "slo_tpot": slo_tpot, "slo_e2e": slo_e2e, "hardware": hardware, "engine": engine,
-        "quant": quant, "kv_bits": kv_bits, "tp": tp, "policy": policy, "busy": busy, "tariff": tariff, "top": top,
+        "quant": quant, "kv_bits": kv_bits, "tp": tp, "policy": policy, "busy": busy, "tariff": tariff,
+        "country": country, "host_price": host_price, "prices": planning.own_prices(price or []), "top": top,
     }  # fmt: skip
     return simulating.capacity(model, flags, json=json)
