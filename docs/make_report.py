@@ -151,7 +151,7 @@ def _numbers(regime: Regime) -> list[str]:
 
 def plots(fitted: Fitted) -> Iterable[tuple[Path, str]]:
     """One plot per metric of a block: the first way of withholding."""
-    from ridgewise.report.scatter import scatter
+    from ridgewise.report.charts.scatter import scatter
     from ridgewise.validation import judge
 
     if not fitted.withheld:

@@ -352,7 +352,9 @@ def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json:
     answer = costed(flags, file)
     priced = isinstance(answer, cost.CostDocument) and bool(answer.ways)
     if isinstance(answer, cost.CostDocument) and priced and plot is not None:
-        write_whole(plot, cost.svg(answer))
+        from ridgewise.report.charts.money import spent
+
+        write_whole(plot, spent(answer))
     if json:
         print(as_json(answer))
     elif isinstance(answer, cost.CostDocument):

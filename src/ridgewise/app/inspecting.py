@@ -115,13 +115,13 @@ def explain(
              "ep": ep}  # fmt: skip
     found = explained(model, hardware, flags)
     if plot is not None:
-        from ridgewise.report.roofline import svg
+        from ridgewise.report.charts.roofline import roofline
 
         if found.ridge_point_flop_per_byte is None or found.peak_flop_per_s is None:
             raise RequestError(f"the catalogue knows no peak rate of {found.device}", "--plot")
         bandwidth = found.peak_flop_per_s / found.ridge_point_flop_per_byte
         title = f"{found.model} on {found.device}"
-        write_whole(plot, svg(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
+        write_whole(plot, roofline(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
     _show(found, json)
     return 0
 

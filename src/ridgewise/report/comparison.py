@@ -13,7 +13,8 @@ from ridgewise.advise.deployment import Mark
 from ridgewise.advise.estimating import Estimation
 from ridgewise.advise.learnt import Trained, trained
 from ridgewise.advise.phases import TRAINED, Aspect, aspects, sentence
-from ridgewise.report import roofline
+from ridgewise.report.charts.canvas import stacked
+from ridgewise.report.charts.roofline import HEIGHT, WIDTH, roofline
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.report.estimate import EstimateDocument, document
 from ridgewise.units import count, digits, duration, size, whole
@@ -154,5 +155,5 @@ def svg(found: ComparisonDocument) -> str:
         if machine.training:
             learnt = machine.training
             marks.append(Mark("training", learnt.arithmetic_intensity_flop_per_byte, learnt.reached_flop_per_s))
-        plots.append(roofline.svg(f"{found.model} on {told.device}", marks, peak, told.peak_precision, peak / ridge))
-    return roofline.stacked(plots)
+        plots.append(roofline(f"{found.model} on {told.device}", marks, peak, told.peak_precision, peak / ridge))
+    return stacked(plots, WIDTH, HEIGHT)

@@ -1,4 +1,4 @@
-"""The money of a plan as a document, for the terminal, and as one picture: what has been spent, month by month."""
+"""The money of a plan as a document, and for the terminal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
-from xml.sax.saxutils import escape
 
 from rich.console import Console
 from rich.table import Table
@@ -17,21 +16,15 @@ from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.economics.prices import MILLION, Price
 from ridgewise.facts import load_sources
+from ridgewise.report.charts.money import WORDS
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
-from ridgewise.report.scatter import COLOURS
 from ridgewise.report.text import TIER_MARK, TIER_TEXT
 from ridgewise.units import count, digits, money, power, share, whole
 
-#: The ways in words.
-WORDS = {
-    "buy": "buying", "rent": "renting", "api": "the API",
-    "rent-lowest": "the lowest listed rent", "api-lowest": "the lowest listed API price",
-}  # fmt: skip
 #: Borders between ways that are told; beyond them every further copy makes another.
 BORDERS = 3
-#: Columns and rows of the picture in a terminal; size and margins of the SVG.
+#: Columns and rows of the picture in a terminal.
 COLUMNS, ROWS = 60, 12
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 76, 20, 44, 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,52 +345,6 @@ def picture(found: CostDocument) -> list[str]:
         f"{'':>12}0{last:>{COLUMNS - 1}}",
         f"{'':>12}spent so far: {named}, · both",
     ]
-
-
-def svg(found: CostDocument) -> str:
-    """The same as SVG, with the break-even months marked; the drop at the end is the resale."""
-    most, months = max(max(way.cumulated_usd) for way in found.ways), found.horizon_months
-    step = 10.0 ** math.floor(math.log10(most)) if most > 0 else 1.0
-    top = max(math.ceil(most / step), 1) * step
-    least = min(0.0, *(min(way.cumulated_usd) for way in found.ways))
-
-    def place(month: float, spent: float) -> tuple[float, float]:
-        x = LEFT + month / months * (WIDTH - LEFT - RIGHT)
-        return x, HEIGHT - BOTTOM - (spent - least) / (top - least) * (HEIGHT - TOP - BOTTOM)
-
-    title = f"{found.model}: spent over {months} months"
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"'
-        f' aria-label="{escape(title)}" font-family="sans-serif" font-size="12" fill="#555">',
-        f'<text x="{WIDTH / 2}" y="20" text-anchor="middle" font-weight="bold">{escape(title)}</text>',
-    ]
-    for tick in range(round(top / step) + 1):
-        _, y = place(0, tick * step)
-        parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#8884"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{money(tick * step)}</text>')
-    for month in range(0, months + 1, max(round(months / 6), 1)):
-        x, _ = place(month, 0)
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{month}</text>')
-    for number, way in enumerate(found.ways):
-        points = "L".join(f"{x:.1f} {y:.1f}" for x, y in (place(m, spent) for m, spent in enumerate(way.cumulated_usd)))
-        colour, y = COLOURS[number % len(COLOURS)], HEIGHT - 18
-        parts.append(f'<path d="M{points}" stroke="{colour}" stroke-width="2" fill="none"/>')
-        x = LEFT + number * 150
-        parts.append(f'<circle cx="{x}" cy="{y - 4}" r="4" fill="{colour}"/>')
-        parts.append(
-            f'<text x="{x + 10}" y="{y}">{escape(WORDS[way.way])}, {money(way.cost_usd_per_month)}/month</text>'
-        )
-    buys = next((way.cumulated_usd for way in found.ways if way.way == "buy"), None)
-    for even in found.break_even:
-        if buys and even.load_ratio == 1.0 and even.month is not None:
-            x, y = place(even.month, buys[int(even.month)])
-            parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#888" stroke-dasharray="4 4"/>')
-            label = f"{even.against}: month {whole(even.month)}"
-            side, shift = ("end", -4) if x > WIDTH - RIGHT - 110 else ("start", 4)
-            parts.append(f'<text x="{x + shift:.1f}" y="{TOP + 12}" text-anchor="{side}">{escape(label)}</text>')
-    middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - BOTTOM + 34}" text-anchor="middle">month</text>')
-    return "\n".join([*parts, "</svg>"]) + "\n"
 
 
 def show(found: CostDocument, *, heading: bool = True) -> None:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
+from ridgewise.report.charts.canvas import COLOURS
+
 Point = tuple[float, float]  # measured, predicted
 
-#: Colours that stay apart for the colour-blind (Okabe & Ito 2008).
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 SIZE, MARGIN, MOST = 420, 56, 600
 
 
