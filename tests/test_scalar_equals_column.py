@@ -57,7 +57,7 @@ from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
 from ridgewise.training.estimate import demand_of, memory_of, time_of
 from ridgewise.training.estimate import step_seconds as training_seconds
-from ridgewise.training.layouts import fullness
+from ridgewise.training.layouts import fullness, offloaded, scheduled
 from ridgewise.training.planning import floor_seconds as training_floor
 from ridgewise.units import Num, kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
@@ -222,6 +222,7 @@ def planned(arch: Architecture, row: Row) -> Any:
     one = 1.0 + 0.0 * row["tp"]
     grid = {name: row[name] for name in ("tp", "pp", "shards", "micro")}
     grid |= {"stage": one, "repeated": 0.1 * one, "chunks": 2.0 * one, "cp": row["pp"], "ep": row["tp"], "fullest": one}
+    grid |= {"schedule": row["pp"] % 3, "offload": row["tp"] % 4, "hot": 1.25 * one}
     need, found = demand_of(arch, row["new"], "lora", row["rank"]), physics.TrainingCoefficients()
     step = time_of(need, arch.layers, rates, 8, found, "lora", row["new"], row["batch"], grid)
     held = memory_of(bulk(arch, "lora", row["rank"]), row["new"], MemoryCoefficients(), grid)
@@ -353,6 +354,8 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     ],
     "training.estimate.step_seconds": trained,
     "training.layouts.fullness": lambda arch, row: fullness(80, row["pp"]),
+    "training.layouts.scheduled": lambda arch, row: [scheduled(row["pp"] % 3, n) for n in ("waits", "shown", "copies")],
+    "training.layouts.offloaded": lambda arch, row: [offloaded(row["pp"] % 4, place) for place in (0, 1)],
     "training.planning.floor_seconds": lambda arch, row: training_floor(
         arch, device("H100 SXM"), 8, row["batch"], row["new"], "full"
     ),

@@ -108,6 +108,15 @@ def test_too_little_memory_is_told_with_how_much(train: Callable[..., Said]) -> 
         (("--tokens", "1T", "--samples", "10"), "--samples", "20M"),
         (("--tokens", "1T", "--length", "1M"), "--length", ""),
         (("--tokens", "1T", "--recompute", "some"), "--recompute", ""),
+        (("--tokens", "1T", "--schedule", "zero-buble"), "--schedule", "zero-bubble"),
+        (("--tokens", "1T", "--schedule", "zero-bubble", "--vpp", "2"), "--vpp", "--vpp 1"),
+        (("--tokens", "1T", "--schedule", "dualpipe", "--pp", "1"), "--schedule", "--pp"),
+        (("--tokens", "1T", "--offload", "everything"), "--offload", "optimizer"),
+        (("--tokens", "1T", "--imbalance", "1.3"), "--imbalance", "mixture"),
+        (("--tokens", "1T", "--count", "64", "--pp", "4", "--schedule", "zero-bubble", "--export", "megatron"),
+         "--schedule", "1f1b"),
+        (("--goal", "finetune", "--count", "8", "--tp", "1", "--offload", "activations", "--export", "llamafactory"),
+         "--offload", "optimizer"),
         (("--goal", "lora", "--export", "trl"), "--export", "axolotl"),
         (("--goal", "lora", "--export", "megatron"), "--export", "axolotl"),
     ],
@@ -178,6 +187,31 @@ def test_megatron_reads_the_same_numbers(train: Callable[..., Said]) -> None:
     assert int(said["--micro-batch-size"]) == one["micro_batch_sequences"]
     assert int(said["--global-batch-size"]) == 512
     assert int(said["--nnodes"]) * int(said["--nproc-per-node"]) == 512
+
+
+def test_schedules_and_offloads_are_said_to_the_programs_that_have_them(train: Callable[..., Said]) -> None:
+    words = ("Llama-3.1-70B", "--hardware", "H100 SXM", "--count", "64", "--tokens", "1T", "--pp", "8")
+    made = tomllib.loads(train(*words, "--schedule", "zero-bubble", "--export", "torchtitan")[1])
+    assert made["parallelism"]["pipeline_parallel_schedule"] == "ZBVZeroBubble"
+    assert "--optimizer-cpu-offload" in train(*words, "--offload", "optimizer", "--export", "megatron")[1]
+    tuned = ("Llama-3.1-8B", "--hardware", "RTX 4090", "--count", "1", "--goal", "finetune", "--recompute", "full")
+    made = json.loads(train(*tuned, "--offload", "both", "--export", "deepspeed")[1])
+    assert made["zero_optimization"]["offload_optimizer"]["device"] == "cpu"
+    assert made["activation_checkpointing"]["cpu_checkpointing"] is True
+
+
+def test_one_memory_has_nowhere_to_offload_to(train: Callable[..., Said]) -> None:
+    code, _, err = train("Llama-3.1-8B", "--hardware", "M4 Max 40-core", "--goal", "lora", "--offload", "activations")
+    assert code == 2 and err.startswith("ridgewise: --offload") and "none" in err
+
+
+def test_full_tuning_of_8b_fits_a_24_gib_card_with_its_states_in_ram(train: Callable[..., Said]) -> None:
+    words = ("Llama-3.1-8B", "--hardware", "RTX 4090", "--count", "1", "--goal", "finetune", "--samples", "1000")
+    alone, away = train(*words, "--json"), answer(train(*words, "--offload", "both", "--json"))
+    assert alone[0] == 1 and away["feasible"]
+    # 12 bytes of FP32 master and moments per parameter and most of the 2 of gradients: 105 GiB at least.
+    assert away["layouts"][0]["host_memory_bytes"] > 13 * 8.03e9
+    assert any("RAM of each host" in note for note in away["notes"])
 
 
 def test_deepspeed_reads_the_same_numbers(train: Callable[..., Said]) -> None:

@@ -17,6 +17,7 @@ from ridgewise.economics.energy import circuits, heat, kilowatt_hours
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
+from ridgewise.hardware.sheets import device as find_device
 from ridgewise.memory.training import OPTIMISERS, Method, Recompute
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
@@ -26,7 +27,7 @@ from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.training import TrainingEstimate, unsupported
 from ridgewise.training.estimate import BLOCK, CHOSEN, PRECISIONS, PROGRAMS
 from ridgewise.training.layouts import UNEVEN, Space, fullness
-from ridgewise.training.planning import Job, Plan, fitting, floor_seconds, job, programs, search, usual
+from ridgewise.training.planning import DESKS, HOSTS, Job, Plan, fitting, floor_seconds, job, programs, search, usual
 from ridgewise.units import count as counted
 from ridgewise.units import digits, duration, share, size, whole
 from ridgewise.workloads import FineTuning, Pretraining
@@ -52,6 +53,9 @@ MEMORY = Band(0.7, 1.5)
 METRICS = {"tokens_s_per_gpu": "tokens/s", "iter_time_s": "seconds of a step", "samples_s": "samples/s"}
 #: A layout that leaves less than this share of the memory may run out of it: the error of the estimate is larger.
 TIGHT = 0.05
+#: How much fuller than the mean an expert group is taken to be where its risk is told: the capacity that mixtures with
+#: a limit train with (Switch Transformer, arXiv 2101.03961).
+HOT = 1.25
 #: Models by which the largest that fits a machine is told, smallest first.
 LADDER = (
     "Qwen/Qwen2-0.5B-Instruct", "Qwen/Qwen2.5-1.5B-Instruct", "Qwen/Qwen2.5-3B-Instruct", "Qwen/Qwen2.5-7B-Instruct",
@@ -70,6 +74,7 @@ class Asked:
     group, prompt, answer   of GRPO: answers per prompt, and tokens of both
     deadline [s], budget [USD]
     memory      of the machine where several are sold [B]
+    hot         routed tokens of the fullest expert group over the mean
     said        what was changed to make the numbers fit each other
     """
 
@@ -99,6 +104,7 @@ class Asked:
     top: int = 5
     said: tuple[str, ...] = ()
     blocks: Mapping[str, Block] | None = None
+    hot: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +229,7 @@ def prepared(asked: Asked, program: str = "", **changed: Any) -> Job:
     settings: dict[str, Any] = {
         "precision": asked.precision, "optimiser": asked.optimiser, "rank": asked.rank, "blocks": asked.blocks,
         "extra": extra, "reference": reference, "program": program or asked.program, "chunked": asked.chunked,
-        "kind": kind_of(asked.method, asked.goal == "train"),
+        "kind": kind_of(asked.method, asked.goal == "train"), "hot": asked.hot,
     }  # fmt: skip
     at: dict[str, Any] = {"arch": asked.arch, "method": asked.method, "length": asked.length, "batch": asked.batch}
     at |= {name: value for name, value in changed.items() if name in at}
@@ -427,6 +433,13 @@ def _risks(found: Training) -> Iterator[str]:
         )
     if asked.arch.moe:
         yield "mixtures of experts: releases of one program were two to four times apart on the same devices"
+        if asked.hot < HOT:
+            (hot,) = turned(asked, plan, hot=HOT)
+            yield (
+                f"routing: as even as in the measured runs, which force it; an expert group {share(HOT - 1.0)} fuller "
+                f"than the mean makes a step {share(hot.seconds / plan.seconds - 1.0)} longer and takes "
+                f"{size(hot.memory_total - plan.memory_total)} more (--imbalance {HOT:g})"
+            )
     if run.tier in ("datasheet", "assumed"):
         yield f"no training run on this class of device was measured ({run.tier}): the interval reaches accordingly"
     elif run.tier == "transferred":
@@ -468,9 +481,12 @@ def _notes(found: Training) -> Iterator[str]:
         + (", whose habits stand for those of mlx-lm" if asked.device.vendor == "Apple" else "")
         + f"; {asked.optimiser}: {OPTIMISERS[asked.optimiser].note} (--optimizer)"
     )
-    if plan.work.how.host:
-        waiting = plan.work.how.host * float(plan.work.need.trained) / Machine(asked.device, plan.count).nodes
-        yield f"{size(waiting)} of optimiser states wait in the RAM of each host"
+    if plan.hosted:
+        waiting = plan.hosted * plan.count / Machine(asked.device, plan.count).nodes
+        desk = find_device(HOSTS[0 if asked.device.kind in DESKS else 1])
+        yield f"{size(waiting)} wait in the RAM of each host (--offload, --optimizer)" + (
+            f", which is taken for a {desk.name}" if plan.offload in ("optimizer", "both") else ""
+        )
     if plan.work.program != PROGRAMS[asked.method]:
         yield (f"it would not fit as {PROGRAMS[asked.method]} holds it: copies, scales and whole logits take more")
     yield (
@@ -508,31 +524,39 @@ def _generation(asked: Asked, plan: Plan) -> Generation | str:
     return why
 
 
+def turned(asked: Asked, plan: Plan, **changed: Any) -> tuple[Plan, ...]:
+    """The same layout with other settings: of the job, or its recomputation, micro-batch or offload."""
+    own: dict[str, Any] = {"recompute": plan.recompute, "micro": plan.micro, "offload": plan.offload}
+    own |= {name: changed.pop(name) for name in tuple(changed) if name in own}
+    space = Space((plan.tp,), (plan.pp,), (plan.chunks,), (plan.cp,), (plan.ep,), (plan.dp,), (own["micro"],),
+                  (plan.stage,), (own["recompute"],), (plan.schedule,), (own["offload"],))  # fmt: skip
+    return search(prepared(asked, plan.work.program, **changed), plan.count, space)
+
+
 def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:
     """What turning one knob does to memory and time; the layout stays, but another method is laid out anew."""
 
-    def turned(name: str, recompute: Recompute = plan.recompute, micro: int = plan.micro, times: float = 1.0,
-               **changed: Any) -> Iterator[Knob]:  # fmt: skip
-        space = Space((plan.tp,), (plan.pp,), (plan.chunks,), (plan.cp,), (plan.ep,), (plan.dp,), (micro,),
-                      (plan.stage,), (recompute,))  # fmt: skip
-        work = prepared(asked, plan.work.program, **changed)
-        for found in search(work, plan.count, space):
+    def changed(name: str, times: float = 1.0, **settings: Any) -> Iterator[Knob]:
+        for found in turned(asked, plan, **settings):
             rate = plan.tokens_per_second / found.tokens_per_second * times
             yield Knob(name, found.memory_total - plan.memory_total, rate, found.fits)
 
     other: Recompute = "none" if plan.recompute == "full" else "full"
-    yield from turned(f"--recompute {other}", recompute=other)
+    yield from changed(f"--recompute {other}", recompute=other)
     if plan.micro > 1:
-        yield from turned(f"--micro-batch {plan.micro // 2}", micro=plan.micro // 2)
+        yield from changed(f"--micro-batch {plan.micro // 2}", micro=plan.micro // 2)
     if 2 * plan.micro * plan.dp <= asked.batch:
-        yield from turned(f"--micro-batch {2 * plan.micro}", micro=2 * plan.micro)
-    yield from turned(f"--length {asked.length / 2:.0f}", length=asked.length / 2)
-    yield from turned(f"--length {asked.length * 2:.0f}", length=asked.length * 2)
+        yield from changed(f"--micro-batch {2 * plan.micro}", micro=2 * plan.micro)
+    yield from changed(f"--length {asked.length / 2:.0f}", length=asked.length / 2)
+    yield from changed(f"--length {asked.length * 2:.0f}", length=asked.length * 2)
     if asked.method != "full":
-        yield from turned(f"--rank {asked.rank * 4:.0f}", rank=asked.rank * 4)
+        yield from changed(f"--rank {asked.rank * 4:.0f}", rank=asked.rank * 4)
     for name in ("adamw-8bit", "adamw-8bit-paged"):
         if asked.optimiser != name:
-            yield from turned(f"--optimizer {name}", optimiser=name)
+            yield from changed(f"--optimizer {name}", optimiser=name)
+    if plan.offload == "none" and not asked.device.complete:
+        for name in ("activations", "both") if asked.method == "full" else ("activations",):
+            yield from changed(f"--offload {name}", offload=name)
     for method in ("full", "lora", "qlora"):
         if method != asked.method and unsupported(asked.device, method) is None:
             goal: Goal = asked.goal if asked.goal in ("dpo", "grpo") else METHOD_GOALS[method]

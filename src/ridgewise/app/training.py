@@ -26,7 +26,8 @@ BATCH_TOKENS, BATCH, LENGTH, TUNED_LENGTH = "4Mi", 16.0, 4096.0, 2048.0
 TOKENS = 20e6
 #: Flags of language models that mean nothing for the classic ones, and the other way round.
 LANGUAGE = ("tokens", "rank", "method", "tp", "pp", "vpp", "cp", "dp", "ep", "zero", "recompute", "group", "answer",
-            "prompt", "micro_batch", "export", "deadline", "budget", "goal")  # fmt: skip
+            "prompt", "micro_batch", "export", "deadline", "budget", "goal", "schedule", "offload",
+            "imbalance")  # fmt: skip
 
 #: Every flag of the command.
 FLAGS = (*LANGUAGE, "count", "samples", "epochs", "batch", "length", "precision", "optimizer", "chunked_loss",
@@ -130,6 +131,9 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
         raise RequestError(f"{device.name} is a whole computer: training several together is not modelled", "--count",
                            ("--count 1",))  # fmt: skip
     space = _space(arch, count, flags)
+    if flags.get("offload") not in (None, "none") and device.complete:
+        raise RequestError(f"{device.name} has one memory: there is nowhere to offload to", "--offload",
+                           ("--offload none",))  # fmt: skip
     batch, said = _batch(goal, length, group, flags, space)
     epochs = number(flags.get("epochs") or "1", "1", "--epochs", 1e-3, 1e4)
     tokens, samples = _tokens(goal, length, group, epochs, flags)
@@ -141,6 +145,7 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
         number(flags.get("tariff") or "0.25", "USD", "--tariff", 0, 100),
         number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
         _program(method, flags), flags.get("chunked_loss"), space, int(flags.get("top") or 5), said, own_blocks(),
+        _hot(arch, flags),
     )  # fmt: skip
 
 
@@ -233,9 +238,18 @@ def _tokens(goal: str, length: float, group: float, epochs: float, flags: Flags)
     return tokens * epochs, 0.0
 
 
+def _hot(arch: Architecture, flags: Flags) -> float:
+    """Routed tokens of the fullest expert group over the mean."""
+    if not flags.get("imbalance"):
+        return 1.0
+    if not arch.moe:
+        raise RequestError(f"{arch.name} routes nothing", "--imbalance", ("a mixture of experts",))
+    return number(str(flags["imbalance"]), "1", "--imbalance", 1, 100)
+
+
 def _space(arch: Architecture, count: int | None, flags: Flags) -> Space:
     """The degrees that the flags fix, which must go together."""
-    from ridgewise.training.layouts import ENDS, Space
+    from ridgewise.training.layouts import ENDS, OFFLOADS, SCHEDULES, Space
 
     def given(name: str, flag: str) -> int | None:
         return int(number(str(flags[name]), "1", flag, 1, 1e6)) if flags.get(name) is not None else None
@@ -266,11 +280,20 @@ def _space(arch: Architecture, count: int | None, flags: Flags) -> Space:
     zero = int(number(str(flags["zero"]), "1", "--zero", 1, 3)) if flags.get("zero") is not None else None
     if zero == 3 and pp and pp > 1:
         raise RequestError("a pipeline keeps its weights whole for all micro-batches", "--zero", ("--zero 1", "--pp 1"))
-    recompute = flags.get("recompute")
+    recompute, schedule, offload = flags.get("recompute"), flags.get("schedule"), flags.get("offload")
+    if schedule:
+        _one_of(schedule, tuple(SCHEDULES), "--schedule")
+        if schedule != "1f1b" and (vpp or 1) > 1:
+            raise RequestError(f"{schedule} gives a stage one chunk of layers", "--vpp", ("--vpp 1",))
+        if schedule != "1f1b" and pp == 1:
+            raise RequestError("one stage has no pipeline to schedule", "--schedule", ("--pp 8",))
+    if offload:
+        _one_of(offload, tuple(OFFLOADS), "--offload")
     if recompute:
         _one_of(recompute, ("none", "selective", "full"), "--recompute")
     fixed: dict[str, Any] = {"tp": tp, "pp": pp, "chunks": vpp, "cp": cp, "ep": ep, "shards": dp, "micro": micro,
-                             "stage": zero, "recompute": recompute}  # fmt: skip
+                             "stage": zero, "recompute": recompute, "schedule": schedule,
+                             "offload": offload}  # fmt: skip
     return replace(Space(), **{name: (value,) for name, value in fixed.items() if value})
 
 

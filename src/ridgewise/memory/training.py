@@ -158,6 +158,10 @@ class Sharding:
     fused       attention in one kernel (1) or with its scores in memory (0)
     sequence    tensor-parallel devices share out the norms' activations too (1) or each keep them (0)
     fullest     states of the fullest pipeline stage over the mean stage's: the one with the embedding or a layer more
+    copies      of a stage's weights, and ``further`` micro-batches in flight beyond one per stage: schedules
+    hot         routed tokens of the fullest expert group over the mean
+    states_out  optimiser and gradients wait in the host's memory (1), but for a layer's gradients on their way
+    kept_out    activations do (1), but for two layers' on their way
     """
 
     shards: Count
@@ -173,6 +177,11 @@ class Sharding:
     fused: Count
     sequence: Count
     fullest: Annotated[Num, "ratio"] = 1.0
+    copies: Count = 1.0
+    further: Count = 0.0
+    hot: Annotated[Num, "ratio"] = 1.0
+    states_out: Count = 0.0
+    kept_out: Count = 0.0
 
 
 def adapter_parameters(arch: Architecture, rank: Count) -> Num:
@@ -246,7 +255,8 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
 
     Tensor and pipeline parallelism divide every state, expert parallelism those of experts. Of the activations of
     a layer 24 bytes in 34 divide by ``tp``, with sequence parallelism all; the first of ``pp`` stages keeps ``pp``
-    micro-batches of 1/pp of the layers in flight, so depth cancels, and a little more with several chunks.
+    micro-batches of 1/pp of the layers in flight, so depth cancels, and a little more with several chunks. What is
+    offloaded (ZeRO-Offload, arXiv 2101.06840) leaves what is on its way: gradients of a layer, activations of two.
     """
     held = plan.tp * plan.pp / plan.fullest
     rest, experts = need.trained - need.trained_experts, need.trained_experts
@@ -262,19 +272,23 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
     (all3, own3), (_, own2), (_, own1) = (spread(least) for least in (3.0, 2.0, 1.0))
     base = frozen * ((1.0 - need.share_experts) / all3 + need.share_experts / np.maximum(all3, ep))
     found: dict[str, Num] = {
-        "weights": (base + own3 * need.weight * c.state) / held,
+        "weights": plan.copies * (base + own3 * need.weight * c.state) / held,
         "gradients": own2 * need.gradient * c.state / held,
-        "optimiser": own1 * need.optimiser * c.state / held,
+        "optimiser": own1 * need.optimiser * c.state / held * (1.0 - plan.states_out),
     }
+    passing = np.minimum(found["gradients"], need.largest * need.gradient / plan.tp)
+    found["gradients"] = found["gradients"] * (1.0 - plan.states_out) + passing * plan.states_out
     gathered = 2.0 * 2.0 * need.largest / plan.tp
     found["gathered layer"] = np.where((plan.stage >= 3) & (plan.tp * plan.pp * plan.shards > 1), gathered, 0.0)
     tokens = plan.micro * plan.length / plan.cp
     scores = c.scores * need.heads * plan.length * (1.0 - plan.fused)
     shared = plan.sequence / plan.tp + 1.0 - plan.sequence
     whole = c.kept * need.hidden * need.expansion * (24.0 / plan.tp + 10.0 * shared) / 34.0 + scores / plan.tp
-    whole = whole + need.copies * ROUTED_BYTES * need.hidden / plan.tp
+    whole = whole + plan.hot * need.copies * ROUTED_BYTES * need.hidden / plan.tp
     inputs = c.boundary * need.hidden * shared
     in_flight = need.layers * (1.0 + np.where(plan.chunks > 1, (plan.pp - 1.0) / (plan.pp * plan.chunks), 0.0))
+    in_flight = in_flight + need.layers * plan.further / plan.pp
+    in_flight = in_flight * (1.0 - plan.kept_out) + np.minimum(in_flight, 2.0) * plan.kept_out
     layers = in_flight * (whole * (1.0 - plan.repeated) + inputs * plan.repeated) + whole * plan.repeated
     found["activations"] = layers * tokens
     found["logits"] = tokens * need.vocab * c.logits / plan.tp

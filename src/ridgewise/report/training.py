@@ -23,7 +23,7 @@ PARTS: Mapping[str, str] = {
     "products": "matrix products", "head": "output head", "attention": "attention", "traffic": "norms, activations",
     "launches": "launches", "unpacking": "unpacking weights", "tensor": "tensor-parallel messages",
     "context": "context-parallel messages", "experts": "expert messages", "bubble": "pipeline bubble",
-    "data": "gradients, gathers", "update": "optimiser", "scaling": "stragglers",
+    "data": "gradients, gathers", "update": "optimiser", "scaling": "stragglers", "host": "to and from host RAM",
 }  # fmt: skip
 #: What the meter of MFU counts.
 CONVENTION = "model FLOPs, attention halved for causality, nothing twice, over the dense peak of the precision"
@@ -56,6 +56,9 @@ class LayoutDocument:
     mfu_full_attention: float
     hfu: float
     bound: str
+    schedule: str
+    offload: str
+    host_memory_bytes: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +170,7 @@ def _layout(plan: Plan) -> LayoutDocument:
         plan.tp, plan.pp, plan.chunks, plan.cp, plan.ep, plan.dp, plan.stage if plan.dp * plan.cp > 1 else 0,
         plan.micro, plan.micro_steps, plan.recompute, plan.work.precision, plan.seconds, dict(plan.parts),
         plan.tokens_per_second, plan.memory_total, dict(plan.memory), float(plan.work.usable) - plan.memory_total,
-        plan.fits, plan.mfu, plan.full_mfu, plan.hfu, plan.bound,
+        plan.fits, plan.mfu, plan.full_mfu, plan.hfu, plan.bound, plan.schedule, plan.offload, plan.hosted,
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.training import step as physics
-from ridgewise.training.layouts import RECOMPUTED
+from ridgewise.training.layouts import RECOMPUTED, offloaded, scheduled
 from ridgewise.training.step import Demand, Layout, StepTime, Supply, TrainingCoefficients
 from ridgewise.units import Count, Flop, Num, Tokens
 from ridgewise.work import Plan, forward
@@ -42,8 +42,10 @@ from ridgewise.work import training as training_step
 PASSES: Mapping[Method, float] = {"full": 3.0, "lora": 2.0, "qlora": 2.0}
 #: What a layout consists of.
 COLUMNS = ("stage", "repeated", "tp", "pp", "shards", "micro")
-#: Where a layout may say more; what it leaves out is 1.
-FURTHER = ("chunks", "cp", "ep", "fullest")
+#: Where a layout may say more, and what it is where it does not: ``schedule`` and ``offload`` by their place.
+FURTHER: Mapping[str, float] = {
+    "chunks": 1.0, "cp": 1.0, "ep": 1.0, "fullest": 1.0, "hot": 1.0, "schedule": 0.0, "offload": 0.0
+}  # fmt: skip
 #: Precision of the products → the dtype whose peak counts, and the group of measurements it belongs to.
 PRECISIONS: Mapping[str, tuple[str, str]] = {
     "bf16": ("bf16", "16 bit"), "fp16": ("fp16", "16 bit"), "tf32": ("tf32", "tf32"), "fp32": ("fp32", "fp32"),
@@ -236,23 +238,25 @@ def time_of(
     """Seconds of one optimiser step of every layout in ``grid``: :data:`COLUMNS` and :data:`FURTHER`."""
     stage, repeated, tp, pp, shards, micro = (grid[name] for name in COLUMNS)
     one = 1.0 + 0.0 * np.asarray(tp)
-    chunks, cp, ep, _ = (grid.get(name, one) for name in FURTHER)
+    chunks, cp, ep, _, hot, schedule, _ = (grid.get(name, usual * one) for name, usual in FURTHER.items())
     even = np.where((np.asarray(pp) > 1) & (layers % np.asarray(pp) == 0), 0.0, 1.0)
     plain = one if physics.lineage(PROGRAMS[method]) == "eager" else 0.0 * one
     layout = Layout(
         tp * pp * cp * shards, domain * one, tp, pp, chunks, cp, shards, ep, micro,
         np.maximum(sequences / (shards * micro), 1.0), length, stage * one, PASSES[method] * one,
-        repeated * one, one, one if method == "qlora" else 0.0 * one, even, plain,
+        repeated * one, one, one if method == "qlora" else 0.0 * one, even, plain, scheduled(schedule, "waits"),
+        scheduled(schedule, "shown"), hot * one,
     )  # fmt: skip
     return physics.step_time(need, layout, rates, coefficients)
 
 
 def memory_of(need: Bulk, length: Tokens, held: MemoryCoefficients, grid: Mapping[str, Num]) -> dict[str, Num]:
     """Bytes of one device by part of every layout in ``grid``."""
-    chunks, cp, ep, fullest = (grid.get(name, 1.0) for name in FURTHER)
+    chunks, cp, ep, fullest, hot, schedule, offload = (grid.get(name, usual) for name, usual in FURTHER.items())
     plan = Sharding(
         grid["shards"] * cp, grid["stage"], grid["tp"], grid["pp"], chunks, cp, ep, grid["micro"], length,
-        grid["repeated"], 1.0, 1.0, fullest,
+        grid["repeated"], 1.0, 1.0, fullest, scheduled(schedule, "copies"), scheduled(schedule, "further"), hot,
+        offloaded(offload, 0), offloaded(offload, 1),
     )  # fmt: skip
     return parts(need, plan, held)
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Annotated
 
 import numpy as np
 
@@ -23,6 +24,35 @@ from ridgewise.units import Num
 
 #: Extra forward passes that recomputation costs, which is also the share of the activations it drops.
 RECOMPUTED: Mapping[Recompute, float] = {"none": 0.0, "selective": 0.1, "full": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """In which order a pipeline works through its micro-batches.
+
+    waits    idle share over that of one forward and one backward in turn, (p − 1)/m
+    shown    of the expert messages, what is not hidden behind another micro-batch's computation
+    copies   of a stage's weights; ``further`` micro-batches in flight beyond one per stage
+    """
+
+    waits: Annotated[float, "ratio"] = 1.0
+    shown: Annotated[float, "ratio"] = 1.0
+    copies: Annotated[float, "1"] = 1.0
+    further: Annotated[float, "1"] = 0.0
+
+
+#: Schedules by name. Weight gradients, a third of a micro-batch's work, may fill the gaps: (p − 1)·(F + B − 2W) is a
+#: third of (p − 1)·(F + B) where forward, inputs' and weights' gradients take as long each (zero bubble,
+#: arXiv 2401.10241). DualPipe feeds the pipeline from both ends, (p/2 − 1)·(F + B − W), and runs one micro-batch's
+#: expert messages behind another's computation, with two copies of the weights (DeepSeek-V3, arXiv 2412.19437,
+#: table 2).
+SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
+    {"1f1b": Schedule(), "zero-bubble": Schedule(1 / 3), "dualpipe": Schedule(1 / 3, 0.0, 2.0, 1.0)}
+)
+#: What may wait in the host's memory: optimiser states with gradients, activations.
+OFFLOADS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"none": (0.0, 0.0), "optimizer": (1.0, 0.0), "activations": (0.0, 1.0), "both": (1.0, 1.0)}
+)
 #: How far a batch may move to be a round number of sequences.
 ROUND = 0.05
 #: Tokens of a sequence below which nobody splits it.
@@ -35,7 +65,7 @@ UNEVEN = 1.05
 #: that is better left: measured peaks scatter so much around their estimates.
 NEAR, HEADROOM = 1.05, 0.15
 #: Columns of a layout, in the order in which they are spread out.
-AXES = ("stage", "repeated", "tp", "pp", "chunks", "cp", "ep", "micro")
+AXES = ("stage", "repeated", "tp", "pp", "chunks", "cp", "ep", "micro", "schedule", "offload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +81,8 @@ class Space:
     micro: tuple[int, ...] | None = None
     stage: tuple[int, ...] | None = None
     recompute: tuple[Recompute, ...] = ("none", "selective", "full")
+    schedule: tuple[str, ...] = ("1f1b",)
+    offload: tuple[str, ...] = ("none",)
 
 
 def layouts(
@@ -80,7 +112,11 @@ def _spread(
     micro = space.micro or _powers(int(min(16.0, sequences)))
     stage = space.stage or (1, 3)
     again = tuple(RECOMPUTED[name] for name in space.recompute)
-    axes = (stage, again, tp, tuple(n for n in pp if n <= min(layers, count)) or (1,), chunks, cp, ep, micro)
+    axes = (
+        stage, again, tp, tuple(n for n in pp if n <= min(layers, count)) or (1,), chunks, cp, ep, micro,
+        tuple(list(SCHEDULES).index(name) for name in space.schedule),
+        tuple(list(OFFLOADS).index(name) for name in space.offload),
+    )  # fmt: skip
     found = dict(zip(AXES, (a.ravel() for a in np.meshgrid(*(np.array(a, float) for a in axes))), strict=True))
     held = found["tp"] * found["pp"] * found["cp"]
     shards = count / held
@@ -97,11 +133,22 @@ def _spread(
     steps = np.ceil(sequences / np.maximum(shards * found["micro"], 1.0))
     ok &= (found["chunks"] == 1) | (steps % found["pp"] == 0)
     ok &= (found["stage"] < 3) | (found["pp"] == 1)
+    ok &= (found["schedule"] == 0) | (found["chunks"] == 1)
     ok &= (found["stage"] != 2) | (steps == 1)  # shared gradients cannot be gathered over micro-steps
     ok &= (shards * found["cp"] > 1) | (found["stage"] == min(stage))
     if space.shards:
         ok &= np.isin(shards, space.shards)
     return MappingProxyType({**{name: column[ok] for name, column in found.items()}, "shards": shards[ok]})
+
+
+def scheduled(which: Num, what: str) -> Num:
+    """One field of the schedules of these places in :data:`SCHEDULES`."""
+    return np.take([float(getattr(schedule, what)) for schedule in SCHEDULES.values()], np.asarray(which, dtype=int))
+
+
+def offloaded(which: Num, place: int) -> Num:
+    """Whether states (0) or activations (1) wait in the host's memory, of these places in :data:`OFFLOADS`."""
+    return np.take([float(out[place]) for out in OFFLOADS.values()], np.asarray(which, dtype=int))
 
 
 def fullness(layers: int, pp: Num) -> Num:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from ridgewise.hardware.device import Device
+from ridgewise.hardware.sheets import device as find_device
 from ridgewise.memory.training import OPTIMISERS, Bulk, MemoryCoefficients, Method, Optimiser, Recompute, bulk
 from ridgewise.models.architecture import Architecture
 from ridgewise.timing.coefficients import Block
@@ -33,18 +34,20 @@ from ridgewise.training.estimate import (
     pace,
     time_of,
 )
-from ridgewise.training.layouts import RECOMPUTED, Space, choose, layouts
+from ridgewise.training.layouts import OFFLOADS, RECOMPUTED, SCHEDULES, Space, choose, layouts, offloaded
 from ridgewise.training.step import Demand, Supply
 from ridgewise.units import Num, Tokens
 
 #: Bandwidth to the host's memory per device where no sheet says it [B/s]: PCIe 4.0 with 16 lanes.
 HOST_LINK = 31.5e9
-Bound = Literal["compute", "memory traffic", "launches", "links", "pipeline"]
+#: The processors around cards on a desk and in a server, assumed: what updates weights whose states wait in RAM.
+HOSTS, DESKS = ("amd-ryzen-9950x", "amd-epyc-9654"), ("gpu-consumer", "gpu-workstation")
+Bound = Literal["compute", "memory traffic", "launches", "links", "pipeline", "host"]
 #: What the parts of a step are bound by.
 BOUNDS: Mapping[str, Bound] = {
     "products": "compute", "head": "compute", "attention": "compute", "traffic": "memory traffic",
     "launches": "launches", "unpacking": "memory traffic", "tensor": "links", "context": "links", "experts": "links",
-    "bubble": "pipeline", "data": "links", "update": "memory traffic", "scaling": "links",
+    "bubble": "pipeline", "data": "links", "update": "memory traffic", "scaling": "links", "host": "host",
 }  # fmt: skip
 
 
@@ -57,6 +60,7 @@ class Job:
     passes      forward passes' worth of FLOPs per trained token
     extra       further forward passes over the trained tokens (a reference model's, old probabilities)
     reference   bytes of frozen weights beside the trained ones
+    hot         routed tokens of the fullest expert group over the mean
     """
 
     arch: Architecture
@@ -80,6 +84,18 @@ class Job:
     kind: str
     extra: Annotated[float, "1"] = 0.0
     reference: Annotated[float, "B"] = 0.0
+    hot: Annotated[float, "ratio"] = 1.0
+
+    @property
+    def host_link(self) -> Annotated[float, "B/s"]:
+        """Bandwidth of one device to the host's memory."""
+        return self.device.number("host_bandwidth") or HOST_LINK
+
+    def host_memory(self, count: int) -> Annotated[float, "B/s"]:
+        """Bandwidth of the host's memory for each of so many devices."""
+        whole = find_device(HOSTS[0 if self.device.kind in DESKS else 1]).bandwidth
+        assert whole is not None, "the processors above say theirs"
+        return whole / min(count, int(self.device.number("max_per_node") or physics.NODE))
 
     @property
     def how(self) -> Optimiser:
@@ -99,7 +115,7 @@ def job(
     arch: Architecture, device: Device, method: Method, length: float, sequences: float, usable: float, *,
     precision: str = "bf16", optimiser: str = "adamw", rank: float = 16.0, blocks: Mapping[str, Block] | None = None,
     extra: float = 0.0, reference: float = 0.0, program: str = "", chunked: bool | None = None,
-    kind: str = "",
+    kind: str = "", hot: float = 1.0,
 ) -> Job:  # fmt: skip
     """A job ready to be laid out; the caller has asked :func:`ridgewise.training.unsupported` before."""
     dtype, _ = PRECISIONS[precision]
@@ -117,7 +133,7 @@ def job(
     return Job(
         arch, device, method, precision, optimiser, length, max(sequences, 1.0), rank, usable,
         demand_of(arch, length, method, rank), wide, rates, peak[0], physics.fast_domain(device), held, known,
-        found[0], program, kind, extra, reference,
+        found[0], program, kind, extra, reference, hot,
     )  # fmt: skip
 
 
@@ -155,13 +171,13 @@ class Layouts:
 
 def evaluate(work: Job, count: int, grid: Mapping[str, np.ndarray]) -> Layouts:
     """Time and memory of every layout of ``grid``."""
-    batch = grid["shards"] * grid["micro"]
+    batch, grid = grid["shards"] * grid["micro"], {**grid, "hot": np.full(len(grid["micro"]), work.hot)}
     sequences = batch * np.ceil(work.sequences / batch)  # what does not divide leaves devices idle in the last one
     step = time_of(
         work.need, work.arch.layers, work.rates, work.domain, work.known.coefficients, work.method, work.length,
         sequences, grid,
     )  # fmt: skip
-    step = _beside(work, step, grid)
+    step = _hosted(work, count, _beside(work, step, grid), grid, sequences / batch)
     parts = memory_of(work.size, work.length, work.held, grid)
     if work.reference:
         copies = np.where(grid["stage"] >= 3, grid["shards"] * grid["cp"], 1.0) * grid["tp"] * grid["pp"]
@@ -191,13 +207,32 @@ def _beside(work: Job, step: physics.StepTime, grid: Mapping[str, np.ndarray]) -
         usual.weight + usual.gradient + usual.state
     )
     own = work.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
-    paged = 2.0 * work.how.host * own / (work.device.number("host_bandwidth") or HOST_LINK)
-    update = step.update * share + paged
+    paged = 2.0 * work.how.host * own / work.host_link
+    update = step.update * share
     more = {name: getattr(step, name) * work.extra / work.passes for name in ("products", "head", "attention",
             "traffic", "launches", "tensor", "context", "experts", "bubble")}  # fmt: skip
-    added = update - step.update + sum(more.values(), 0.0 * np.asarray(step.total))
+    added = update - step.update + paged + sum(more.values(), 0.0 * np.asarray(step.total))
     parts = {name: getattr(step, name) + part for name, part in more.items()}
-    return replace(step, total=step.total + added, update=update, **parts)
+    return replace(step, total=step.total + added, update=update, host=step.host + paged, **parts)
+
+
+def _hosted(
+    work: Job, count: int, step: physics.StepTime, grid: Mapping[str, np.ndarray], steps: np.ndarray
+) -> physics.StepTime:
+    """The same with what waits in the host's memory. Gradients go there in every micro-step and the processor's new
+    weights come back once (ZeRO-Offload, arXiv 2101.06840); activations go and come back in every micro-step; what the
+    link takes longer than the computation shows."""
+    states, kept = offloaded(grid["offload"], 0), offloaded(grid["offload"], 1)
+    if not np.any(states) and not np.any(kept):
+        return step
+    assert work.device.bandwidth is not None, "a device that trains has one"
+    own = work.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
+    here = memory_of(work.size, work.length, work.held, {**grid, "offload": 0.0 * kept})["activations"]
+    crossing = steps * (states * own * work.how.gradient + 2.0 * kept * here / grid["pp"]) / work.host_link
+    shown = np.maximum(crossing - step.compute, 0.0) + states * own * work.how.weight / work.host_link
+    there = step.update * (1.0 + states * (work.device.bandwidth / work.host_memory(count) - 1.0))
+    total = step.total + shown + there - step.update
+    return replace(step, total=total, update=there, host=step.host + shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +246,7 @@ class Plan:
     full_mfu    the same with every pair of tokens counted, as Megatron-LM counts
     hfu         with what is computed again
     tried       layouts compared
+    hosted      bytes per device that wait in the host's memory
     """
 
     work: Job
@@ -234,6 +270,9 @@ class Plan:
     full_mfu: Annotated[float, "ratio"]
     hfu: Annotated[float, "ratio"]
     tried: int
+    schedule: str = "1f1b"
+    offload: str = "none"
+    hosted: Annotated[float, "B"] = 0.0
 
     @property
     def memory_total(self) -> float:
@@ -278,8 +317,18 @@ def plan_at(found: Layouts, row: int) -> Plan:
         {name: float(np.broadcast_to(part, found.seconds.shape)[row]) for name, part in found.step.parts.items()},
         {name: float(part[row]) for name, part in found.memory.items()}, float(found.total.min()), rate,
         float(work.flops * rate / peak), float((work.flops + attended) * rate / peak),
-        float(work.flops * again * rate / peak), len(found),
+        float(work.flops * again * rate / peak), len(found), list(SCHEDULES)[int(one["schedule"])],
+        list(OFFLOADS)[int(one["offload"])], _waiting(work, one),
     )  # fmt: skip
+
+
+def _waiting(work: Job, one: Mapping[str, float]) -> float:
+    """Bytes per device that wait in the host's memory: pages of the optimiser, and what is offloaded."""
+    away = memory_of(work.size, work.length, work.held, {**one, "hot": work.hot})
+    here = memory_of(work.size, work.length, work.held, {**one, "hot": work.hot, "offload": 0.0})
+    paged = work.how.host * work.need.trained / (one["tp"] * one["pp"] * one["shards"])
+    moved = sum(here[name] - away[name] for name in ("gradients", "optimiser", "activations"))
+    return float(paged + moved)
 
 
 def best(found: Layouts, most: int = 1) -> tuple[Plan, ...]:

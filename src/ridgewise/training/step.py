@@ -6,7 +6,7 @@ Tensor, sequence, expert and data parallelism move messages over the node's link
 behind the computation; a token is sent once to every device and node that holds one of its experts, and a group
 with several members in a node uses all their network cards (Megatron-LM, arXiv 2104.04473; sequence parallelism,
 arXiv 2205.05198; ZeRO, arXiv 1910.02054). A pipeline of p stages with v chunks each idles (p − 1)/(v·m) of m
-micro-steps.
+micro-steps, less where weight gradients fill the gaps (:data:`ridgewise.training.layouts.SCHEDULES`).
 """
 
 from __future__ import annotations
@@ -92,6 +92,9 @@ class Layout:
     packed        weights stored in few bits and unpacked in every pass (1)
     even          stages given fewer layers where they hold the embedding or the head (1)
     eager         nothing fused or compiled: a plain training loop (1)
+    waits         of the idle share of one forward and one backward in turn, what the pipeline's schedule leaves
+    shown         of the expert messages, what the schedule leaves to show beside the computation
+    hot           routed tokens of the fullest expert group over the mean: all wait for it
     """
 
     devices: Count
@@ -112,6 +115,9 @@ class Layout:
     packed: Count
     even: Count
     eager: Count
+    waits: Annotated[Num, "ratio"] = 1.0
+    shown: Annotated[Num, "ratio"] = 1.0
+    hot: Annotated[Num, "ratio"] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ class StepTime:
     launches      what the least time of layers and micro-steps adds to all that; ``unpacking`` packed weights
     tensor, context, experts, data   messages that nothing hides
     bubble        stages that wait for each other
-    update        the optimiser
+    update        the optimiser; ``host`` what crosses the host's link and nothing hides
     scaling       what more nodes lose: stragglers, jitter
     """
 
@@ -208,6 +214,7 @@ class StepTime:
     data: Seconds
     update: Seconds
     scaling: Seconds
+    host: Seconds
 
     @property
     def parts(self) -> dict[str, Seconds]:
@@ -339,7 +346,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     routed_rows = tokens * plan.ep * need.active / np.maximum(need.experts_each, 1.0)
     routed_share = most * c.expert_compute * saturation(routed_rows, c.half_rows)
     routed_share = routed_share * saturation(np.minimum(need.expert_width, need.hidden), c.half_width)
-    products = need.linear / (rates.peak * share) + need.experts / (rates.peak * routed_share)
+    products = need.linear / (rates.peak * share) + plan.hot * need.experts / (rates.peak * routed_share)
     ends = np.where(plan.even > 0, 1.0, 1.0 + c.imbalance * (plan.pp - 1.0))
     products = products * again
     head = need.head * ends / (rates.peak_wide * share) * plan.passes
@@ -347,7 +354,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     plain = 1.0 + (c.eager - 1.0) * plan.eager
     moved = plain * c.traffic * need.hidden * need.layers * again / 3.0
     moved = moved + c.scores * need.heads * plan.length * need.layers * (1.0 - plan.fused) * again / 3.0
-    moved = moved + c.routing * need.active * need.hidden * need.expert_layers * again / 3.0
+    moved = moved + plan.hot * c.routing * need.active * need.hidden * need.expert_layers * again / 3.0
     moved = moved + c.logits * need.vocab * ends
     each = tokens / held
     computing = each * (products + head + scores + moved / rates.bandwidth)
@@ -369,9 +376,11 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
     copies = distinct(plan.ep, need.active) * (plan.ep - 1.0) / plan.ep
     far = distinct(groups, need.active) * (groups - 1.0) / groups
     routed = 2.0 * (2.0 + plan.repeated) * need.expert_layers / plan.pp * tokens / plan.tp * need.hidden * 2.0
-    routed = routed * c.expert_exposed * (copies / rates.link + far / rates.network) / c.link_share
+    routed = (
+        plan.hot * plan.shown * routed * c.expert_exposed * (copies / rates.link + far / rates.network) / c.link_share
+    )
     per_micro = busy + tensor + context + routed
-    idle = c.bubble * (plan.pp - 1.0) / (plan.chunks * np.maximum(plan.micro_steps, 1.0))
+    idle = c.bubble * plan.waits * (plan.pp - 1.0) / (plan.chunks * np.maximum(plan.micro_steps, 1.0))
 
     spread = (need.parameters - need.expert_parameters * (1.0 - 1.0 / plan.ep)) / held * (plan.dp - 1.0) / plan.dp
     reduced = need.trained / need.parameters
@@ -391,7 +400,7 @@ def step_time(need: Demand, plan: Layout, rates: Supply, c: TrainingCoefficients
         total,
         steps * each * products, steps * each * head, steps * each * scores, steps * each * moved / rates.bandwidth,
         steps * waiting, steps * unpacked, steps * tensor, steps * context, steps * routed, steps * per_micro * idle,
-        c.pace * exposed, c.pace * update, total * (1.0 - 1.0 / growth),
+        c.pace * exposed, c.pace * update, total * (1.0 - 1.0 / growth), 0.0 * total,
     )  # fmt: skip
 
 

@@ -67,6 +67,17 @@ def train(
     micro_batch: Annotated[
         int | None, typer.Option(min=1, help="sequences per device at once", rich_help_panel=LAYOUT)
     ] = None,
+    schedule: Annotated[
+        str | None, typer.Option(help="of the pipeline: 1f1b, zero-bubble or dualpipe", rich_help_panel=LAYOUT)
+    ] = None,
+    offload: Annotated[
+        str | None,
+        typer.Option(help="into host RAM: none, optimizer, activations or both", rich_help_panel=LAYOUT),
+    ] = None,
+    imbalance: Annotated[
+        str | None,
+        typer.Option(help="routed tokens of the fullest expert group over the mean; 1", rich_help_panel=LAYOUT),
+    ] = None,
     chunked_loss: Annotated[
         bool | None, typer.Option("--chunked-loss/--whole-loss", help="logits in eight parts", rich_help_panel=LAYOUT)
     ] = None,
@@ -93,7 +104,8 @@ def train(
         "count": count, "goal": goal, "tokens": tokens, "samples": samples, "epochs": epochs, "batch": batch,
         "length": length, "rank": rank, "method": method, "group": group, "prompt": prompt, "answer": answer,
         "precision": precision, "optimizer": optimizer, "recompute": recompute, "tp": tp, "pp": pp, "vpp": vpp,
-        "cp": cp, "ep": ep, "dp": dp, "zero": zero, "micro_batch": micro_batch, "chunked_loss": chunked_loss,
+        "cp": cp, "ep": ep, "dp": dp, "zero": zero, "micro_batch": micro_batch, "schedule": schedule,
+        "offload": offload, "imbalance": imbalance, "chunked_loss": chunked_loss,
         "program": program, "deadline": deadline, "budget": budget, "tariff": tariff, "memory": memory,
         "export": export, "top": top,
     }  # fmt: skip

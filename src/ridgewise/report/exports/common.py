@@ -16,6 +16,17 @@ def only_full(found: TrainingDocument, program: str) -> None:
         raise RequestError(f"{program}'s plain training loop trains every weight on text", "--export", ("axolotl",))
 
 
+def only_known(
+    found: TrainingDocument, program: str, schedules: tuple[str, ...] = ("1f1b",), offloads: tuple[str, ...] = ("none",)
+) -> None:
+    """Refuse a pipeline's schedule, or an offload to the host's memory, that a program's settings have no word for."""
+    one = found.layouts[0]
+    if one.pp > 1 and one.schedule not in schedules:
+        raise RequestError(f"{program} has no {one.schedule} schedule", "--schedule", schedules)
+    if one.offload not in offloads:
+        raise RequestError(f"{program}'s settings do not offload {one.offload}", "--offload", offloads)
+
+
 def per_node(found: TrainingDocument) -> tuple[int, int]:
     """Nodes, and devices of each."""
     device = load_devices().get(found.device)

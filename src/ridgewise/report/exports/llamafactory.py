@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ridgewise.errors import RequestError
-from ridgewise.report.exports.common import eight_bit, steps
+from ridgewise.report.exports.common import eight_bit, only_known, steps
 from ridgewise.report.training import TrainingDocument
 
 
@@ -12,6 +12,7 @@ def write(found: TrainingDocument) -> str:
     one = found.layouts[0]
     if one.tp * one.pp * one.cp > 1:
         raise RequestError("LLaMA-Factory shares out data only", "--export", ("megatron", "torchtitan"))
+    only_known(found, "LLaMA-Factory", offloads=("none", "optimizer"))
     stage = {"train": "pt", "dpo": "dpo", "grpo": ""}.get(found.goal, "sft")
     if not stage:
         raise RequestError("LLaMA-Factory has no GRPO", "--export", ("axolotl",))
@@ -26,6 +27,7 @@ def write(found: TrainingDocument) -> str:
         lines += [f"lora_rank: {found.rank:.0f}", "lora_target: all"]
     if found.method == "qlora":
         lines += ["quantization_bit: 4", "quantization_method: bnb"]
-    if one.zero_stage:
-        lines.append(f"deepspeed: examples/deepspeed/ds_z{max(one.zero_stage, 2)}_config.json")
+    if one.zero_stage or one.offload == "optimizer":
+        away = "_offload" if one.offload == "optimizer" else ""
+        lines.append(f"deepspeed: examples/deepspeed/ds_z{max(one.zero_stage, 2)}{away}_config.json")
     return "\n".join(lines) + "\n"

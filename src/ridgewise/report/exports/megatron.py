@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ridgewise.report.exports.common import only_full, per_node, steps
+from ridgewise.report.exports.common import only_full, only_known, per_node, steps
 from ridgewise.report.training import TrainingDocument
 
 
 def write(found: TrainingDocument) -> str:
     """A shell command, an argument a line."""
     only_full(found, "Megatron-LM")
+    only_known(found, "Megatron-LM", offloads=("none", "optimizer"))
     one = found.layouts[0]
     nodes, each = per_node(found)
     lines = [
@@ -33,6 +34,8 @@ def write(found: TrainingDocument) -> str:
         lines.append("--use-torch-fsdp2")
     elif one.zero_stage:
         lines += ["--use-distributed-optimizer", "--overlap-grad-reduce", "--overlap-param-gather"]
+    if one.offload == "optimizer":
+        lines.append("--optimizer-cpu-offload")
     if one.recompute == "full":
         lines += ["--recompute-granularity full", "--recompute-method uniform", "--recompute-num-layers 1"]
     elif one.recompute == "selective":

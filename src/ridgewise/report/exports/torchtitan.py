@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from ridgewise.report.exports.common import only_full, per_node, steps
+from ridgewise.report.exports.common import only_full, only_known, per_node, steps
 from ridgewise.report.training import TrainingDocument
 
 #: What torchtitan calls each extent of recomputation.
 AGAIN = {"none": "none", "selective": "selective", "full": "full"}
+
+#: What torchtitan calls the schedules of a pipeline, the first with one chunk of layers per stage and with several.
+SCHEDULES = {"1f1b": ("1F1B", "Interleaved1F1B"), "zero-bubble": ("ZBVZeroBubble",), "dualpipe": ("DualPipeV",)}
 
 
 def write(found: TrainingDocument) -> str:
     """Names of settings as of torchtitan 0.2."""
     only_full(found, "torchtitan")
     one = found.layouts[0]
+    only_known(found, "torchtitan", tuple(SCHEDULES), ("none", "optimizer") if one.zero_stage == 3 else ("none",))
     nodes, each = per_node(found)
     local = one.micro_batch_sequences * (one.micro_steps if one.pp > 1 else 1)
     replicate = one.dp if one.zero_stage < 3 else 1
@@ -24,6 +28,7 @@ def write(found: TrainingDocument) -> str:
         f"global_batch_size = {found.batch_sequences:.0f}",
         f"seq_len = {found.length_tokens:.0f}",
         f"steps = {steps(found)}",
+        *(["enable_cpu_offload = true"] if one.offload == "optimizer" else []),
         "",
         "[parallelism]",
         f"data_parallel_replicate_degree = {replicate}",
@@ -34,7 +39,7 @@ def write(found: TrainingDocument) -> str:
         f"expert_parallel_degree = {one.ep}",
     ]
     if one.pp > 1:
-        schedule = "Interleaved1F1B" if one.vpp > 1 else "1F1B"
+        schedule = SCHEDULES[one.schedule][-1 if one.vpp > 1 else 0]
         lines += [
             f'pipeline_parallel_schedule = "{schedule}"',
             f"pipeline_parallel_microbatch_size = {one.micro_batch_sequences}",
