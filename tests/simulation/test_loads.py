@@ -11,9 +11,12 @@ import pytest
 
 from ridgewise.errors import RequestError
 from ridgewise.simulation.arrivals import DAY, People, arrivals, closed_load, open_load
+from ridgewise.simulation.fleet import Fleet, run
 from ridgewise.simulation.lengths import fitted, lengths, observed
+from ridgewise.simulation.metrics import measured
 from ridgewise.simulation.request import first, requests, scaled
 from ridgewise.simulation.traces import load_forms, read_trace
+from tests.simulation.small import small
 
 ONE = lengths("1", "")
 
@@ -94,6 +97,17 @@ def test_people_ask_again_when_they_have_been_answered() -> None:
     assert not made.counted[begins].any()
     followed = made.follower[made.follower >= 0]
     assert len(set(followed)) == len(followed) == 180
+
+
+def test_people_whose_questions_are_alike_are_not_in_step() -> None:
+    asked = closed_load(People(40, 1.0, 1, 0.0), 400, lengths("200", ""), lengths("60", ""), 0)
+    firsts = asked.output[~asked.counted]
+    assert len(firsts) == 40
+    assert len(set(firsts.tolist())) > 20  # met anywhere in their answers
+    assert set(asked.output[asked.counted].tolist()) == {60}
+    found = measured(run(Fleet((small(sequences=64, tokens=8192, blocks=10_000),)), asked, False))
+    # were they in step, each would wait for all the others' prompts: 40 of 200 tokens, 1 ms a token
+    assert found.latencies["ttft"]["p50"] < 0.5 * 40 * 200 * 0.001
 
 
 def test_conversations_grow_and_begin_anew() -> None:

@@ -134,8 +134,10 @@ def closed_load(
 ) -> Requests:
     """Users who ask, read, think and ask again, ``count`` requests in all (at least two each).
 
-    Everyone's first question falls somewhere in one thinking time, and is not counted. With ``growing`` a prompt holds
-    the conversation so far and new words of length ``prompt``, after a system prompt of so many tokens.
+    Everyone is met somewhere in the middle: the first question falls anywhere in one thinking time, its answer is what
+    is left of one, and neither is counted. So people whose questions are all alike, and who do not think, are not in
+    step. With ``growing`` a prompt holds the conversation so far and new words of length ``prompt``, after a system
+    prompt of so many tokens.
     """
     random = np.random.default_rng(seed)
     sessions = people.sessions
@@ -153,6 +155,7 @@ def closed_load(
             shared[:, place] = np.where(begins, 0, before)
             said[:, place] = before + new[:, place]
             before = before + new[:, place] + answer[:, place]
+    answer[:, 0] = np.ceil(answer[:, 0] * random.uniform(0.0, 1.0, sessions)).clip(1)
     index = np.arange(sessions * each, dtype=np.int64).reshape(shape)
     follower = np.full(shape, -1, dtype=np.int64)
     follower[:, :-1] = index[:, 1:]

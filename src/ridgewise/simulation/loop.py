@@ -321,17 +321,14 @@ def advance(
             return True
         passes += 1
 
-        # Room in the cache for the next token of every sequence; the last admitted are put back for it.
+        # Room in the cache for the next token of every sequence.
         need = 0
         short = False
         if rules[MIXED] == 1 and rules[RESERVE_ALL] == 0:
-            need = phases[(period - state[STEP] % period) % period]
-            while need > state[FREE] and state[RUNNING] > 1:
-                need -= return_last(
-                    clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back,
-                    stack, before, after, phases,
-                )  # fmt: skip
-                short = True
+            need, short = make_room(
+                clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back, stack,
+                before, after, phases,
+            )  # fmt: skip
 
         # Prompts: the one read in part goes on, then those that wait, first come first served.
         n = state[DECODING]
@@ -466,13 +463,10 @@ def advance(
             continue
         alone = taken > 0 and rules[MIXED] == 0
         if rules[MIXED] == 0 and not alone and rules[RESERVE_ALL] == 0:
-            need = phases[(period - state[STEP] % period) % period]
-            while need > state[FREE] and state[RUNNING] > 1:
-                need -= return_last(
-                    clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back,
-                    stack, before, after, phases,
-                )  # fmt: skip
-                short = True
+            need, short = make_room(
+                clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back, stack,
+                before, after, phases,
+            )  # fmt: skip
             n = state[DECODING]
 
         # How long the step takes, or how many steps alike follow each other and how long they take together.
@@ -634,6 +628,23 @@ def advance(
                 keep(state, kept, older, newer, group[i], whole, block)
 
 
+def make_room(
+    clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back, stack, before,
+    after, phases,
+):  # fmt: skip
+    """Room in the cache for the next token of every sequence: those admitted last are put back until there is. The
+    blocks that the step then needs, and whether anyone was put back."""
+    need = phases[(period - state[STEP] % period) % period]
+    short = False
+    while need > state[FREE] and state[RUNNING] > 1:
+        need -= return_last(
+            clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back, stack,
+            before, after, phases,
+        )  # fmt: skip
+        short = True
+    return need, short
+
+
 def return_last(
     clock, state, real, block, period, gain, prompt, output, finish, status, made, joined, put_back, stack, before,
     after, phases,
@@ -775,6 +786,7 @@ def steps_to(gap, seconds, slope, most):
 PARTS = (
     push, pop, push_timed, pop_timed, attend, pairs, span, products, gap_bin, spread_out, forget, take, keep, leave,
     read_chunk, held_more, phase, valid, join, follow, grown_blocks, room_for, steps_to, return_last,
+    make_room,
 )  # fmt: skip
 
 
