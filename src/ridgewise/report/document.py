@@ -57,6 +57,7 @@ class OptionDocument:
     configuration_memory_bytes: float | None
     engine: str
     format: str
+    kv_bits: float | None
     layout: Layout
     feasible: bool
     shortfalls: tuple[str, ...]
@@ -218,6 +219,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         configuration_memory_bytes=option.configuration,
         engine=option.engine,
         format=option.format,
+        kv_bits=float(speed.setup.plan.kv_bits) if speed else None,
         layout=Layout(option.tp, option.pp, option.replicas, f"ZeRO-{run.stage}" if run else ""),
         feasible=option.feasible,
         shortfalls=option.shortfalls,
