@@ -53,6 +53,13 @@ class Prepared:
     unsupported: Mapping[int, str]
 
 
+def predicted(domain: Domain, cases: Cases, coefficients: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Logarithms of what is said of every row: a domain's formula, or, where it has more than one way, the one that it
+    would not be fitted by (``predicted``: a simulation)."""
+    made = getattr(domain, "predicted", domain.predict)(cases, coefficients)
+    return np.asarray(made, dtype=float)
+
+
 class Domain(Protocol):
     """One kind of measurement."""
 

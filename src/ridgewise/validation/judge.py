@@ -18,7 +18,7 @@ import numpy as np
 from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
 from ridgewise.timing.coefficients import Band, Block, Coefficient
-from ridgewise.validation.domain import Cases, Domain
+from ridgewise.validation.domain import Cases, Domain, predicted
 from ridgewise.validation.pooling import Found, Layout, fit, layout
 
 #: Groups (source × device × model) at which an interval leans half on the wider group around it.
@@ -88,7 +88,7 @@ class Fitting:
         """Predictions of all rows, using the factors of those groups only that have weight."""
         used = self.weight if weight is None else weight
         known = _supported(self.plan, used)
-        return self.domain.predict(self.cases, self.plan.coefficients(np.where(known, found.unknowns, 0.0)))
+        return predicted(self.domain, self.cases, self.plan.coefficients(np.where(known, found.unknowns, 0.0)))
 
 
 def _supported(plan: Layout, weight: np.ndarray) -> np.ndarray:

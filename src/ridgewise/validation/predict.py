@@ -12,7 +12,7 @@ from ridgewise.evidence import Table
 from ridgewise.serving.setup import TIERS, UNSURE
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.validation import judge
-from ridgewise.validation.domain import Cases, Domain
+from ridgewise.validation.domain import Cases, Domain, predicted
 from ridgewise.validation.domains import domain_of
 
 BASELINES = ("datasheet roofline", "constant efficiency")
@@ -47,7 +47,7 @@ def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.nd
     for spec in domain.specs(cases.block):
         kept = block.coefficients.get(spec.name) if block else None
         columns[spec.name] = np.array([kept.at(key) if kept else spec.prior for key in keys])
-    found = domain.predict(cases, columns)
+    found = predicted(domain, cases, columns)
     supports, bands = [], []
     for i, key in enumerate(keys):
         support = block.support(key) if block else "none"

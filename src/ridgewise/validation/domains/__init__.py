@@ -8,7 +8,7 @@ from ridgewise.validation.domains.energy import ENERGY
 from ridgewise.validation.domains.local import LOCAL
 from ridgewise.validation.domains.matmul import MATMUL
 from ridgewise.validation.domains.memory import LOCAL_MEMORY, VLLM_MEMORY
-from ridgewise.validation.domains.serving import SERVING
+from ridgewise.validation.domains.queued import SERVING
 from ridgewise.validation.domains.training import TRAINING
 from ridgewise.validation.domains.training_memory import TRAINING_MEMORY
 
