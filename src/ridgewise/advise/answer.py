@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ridgewise.advise import inference, learning
+from ridgewise.advise.case import Case
 from ridgewise.advise.field import Field
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.offload import offload
@@ -15,7 +16,6 @@ from ridgewise.advise.question import PRIORITIES, Question
 from ridgewise.advise.rank import (
     FAST_ENOUGH,
     HEADROOM,
-    WEIGHTS,
     Weights,
     once,
     quality_loss,
@@ -26,8 +26,9 @@ from ridgewise.advise.rank import (
     small_change,
     thin,
     total_cost,
+    weights_of,
 )
-from ridgewise.advise.rules import findings
+from ridgewise.advise.rules import judged_together
 from ridgewise.advise.verdict import Verdict, verdict
 from ridgewise.economics.cost import AMORTISATION_MONTHS, HOURS_PER_MONTH, SERVER_KINDS, TARIFF, sold
 from ridgewise.errors import RequestError
@@ -71,9 +72,11 @@ class Answer:
         return self.options[0] if self.options and self.options[0].feasible else None
 
 
-def answer(question: Question, catalogue: Sequence[Device], top: int | None = None) -> Answer:
+def answer(
+    question: Question, catalogue: Sequence[Device], top: int | None = None, ignored: Iterable[str] = ()
+) -> Answer:
     """Evaluate, rank and explain every candidate; ``catalogue`` is used when the user named none. ``top``: show
-    the first so many instead of the best of each kind."""
+    the first so many instead of the best of each kind; ``ignored``: rules that say nothing."""
     available = tuple(device for device in catalogue if device.status == "available")
     devices = question.hardware or available
     field = Field()
@@ -88,13 +91,26 @@ def answer(question: Question, catalogue: Sequence[Device], top: int | None = No
         table=table,
         why=tuple(reasons(question, options)) if pick else (),
         changes=tuple(changes(question, options, field)) if pick else (),
-        findings=tuple(findings(question, options)),
+        findings=tuple(judged_together(cases(question, options), ignored)),
         fixes=() if pick else tuple(fixes(question, options, available, field)),
         dropped=dropped,
         assumptions=(*assumptions(question, pick), *sold_together(table)),
-        weights=WEIGHTS[question.priority],
+        weights=weights_of(question),
         ranking=tuple(rules(question)),
     )
+
+
+def cases(question: Question, options: Sequence[Option]) -> list[Case]:
+    """What is judged: the recommendation, then the others."""
+    found = [
+        Case(question, option.device, option.count, option, lambda: tuple(options), question.named)
+        for option in once(options)
+    ]
+    known = {option.device.id for option in options}
+    lost = [device for device in question.hardware if device.id not in known]
+    return found + [
+        Case(question, device, question.counts.get(device.id, 1), None, lambda: tuple(options)) for device in lost
+    ]
 
 
 def unable(question: Question, options: Sequence[Option]) -> Iterator[str]:
@@ -273,7 +289,7 @@ def changes(question: Question, options: Sequence[Option], field: Field) -> Iter
     others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
     cost = slow_cost(pick)
     if others and cost:
-        gap, small = (pick.score - others[0].score) / WEIGHTS[question.priority].cost, small_change(question)
+        gap, small = (pick.score - others[0].score) / max(weights_of(question).cost, 1e-9), small_change(question)
         factor = ((1 + cost / small) * 2**gap - 1) * small / cost
         if factor < 1.05:
             yield f"{others[0].name} is practically level with it"

@@ -141,7 +141,8 @@ class Deployments:
         assert isinstance(work, SingleUser | Service)
         load = replace(work, slo_ttft=None, slo_tpot=None)
         named = question.format.id if question.format is not None else None
-        key = (type(work), work.prompt, work.output, named, question.engine, question.kv_bits)
+        exact = (tuple(sorted(question.counts.items())), tuple(sorted(question.memories.items())))
+        key = (type(work), work.prompt, work.output, named, question.engine, question.kv_bits, exact)
         known = self._known.setdefault(key, [])
         found = next((entry for entry in known if all(device in entry[1] for device in devices)), None)
         if found is None:
@@ -169,7 +170,7 @@ class Deployments:
 
 def _ladders(question: Question, device: Device, rows: list[Row]) -> Iterator[tuple[Ladder, ...]]:
     """The ladders of a device; their rows are added to ``rows``."""
-    for configuration in configurations(device):
+    for configuration in question.configurations(device):
         machine = Machine(device, 1, configuration)
         usable = machine.usable
         if usable is not None and device.bandwidth:
@@ -183,9 +184,10 @@ def _ladder(
     question: Question, device: Device, configuration: float | None, usable: float, engine: Engine, backend: Backend,
     per_node: int, rows: list[Row],
 ) -> Ladder:  # fmt: skip
-    counts = COUNTS[device.kind] if not device.complete else (1,)
+    asked = question.counts.get(device.id)
+    counts = (asked,) if asked else COUNTS[device.kind] if not device.complete else (1,)
     serves, arch = isinstance(question.workload, Service), question.arch
-    whole = {sold(device, count) for count in counts} if serves else set()
+    whole = {sold(device, count) for count in counts} if serves and not asked else set()
     formats = [stored(arch, fmt) for fmt in formats_for(question, engine, backend, device)]
     able = {tp for tp in (1, 2, 4, 8, 16) if divides(arch, tp)}
     rungs: dict[int, tuple[range, ...]] = {}
@@ -234,6 +236,7 @@ def candidates(question: Question, devices: Sequence[Device], deployments: Deplo
 def _looked_at(judged: Judged, device: Device, ladders: Sequence[Ladder]) -> Iterator[int]:
     """Rows by rising count, up to the first that does the job with weights as published (or, past a quantised one that
     does, as far as :data:`FURTHER` doublings)."""
+    serves = isinstance(judged.question.workload, Service)
     for ladder in ladders:
         further = FURTHER
         for count in ladder.counts:
@@ -242,7 +245,7 @@ def _looked_at(judged: Judged, device: Device, ladders: Sequence[Ladder]) -> Ite
             able = [row for row in rows if judged.able[row]]
             if any(judged.lossless(row) for row in able):
                 bought = sold(device, count)
-                if bought > count and isinstance(judged.question.workload, Service):  # a server is paid for whole
+                if bought in ladder.rungs and bought > count and serves:  # a server is paid for whole
                     yield from _widest(judged, ladder.rungs[bought])
                 return
             further -= bool(able)

@@ -14,7 +14,7 @@ from ridgewise.advise.question import Question
 from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase
 from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
 from ridgewise.hardware import Device
-from ridgewise.hardware.machine import Machine, configurations
+from ridgewise.hardware.machine import Machine
 from ridgewise.hardware.offers import Offer, rental_price
 from ridgewise.memory.training import Method
 from ridgewise.training import TrainingEstimate, unsupported
@@ -55,7 +55,7 @@ class Runs:
         them."""
         work = question.workload
         assert isinstance(work, Pretraining | FineTuning)
-        key = (device, configuration, replace(work, deadline=None))
+        key = (device, configuration, replace(work, deadline=None), question.counts.get(device.id))
         if key not in self._known:
             self._known[key] = [], _runs(question, device, configuration)
         known, further = self._known[key]
@@ -88,7 +88,8 @@ def _runs(question: Question, device: Device, configuration: float | None) -> It
         for program in programs(method, pretraining)
     ]  # fmt: skip
     space = usual(Space(), method, pretraining)
-    for count in [1] if device.complete else counts:
+    asked = question.counts.get(device.id)
+    for count in [asked] if asked else [1] if device.complete else counts:
         for plan in fitting(jobs, count, space):
             yield planned(plan, work.tokens)
 
@@ -201,7 +202,7 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
 def candidates(question: Question, devices: tuple[Device, ...], runs: Runs) -> Iterator[Option]:
     """Of every device the smallest number that meets the deadline, or the number that comes nearest."""
     for device in devices:
-        for configuration in configurations(device)[-1:]:
+        for configuration in question.configurations(device)[-1:]:
             options = list(_of_device(question, device, configuration, runs))
             if options:
                 yield min(options, key=lambda o: (o.distance, o.count))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from ridgewise.hardware import Device
+from ridgewise.hardware.machine import configurations
 from ridgewise.models import Architecture
 from ridgewise.models.formats import Format, load_formats
 from ridgewise.timing.coefficients import Block
@@ -31,6 +32,11 @@ class Question:
     host_price  the user's own price of the computer around boards [USD]; 0: already owned; None: the catalogue's
     prices      the user's own price per device [USD], by device id
     blocks      coefficients that the user's own measurements moved; None: the shipped ones
+    counts      how many of a named device, by device id, where the user said so: exactly as many are planned with
+    memories    the memory of a named device that is sold with several, by device id [B]
+    weighing    the user's own points per doubling, by name of a weight; the rest are the priority's
+    availability  share of the time in which it must answer; None: nothing was promised
+    quoted      FLOP/s per device the user reckons with; None: he named none
     """
 
     arch: Architecture
@@ -47,10 +53,19 @@ class Question:
     host_price: float | None = None
     prices: Mapping[str, float] = field(default_factory=dict)
     blocks: Mapping[str, Block] | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    memories: Mapping[str, float] = field(default_factory=dict)
+    weighing: Mapping[str, float] = field(default_factory=dict)
+    availability: float | None = None
+    quoted: float | None = None
 
     def weights(self, name: str) -> Format:
         """The weight format of that id: a file's own, or the catalogue's."""
         return self.format if self.format is not None and self.format.id == name else load_formats()[name]
+
+    def configurations(self, device: Device) -> tuple[float | None, ...]:
+        """The memory sizes of a device to consider [B]: the one named, or all it is sold with."""
+        return (self.memories[device.id],) if device.id in self.memories else configurations(device)
 
     @property
     def named(self) -> bool:

@@ -19,6 +19,7 @@ from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.models.formats import Format, native_format
+from ridgewise.serving.estimate import step_time
 from ridgewise.units import digits, duration, money, quantity
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
@@ -30,11 +31,14 @@ PROMPT_ENOUGH = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Points per doubling of speed, and per halving of cost and energy."""
+    """Points per doubling of speed, and per halving of cost and energy; of the share of memory left free and of the
+    steadiness of latency (:func:`steadiness`) only where somebody asks for them."""
 
     speed: float
     cost: float
     energy: float
+    headroom: float = 0.0
+    stability: float = 0.0
 
 
 WEIGHTS: dict[Priority, Weights] = {
@@ -43,6 +47,13 @@ WEIGHTS: dict[Priority, Weights] = {
     "cost": Weights(0.35, 1.0, 0.15),
     "energy": Weights(0.35, 0.3, 1.0),
 }
+
+
+def weights_of(question: Question) -> Weights:
+    """Those of the priority, with the user's own in their place."""
+    return replace(WEIGHTS[question.priority], **question.weighing)
+
+
 #: Points lost where no price is known, besides being taken for as dear as the dearest: a choice nobody can
 #: price is not advice.
 UNPRICED = 1.0
@@ -50,9 +61,11 @@ UNPRICED = 1.0
 
 #: Points lost where the interval itself rests on little: figures that were assumed, or one device of the class.
 ASSUMED, LONE = 0.5, 0.25
+#: Bits per weight down to which published perplexities hardly move.
+COARSE = 4.0
 #: Points lost by bits per weight: published perplexities hardly move down to 4 bits and worsen below. A
 #: service answers for many and weighs it more; a checkpoint published in few bits loses nothing.
-QUALITY = ((7.9, 0.0), (5.0, 0.1), (4.0, 0.25), (3.0, 1.5), (0.0, 4.0))
+QUALITY = ((7.9, 0.0), (5.0, 0.1), (COARSE, 0.25), (3.0, 1.5), (0.0, 4.0))
 SERVICE_QUALITY = 4.0
 #: The same as steps down: points lost below so many bits.
 _STEPS = tuple((above[0], below[1]) for above, below in pairwise(QUALITY))
@@ -103,7 +116,7 @@ def small_change(question: Question) -> float:
 
 def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     """Points of one option under the question's priority; ``dearest`` stands in for an unknown cost."""
-    weights = WEIGHTS[question.priority]
+    weights = weights_of(question)
     if option.run is not None:
         least = 1.0 if question.priority == "speed" else enough(question)
         speed, reference = -math.log2(max(option.run.high, least) / 86400), 1e9
@@ -117,7 +130,29 @@ def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     if energy and isinstance(question.workload, FineTuning) and question.priority != "energy":
         energy += SMALL_ENERGY
     points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
+    if weights.headroom:
+        points += weights.headroom * math.log2(max(headroom(option), LEAST))
+    if weights.stability:
+        points += weights.stability * math.log2(max(steadiness(option), LEAST))
     return points - 2.0 * option.distance
+
+
+#: Shares below this count alike.
+LEAST = 1e-3
+
+
+def headroom(option: Option) -> float:
+    """Share of the usable memory that stays free."""
+    return max(option.left, 0.0) / option.usable
+
+
+def steadiness(option: Option) -> float:
+    """How little a token takes longer when twice as many ask: the step now over the step of twice the load; 1 for a
+    run, which nobody waits for."""
+    speed = option.speed
+    if speed is None:
+        return 1.0
+    return float(step_time(speed.setup, speed.load)) / float(step_time(speed.setup, speed.load + speed.load))
 
 
 def thin(option: Option) -> float:

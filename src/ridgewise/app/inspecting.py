@@ -33,6 +33,9 @@ def given(flags: Mapping[str, Any], name: str, usual: Any) -> Any:
 def number(text: str, unit: str, flag: str, low: float, high: float) -> float:
     """A number given as text, within bounds."""
     value = parse(text, unit, flag)
+    if unit == "B" and 0 < value < 2**20:
+        plain = text.strip().rstrip("Bb ")
+        raise RequestError(f"{text} is less than a MiB: in which unit?", flag, (f"{flag} {plain}GiB",))
     if not low <= value <= high:
         raise RequestError(f"{text} is outside {low:g} … {high:g}", flag)
     return value

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -45,7 +48,47 @@ def _in(unit: str) -> BeforeValidator:
 Tokens = Annotated[float, _in("tokens"), Field(ge=1, le=1e18), _words("2T")]
 Lengths = Annotated[float, _in("tokens"), Field(ge=1, le=1e8), _words("8k")]
 Seconds = Annotated[float, _in("s"), Field(gt=0, le=3.2e9), _words("500ms")]
-Money = Annotated[float, _in("USD"), Field(ge=1, le=1e12), _words("4k")]
+#: A number and the code of a currency without a space between; signs of currencies.
+_CURRENCY = re.compile(r"([\dkKM.])([A-Z]{3})$")
+SIGNS = {"€": "EUR", "£": "GBP", "¥": "JPY"}
+
+
+def _dollars(value: Any) -> Any:
+    """Dollars, or a sum in another currency ("2000 EUR") at the catalogue's rate."""
+    from ridgewise.app.costing import amount
+
+    if not isinstance(value, str):
+        return value
+    words = _CURRENCY.sub(r"\1 \2", value.strip())
+    for sign, currency in SIGNS.items():
+        if sign in words:
+            words = f"{words.replace(sign, '').strip()} {currency}"
+    try:
+        return amount(words, "")[0]
+    except RequestError as error:
+        raise ValueError(error.what) from None
+
+
+def _cached_bits(value: Any) -> Any:
+    """Bits of a cached value: as many, parts of one aside, as some engine has a type for."""
+    from ridgewise.engines import load_engines
+    from ridgewise.memory.engines import policy
+
+    try:
+        bits = parse(value, "1")
+    except RequestError as error:
+        raise ValueError(error.what) from None
+    offered = {width for engine in load_engines().values() for width in policy(engine.memory).caches.values()}
+    usual = sorted({width for width in offered if width >= LEAST_BITS}, reverse=True)
+    if not any(bits in (width, math.floor(width)) for width in usual):
+        raise ValueError(f"no cache type of {bits:g} bits: {', '.join(f'{width:g}' for width in usual)}")
+    return bits
+
+
+#: Types of fewer bits are ExLlama's alone, which plans do not take unasked.
+LEAST_BITS = 4.0
+Money = Annotated[float, BeforeValidator(_dollars), Field(ge=1, le=1e12), _words("4k")]
+Price = Annotated[float, BeforeValidator(_dollars), Field(ge=0, le=1e12), _words("1500")]
 Power = Annotated[float, _in("W"), Field(gt=0, le=1e12), _words("1.5 kW")]
 People = Annotated[float, _in("1"), Field(ge=1, le=1e9), _words("200")]
 Share = Annotated[float, _in("ratio"), Field(gt=0, le=1), _words("25 %")]
@@ -76,6 +119,7 @@ class WorkloadTable(_Table):
         None, description="hours a day the machine is on"
     )
     busy: Share | None = Field(None, description="share of those hours it works")
+    availability: Share | None = Field(None, description="share of the time in which it must answer: 99.9 %")
     tokens: Tokens | None = Field(None, description="training tokens (for fine-tuning: data times epochs)")
     length: Lengths | None = Field(None, description="training sequence length [tokens]")
     batch: Tokens | None = Field(
@@ -90,11 +134,17 @@ class WorkloadTable(_Table):
 class CandidatesTable(_Table):
     """``[candidates]``: what may be used for it."""
 
-    hardware: list[str] = Field(default_factory=list, description="device names; empty: the whole catalogue")
+    hardware: list[str] = Field(
+        default_factory=list,
+        description="device names, with a number (2x RTX 3090) or a memory (M4 Pro 48GB) if wanted; empty: all",
+    )
     quant: str | None = Field(None, description="weight format")
     engine: str | None = Field(None, description="inference engine")
-    kv_bits: Annotated[float, _in("1"), Field(ge=2, le=32), _words("8")] | None = Field(
+    kv_bits: Annotated[float, BeforeValidator(_cached_bits), _words("8")] | None = Field(
         None, description="bits per cached value"
+    )
+    peak: Annotated[float, _in("FLOP/s"), Field(ge=1e9, le=1e18), _words("989 TFLOP/s")] | None = Field(
+        None, description="FLOP/s per device you reckon with, checked against the datasheet"
     )
 
 
@@ -117,11 +167,15 @@ class PlanFile(_Table):
     max_power: Power | None = Field(None, description="most the machine may draw at the wall [W]")
     workload: WorkloadTable = Field(default_factory=_workload_defaults)
     candidates: CandidatesTable = Field(default_factory=_candidate_defaults)
-    prices: dict[str, Annotated[float, _in("USD"), Field(ge=0, le=1e12), _words("1500")]] = Field(
+    prices: dict[str, Price] = Field(
         default_factory=dict, description="your own price per device [USD], by device name; 0: you own it"
     )
     host_price: Annotated[float, _in("USD"), Field(ge=0, le=1e9), _words("1500")] | None = Field(
         None, description="price of the computer around boards [USD]; 0 when you own one"
+    )
+    ignore: list[str] = Field(default_factory=list, description="ids of rules that say nothing (check --rules)")
+    weights: dict[str, Annotated[float, _in("1"), Field(ge=0, le=100), _words("2")]] = Field(
+        default_factory=dict, description="points per doubling: speed, cost, energy, headroom, stability"
     )
     country: str | None = Field(None, min_length=1, description="country of the electricity: DE, France, US/Texas")
     horizon: str | None = Field(
@@ -146,19 +200,24 @@ def _explain(error: ValidationError, where: str, known: list[str]) -> RequestErr
     if first["type"] == "literal_error":
         choices = tuple(c.strip(" '") for c in first["ctx"]["expected"].replace(" or ", ", ").split(","))
         return RequestError(f"{first['input']!r} is not one of them", where, choices)
-    message = first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ").replace("Input should be a valid", "must be a")
+    message = message.replace("Input should be", "must be")
+    if first["type"] == "list_type":
+        return RequestError(f"must be a list (given: {first['input']})", where, (f'["{first["input"]}"]',))
     given = first.get("input")
     shown = f" (given: {given})" if isinstance(given, int | float | str) and str(given) not in message else ""
     return RequestError(f"{message[0].lower()}{message[1:]}{shown}", where)
 
 
-def check(data: Mapping[str, Any], where: str) -> PlanFile:
-    """A validated plan from plain data; RequestError names the field."""
+def check(data: Mapping[str, Any], where: str, given: Iterable[str] = ()) -> PlanFile:
+    """A validated plan from plain data; RequestError names the field: of the file ``where``, or the flag where its
+    name is among those ``given``."""
     known = [*PlanFile.model_fields, *WorkloadTable.model_fields, *CandidatesTable.model_fields]
     try:
         return PlanFile.model_validate(dict(data))
     except ValidationError as error:
-        raise _explain(error, where, known) from None
+        names = {str(part) for part in error.errors()[0]["loc"]}
+        raise _explain(error, FLAGS if names & set(given) else where, known) from None
 
 
 def read_plan_file(path: Path) -> dict[str, Any]:
@@ -172,7 +231,7 @@ def from_flags(file: Path | None, flags: Mapping[str, Any]) -> PlanFile:
     """Flags over the plan file over the defaults."""
     data = read_plan_file(file) if file else {}
     merged: dict[str, Any] = {**data}
-    for table in ("workload", "candidates", "prices"):
+    for table in ("workload", "candidates", "prices", "weights"):
         value = data.get(table, {})
         if not isinstance(value, dict):
             raise RequestError(f"{table} must be a table", str(file))
@@ -186,7 +245,7 @@ def from_flags(file: Path | None, flags: Mapping[str, Any]) -> PlanFile:
             merged["candidates"][name] = value
         else:
             merged[name] = value
-    return check(merged, str(file) if file and not flags else FLAGS)
+    return check(merged, str(file) if file else FLAGS, flags)
 
 
 _INFERENCE_ONLY = (
@@ -201,6 +260,7 @@ _INFERENCE_ONLY = (
     "slo_tpot",
     "hours",
     "busy",
+    "availability",
 )
 _TRAINING_ONLY = ("tokens", "length", "batch", "deadline")
 
@@ -211,11 +271,15 @@ def _flag(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def foreign(goal: str) -> tuple[str, ...]:
+    """Keys of the workload that mean nothing for a goal."""
+    return (*_TRAINING_ONLY, "rank") if goal == "infer" else _INFERENCE_ONLY
+
+
 def workload(table: WorkloadTable) -> Workload:
     """One of the four workloads; conflicting flags are refused, not ignored."""
     training = table.goal != "infer"
-    foreign = _INFERENCE_ONLY if training else (*_TRAINING_ONLY, "rank")
-    given = [name for name in foreign if getattr(table, name) is not None]
+    given = [name for name in foreign(table.goal) if getattr(table, name) is not None]
     if given:
         kind = "training" if training else "inference"
         other = "--goal infer" if training else "--goal train"
@@ -234,6 +298,7 @@ def workload(table: WorkloadTable) -> Workload:
     if table.users is None and table.concurrency is not None and table.concurrency > 1:
         chosen["users"] = table.concurrency
     _consistent(table)
+    chosen.pop("availability", None)
     users = chosen.pop("users", 1.0)
     renamed = {"active": "active_share", "hours": "hours_per_day"}
     chosen = {renamed.get(name, name): value for name, value in chosen.items()}
@@ -266,8 +331,9 @@ def _consistent(table: WorkloadTable) -> None:
             raise RequestError(f"{text} seconds is no limit anybody feels", _flag(name), (f"{_flag(name)} {text}ms",))
 
 
-def question(plan: PlanFile) -> Question:
-    """The question with its names resolved: model, devices, format, engine, own prices."""
+def question(plan: PlanFile, *, lenient: bool = False) -> Question:
+    """The question with its names resolved: model, devices, format, engine, own prices. ``lenient``: contexts the model
+    was not made for are a finding, not an error."""
     from ridgewise.engines import engine
     from ridgewise.models.formats import load_formats, weight_format
     from ridgewise.models.read import load_model
@@ -282,7 +348,8 @@ def question(plan: PlanFile) -> Question:
     if isinstance(work, SingleUser | Service):
         check_context(arch, work.prompt + work.output, "--prompt", "prompt and output")
         if plan.workload.context is not None:
-            check_context(arch, work.context)
+            if not lenient:
+                check_context(arch, work.context)
         elif arch.max_context:
             work = replace(work, context=min(work.context, float(arch.max_context)))
     fmt = weight_format(table.quant) if table.quant else model.format
@@ -292,41 +359,106 @@ def question(plan: PlanFile) -> Question:
     if fmt is not None and runner is not None and fmt.family not in runner.families:
         readable = tuple(f.id for f in load_formats().values() if f.family in runner.families)
         raise RequestError(f"{runner.name} does not read {fmt.name}", "--quant", readable[:6])
-    named = [_device(name) for name in table.hardware]
+    ideas = [named(name, "--hardware") for name in table.hardware]
     return Question(
         arch=arch,
         workload=work,
         priority=plan.priority,
         budget=plan.budget,
         max_power=plan.max_power,
-        hardware=tuple(dict.fromkeys(named)),
+        hardware=tuple(dict.fromkeys(idea.device for idea in ideas)),
         format=fmt,
         engine=runner.id if runner else None,
         kv_bits=table.kv_bits or 16.0,
         tariff=plan.tariff,
         host_price=plan.host_price,
         resolved=tuple(
-            f"{name!r} taken for {found.name}"
-            for name, found in zip(table.hardware, named, strict=True)
-            if normal(name) not in (found.id, normal(found.name))
+            f"{idea.given!r} taken for {idea.device.name}"
+            for idea in ideas
+            if normal(idea.given) not in (idea.device.id, normal(idea.device.name))
         ),
         prices={_device(name).id: price for name, price in plan.prices.items()},
         blocks=own_blocks(),
+        counts={idea.device.id: idea.count for idea in ideas if idea.count},
+        memories={idea.device.id: idea.memory for idea in ideas if idea.memory},
+        weighing=_weighing(plan.weights),
+        availability=plan.workload.availability,
+        quoted=table.peak,
     )
 
 
-def _device(name: str) -> Device:
+def _weighing(given: Mapping[str, float]) -> dict[str, float]:
+    """The user's own weights; RequestError names the nearest where one is none."""
+    from ridgewise.advise.rank import Weights
+
+    known = tuple(Weights.__dataclass_fields__)
+    for name in given:
+        if name not in known:
+            raise RequestError(f"no weight {name!r}", "--weight", nearest(name, known) or known)
+    return dict(given)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Hardware as it was named: ``given`` the device's part of it, how many (0: not said), with which memory [B]."""
+
+    given: str
+    device: Device
+    count: int = 0
+    memory: float | None = None
+
+
+_TIMES = re.compile(r"^\s*(\d{1,5})\s*[x×*]\s*(?=\S)", re.I)
+_WITH = re.compile(r"^(.*\S)[\s,]+(\d{1,5})\s*(?:GB|GiB)\s*$", re.I)
+
+
+def named(text: str, where: str) -> Named:
+    """A device as people write it: ``RTX 3090``, ``2x RTX 3090``, ``RTX 3060 12 GB``, ``M4 Pro 48GB``.
+
+    A name of the catalogue is taken whole first. RequestError with the nearest names where none is meant.
+    """
+    try:
+        return Named(text, _device(text, where))
+    except RequestError as error:
+        first = error
+    times = _TIMES.match(text)
+    plain = text[times.end() :] if times else text
+    count = int(times[1]) if times else 0
+    if times and not count:
+        raise RequestError(f"{text!r}: 0 devices are none", where)
+    with_memory = _WITH.match(plain)
+    with suppress(RequestError):
+        return Named(plain, _device(plain, where), count)
+    if with_memory is None:
+        if times is None:
+            raise first
+        return Named(plain, _device(plain, where), count)
+    found = _device(with_memory[1], where)
+    wanted = float(with_memory[2]) * 2.0**30
+    sizes = found.memory_options or ((found.memory,) if found.memory else ())
+    if not any(abs(wanted / size - 1) < 0.02 for size in sizes):
+        able = tuple(f"{found.id} {size / 2**30:.0f}GB" for size in sizes)
+        raise RequestError(f"{found.name} is not sold with {with_memory[2]} GB", where, able[:6])
+    return Named(with_memory[1], found, count, wanted if found.memory_options else None)
+
+
+def _device(name: str, where: str = "--hardware") -> Device:
     from ridgewise.hardware.sheets import device
 
-    return device(name, "--hardware", own("hardware"))
+    return device(name, where, own("hardware"))
+
+
+def plan_text(plan: PlanFile) -> str:
+    """A plan as TOML."""
+    data = plan.model_dump(exclude_none=True, exclude_defaults=True)
+    text = "# A Ridgewise plan: ridgewise plan --file FILE\n" + _toml(data)
+    tomllib.loads(text)
+    return text
 
 
 def write_plan_file(plan: PlanFile, path: Path) -> None:
     """Save a plan as TOML: whole or not at all."""
-    data = plan.model_dump(exclude_none=True, exclude_defaults=True)
-    text = "# A Ridgewise plan: ridgewise plan --file FILE\n" + _toml(data)
-    tomllib.loads(text)
-    write_whole(path, text)
+    write_whole(path, plan_text(plan))
 
 
 def _toml(data: Mapping[str, Any]) -> str:

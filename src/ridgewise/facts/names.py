@@ -10,11 +10,13 @@ from ridgewise.errors import RequestError, nearest
 #: Catalogues of at most this many names are listed whole when nothing resembles the wrong one.
 FEW = 32
 _SEPARATORS = re.compile(r"[\s_\-]+")
+#: A size written apart from its unit: "12 GB".
+_APART = re.compile(r"(?<=\d)-(?=gi?b(?:-|$))")
 
 
 def normal(name: str) -> str:
-    """The form in which names are compared: case and separators do not count."""
-    return _SEPARATORS.sub("-", name.strip().casefold()).strip("-")
+    """The form in which names are compared: case and separators do not count, nor a space before GB."""
+    return _APART.sub("", _SEPARATORS.sub("-", name.strip().casefold()).strip("-"))
 
 
 class NameIndex:

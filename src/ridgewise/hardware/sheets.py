@@ -8,6 +8,7 @@ sources out; its figures then are *assumed* unless it says otherwise.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -116,7 +117,15 @@ def device(name: str, where: str = "", extra: Path | None = None) -> Device:
         path = catalog_path("hardware", f"{identity}.toml")
         if 0 < len(identity) < LONGEST and "/" not in identity and "\\" not in identity and path.is_file():
             return _one(path)
-    return _load(extra)[_index(extra).resolve(name, where)]
+    chip = _COMPUTER.sub("", name).strip()  # "MacBook Pro M4 Max" is the chip in it
+    if not chip and name.strip():
+        chips = sorted(found.id for found in _load(extra).values() if found.vendor == "Apple" and found.kind == "unified")
+        raise RequestError(f"{name.strip()}: with which chip?", where, tuple(chips))
+    return _load(extra)[_index(extra).resolve(chip or name, where)]
+
+
+#: Names of computers that say nothing about the chip inside.
+_COMPUTER = re.compile(r"\b(?:macbook|imac|mac)(?:\s+(?:pro|air|mini|studio))?\b", re.I)
 
 
 @cache

@@ -78,8 +78,17 @@ def load(name: str | Path, extra: Path | None = None) -> Architecture:
         return load_path(path)
     if _is_folder(path) and not _known(str(name), extra):
         return load_path(path)
-    entry = find(str(name), extra)
+    try:
+        entry = find(str(name), extra)
+    except RequestError as error:
+        raise _lost(str(name), error) from None
     return _from_entry(entry, read_json(entry.path))
+
+
+def _lost(name: str, error: RequestError) -> RequestError:
+    """Why a name is no model: what is written like a path is a file that is not there."""
+    written = name.startswith(("/", "./", "../", "~")) or name.lower().endswith((".json", ".gguf", ".safetensors"))
+    return RequestError("no such file", name, error.nearest) if written else error
 
 
 def _stored(name: str | Path, extra: Path | None) -> Model | None:

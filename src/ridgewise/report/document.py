@@ -95,13 +95,28 @@ class OptionDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureDocument:
+    """The number that triggers a finding, and what it is held against."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
 class FindingDocument:
-    """A mistake caught."""
+    """A mistake caught: ``change`` are keys of a plan file with the values that cure it (null: drop the key)."""
 
     rule: str
     level: Literal["error", "warning", "note"]
+    title: str
+    subject: str
     text: str
+    number: MeasureDocument | None
+    cost: str
     remedy: str
+    change: dict[str, str | None]
     saves_usd: float | None
 
 
@@ -183,7 +198,12 @@ def _with_units(work: dict[str, Any]) -> dict[str, Any]:
 
 
 def finding_document(finding: Finding) -> FindingDocument:
-    return FindingDocument(finding.rule, finding.level, finding.text, finding.remedy, finding.saves)
+    number = finding.number
+    return FindingDocument(
+        finding.rule, finding.level, finding.title, finding.subject, finding.text,
+        MeasureDocument(number.what, number.value, number.limit, number.unit) if number else None,
+        finding.cost, finding.remedy, dict(finding.cure.change) if finding.cure else {}, finding.saves,
+    )  # fmt: skip
 
 
 def _around(value: float | None, band: Band, tier: str, basis: tuple[str, ...]) -> Estimate | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ridgewise.report.document import Estimate, OptionDocument, PlanDocument
+from ridgewise.report.document import Estimate, FindingDocument, OptionDocument, PlanDocument
 from ridgewise.units import digits, duration, money, power, size
 
 #: One letter per tier, explained under every table.
@@ -226,7 +226,10 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "No candidates", document.dropped
     yield (
         "Caught",
-        tuple(f"{f.level}: {f.text}." + (f" → {f.remedy}" if f.remedy else "") for f in document.findings),
+        tuple(
+            f"{f.level}: {said(f)}." + (f" → {f.remedy}" if f.remedy else "") + f" [{f.rule}]"
+            for f in document.findings
+        ),
     )
     yield "Assumed, change with the flag named", document.assumptions
     weights = ", ".join(f"{name} {value:g}" for name, value in document.weights.items())
@@ -241,6 +244,12 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
             "times and rates with their 80 % interval; " + TIER_TEXT,
         ),
     )
+
+
+def said(finding: FindingDocument) -> str:
+    """The sentence of a finding, with its subject where the sentence does not name it."""
+    name = finding.subject.rpartition(" × ")[2]
+    return finding.text if name in finding.text else f"{finding.subject}: {finding.text}"
 
 
 def heading(document: PlanDocument) -> str:

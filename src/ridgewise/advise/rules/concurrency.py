@@ -1,12 +1,13 @@
-"""Mistake 4: ignoring concurrency and service patterns."""
+"""Enough for one, and broken by many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ridgewise.advise.finding import Finding
-from ridgewise.advise.option import Option
-from ridgewise.advise.question import Question
+from ridgewise.advise import cures
+from ridgewise.advise.case import Case
+from ridgewise.advise.finding import Finding, Measure
+from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import digits, whole
 from ridgewise.workloads import Service
 
@@ -14,28 +15,27 @@ from ridgewise.workloads import Service
 LOAD = ("TTFT", "TPOT", "concurrency")
 
 
-def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
-    """Candidates that would serve one user well and break under this load."""
-    work = question.workload
-    if not isinstance(work, Service):
+def check(case: Case) -> Iterator[Finding]:
+    """A machine that falls short of nothing but what many users ask at once."""
+    option, work = case.option, case.question.workload
+    if not isinstance(work, Service) or option is None or option.speed is None or option.left < -1.0:
         return
-    broken = [
-        option
-        for option in options
-        if option.shortfalls
-        and option.speed is not None
-        and option.left >= -1.0
-        and all(text.startswith(LOAD) and "unknown" not in text for text in option.shortfalls)
-    ]
-    if not broken:
+    if not option.shortfalls or not all(t.startswith(LOAD) and "unknown" not in t for t in option.shortfalls):
         return
-    worst = broken[0]
-    assert worst.speed is not None
+    alone = case.alone()
+    if alone is None or alone.speed is None or alone.left < 0:
+        return
     yield Finding(
-        "concurrency",
-        "warning" if question.named else "note",
-        f"{len(broken)} candidate{'s' if len(broken) > 1 else ''} would do for one user and fail at "
-        f"{whole(work.users)} users, {worst.name} for one, which would have "
-        f"{digits(worst.speed.concurrency, 2)} requests in flight: {worst.shortfalls[0]}",
+        "warning",
+        f"one user alone gets {digits(alone.speed.each, 2)} tokens/s from {case.name}; with {whole(work.users)} users, "
+        f"{digits(option.speed.concurrency, 2)} requests are in flight: {option.shortfalls[0]}",
+        Measure("requests in flight", option.speed.concurrency, 1.0, "1"),
         "size for requests in flight, not for one user's speed",
+        cures.load(case),
     )
+
+
+RULE = Rule(
+    "concurrency", "warning", "load", "Enough for one, not for all", "Does what one user saw hold for everybody?",
+    check, tempts=True,
+)  # fmt: skip

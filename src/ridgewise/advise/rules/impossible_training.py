@@ -1,42 +1,36 @@
-"""Mistake 2: inference-class hardware expected to train large models."""
+"""Memory that does not hold what training needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ridgewise.advise import learning
-from ridgewise.advise.finding import Finding
-from ridgewise.advise.learning import NEVER
-from ridgewise.advise.option import Option
-from ridgewise.advise.question import Question
-from ridgewise.units import duration, size
-from ridgewise.workloads import FineTuning, Pretraining
+from ridgewise.advise import cures
+from ridgewise.advise.case import Case
+from ridgewise.advise.finding import Cure, Finding, Measure
+from ridgewise.advise.rules.rule import Rule
+from ridgewise.units import size
+from ridgewise.workloads import FineTuning
 
 
-def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
-    """A named candidate cannot train this model at all: memory, or a run beyond any horizon."""
-    if not isinstance(question.workload, Pretraining | FineTuning) or not question.named:
+def check(case: Case) -> Iterator[Finding]:
+    """Weights, gradients, optimiser and activations of the tightest layout against memory."""
+    option = case.option
+    if not case.trains or option is None or option.run is None or option.run.fits:
         return
-    known = {option.device.id for option in options}
-    for device in question.hardware:
-        if device.id not in known:
-            yield _finding(device.name, learning.unable(question, device), options)
-    for option in options:
-        run = option.run
-        if run is None or (run.fits and run.seconds <= NEVER):
-            continue
-        why = (
-            f"the states alone miss {size(-run.memory_left)} per device"
-            if not run.fits
-            else f"the run would take {duration(run.seconds)}"
-        )
-        yield _finding(option.name, why, options)
-
-
-def _finding(name: str, why: str, options: Sequence[Option]) -> Finding:
-    return Finding(
-        "impossible-training",
-        "warning" if any(option.feasible for option in options) else "error",
-        f"{name} cannot train this model: {why}",
-        "rent training GPUs for the run, or adapt the model with LoRA or QLoRA instead",
+    run, work = option.run, case.question.workload
+    tuned = isinstance(work, FineTuning) and work.method != "full"
+    holds = "frozen weights, adapters and activations" if tuned else "weights, gradients and optimiser"
+    yield Finding(
+        "error",
+        f"{option.name} cannot train this model: the states alone miss {size(-run.memory_left)} per device: {holds} "
+        f"take {size(option.memory_total)} in the best layout, {size(option.usable)} are usable",
+        Measure("memory per device", option.memory_total, option.usable, "B"),
+        "it runs out of memory at the first step",
+        cures.memory(case) or Cure("rent training GPUs for the run, or adapt the model with LoRA or QLoRA instead"),
     )
+
+
+RULE = Rule(
+    "impossible-training", "error", "training", "Too little memory to train",
+    "Do weights, gradients and optimiser fit?", check,
+)  # fmt: skip

@@ -1,15 +1,16 @@
-"""Mistake 1: training-grade GPUs bought for personal or departmental inference."""
+"""Training-class boards bought to use a model for a few people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from ridgewise.advise.finding import Finding
+from ridgewise.advise import cures
+from ridgewise.advise.case import Case
+from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.option import Option
-from ridgewise.advise.question import Question
+from ridgewise.advise.rules.rule import Rule
 from ridgewise.economics.cost import sold
 from ridgewise.units import digits, money
-from ridgewise.workloads import Service, SingleUser
 
 #: A purchase is overkill when its price is more than this many times what its extra speed would justify.
 FACTOR = 2.0
@@ -19,37 +20,40 @@ DEPARTMENT = 16.0
 RECENT = "2022"
 
 
-def check(question: Question, options: Sequence[Option]) -> Iterator[Finding]:
-    """Among the candidates a training-class device does the job at a multiple of the pick's price."""
-    if not isinstance(question.workload, SingleUser | Service):
+def check(case: Case) -> Iterator[Finding]:
+    """A board with HBM that does the job at a multiple of the price of one without."""
+    option, pick = case.option, case.better
+    if not case.serves or option is None or not option.feasible or option.speed is None or pick is None:
         return
-    feasible = [option for option in options if option.feasible]
-    if not feasible:
+    if not option.device.memory_type.startswith("HBM") or pick.device.memory_type.startswith("HBM"):
         return
-    pick = feasible[0]
-    if pick.speed is None or pick.speed.concurrency > DEPARTMENT:
+    if pick.speed is None or pick.speed.concurrency > DEPARTMENT or _old(case, option):
         return
-    priced = pick.cost.buy
-    for option in feasible[1:]:
-        buy = option.cost.buy
-        if not option.device.memory_type.startswith("HBM") or pick.device.memory_type.startswith("HBM"):
-            continue
-        if not priced or buy is None or option.speed is None:
-            continue
-        if buy / priced < FACTOR * max(option.speed.each / pick.speed.each, 1.0):
-            continue
-        if not question.named and (option.device.released or "0") < RECENT:
-            continue
-        boards = sold(option.device, option.count)
-        node = f" (sold in servers of {boards})" if boards > option.count else ""
-        yield Finding(
-            "overkill",
-            "warning" if question.named else "note",
-            f"{option.name} would cost {money(buy)}{node}, {digits(buy / priced, 2)} times {pick.name}: its training "
-            f"compute idles while decoding is bound by {option.speed.bound}; users would see "
-            f"{digits(option.speed.each, 2)} tokens/s each ({option.format}) instead of "
-            f"{digits(pick.speed.each, 2)} ({pick.format})",
-            f"buy {pick.name} and keep {money(buy - priced)}",
-            buy - priced,
-        )
+    buy, price = option.cost.buy, pick.cost.buy
+    faster = max(option.speed.each / pick.speed.each, 1.0)
+    if buy is None or not price or buy / price < FACTOR * faster:
         return
+    boards = sold(option.device, option.count)
+    node = f" (sold in servers of {boards})" if boards > option.count else ""
+    name = cures.hardware(pick)
+    yield Finding(
+        "warning",
+        f"{option.name} would cost {money(buy)}{node}, {digits(buy / price, 2)} times {pick.name}: its training "
+        f"compute idles while decoding is bound by {option.speed.bound}; users would see "
+        f"{digits(option.speed.each, 2)} tokens/s each ({option.format}) instead of "
+        f"{digits(pick.speed.each, 2)} ({pick.format})",
+        Measure("price over that of what does the job", buy / price, FACTOR * faster, "times"),
+        f"{money(buy - price)} for {digits(faster, 2)} times the speed",
+        Cure(f"buy {pick.name} and keep {money(buy - price)}", {"hardware": name, **cures.freed(case)}),
+        buy - price,
+    )
+
+
+def _old(case: Case, option: Option) -> bool:
+    return not case.wanted and (option.device.released or "0") < RECENT
+
+
+RULE = Rule(
+    "overkill", "warning", "overkill", "A training board to use a model",
+    "Does hardware of a cheaper class do the job?", check, tempts=True,
+)  # fmt: skip
