@@ -214,3 +214,41 @@ def test_the_same_from_python(run: Run) -> None:
     assert sized.feasible
     with pytest.raises(RequestError, match="unknown flag 'rates'"):
         ridgewise.simulate("Llama-3.1-8B", "H100 SXM", rates=3)
+
+
+def test_what_cannot_keep_up_says_so(run: Run) -> None:
+    said = run(*CHAT, "--rate", "60", "--requests", "1500")
+    assert "overload" in said.out
+    assert "overload" not in run(*CHAT, "--rate", "4", "--requests", "40").out
+    found = run(*CHAT, "--rate", "60", "--requests", "1500", "--json").document
+    assert found["requests_per_s"]["value"] < 0.9 * found["offered_requests_per_s"]
+
+
+def test_one_request_that_can_never_fit_is_refused_by_itself(run: Run, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("arrival_s,input_tokens,output_tokens\n0,50,5\n1,3000000,5\n2,60,5\n", encoding="utf-8")
+    found = run(*CHAT, "--trace", str(trace), "--json").document
+    assert (found["fits"], found["counted"], found["refused"]) == (True, 2, 1)
+    assert "3000005 tokens" in found["refused_reason"]
+
+
+def test_people_and_answers_balance_at_both_ends(run: Run) -> None:
+    """Little's law: conversations = requests per second × (answer + thinking), of the slow and of the quick run."""
+    found = run(*CHAT, "--users", "40", "--active", "1", "--think", "4s", "--requests", "3000", "--json").document
+    rate, whole = found["requests_per_s"], found["e2e_s"]["mean"]
+    for end, other in (("value", "value"), ("low", "high"), ("high", "low")):
+        assert rate[end] * (whole[other] + 4.0) == pytest.approx(40, rel=0.06), end
+
+
+def test_a_softer_limit_that_saves_much_is_named(run: Run) -> None:
+    said = run("capacity", "Llama-3.1-8B", "--users", "300", "--slo-ttft", "p95=1s", "--slo-tpot", "p95=14ms",
+               "--country", "DE", "--json")  # fmt: skip
+    found = said.document
+    best = found["systems"][0]["cost_usd_per_month"]
+    assert found["softer"]
+    for one in found["softer"]:
+        assert one["cost_usd_per_month"] <= 0.8 * best
+        assert one["cost_usd_per_month"] + one["saved_usd_per_month"] == pytest.approx(best)
+        limit = {"ttft": 1.0, "tpot": 0.014}[one["latency"]]
+        assert limit < one["limit_s"] <= 2.0 * limit * 1.1
+    assert any("Germany" in line for line in found["assumptions"])

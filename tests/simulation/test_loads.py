@@ -179,7 +179,8 @@ def test_compressed_traces_and_those_with_sessions_are_read(tmp_path: Path) -> N
     [
         ("", "holds no request"),
         (OWN, "holds no request"),
-        ("arrival_s,input_tokens\n0,5\n", "no form of trace"),
+        ("arrival_s,input_tokens\n0,5\n", "has no output_tokens"),
+        ("when,in,out\n0,5,5\n", "no form of trace"),
         (OWN + "0,0,5\n", "line 2: its prompt has 0 tokens"),
         (OWN + "0,5,0\n", "line 2: its answer has 0 tokens"),
         (OWN + "0,5,-1\n", "line 2: its answer has -1 tokens"),

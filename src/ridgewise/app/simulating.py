@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -177,11 +178,14 @@ def simulated(
     promises = limits_of(flags)
     asked, told = load_from(flags)
     seed = int(flags.get("seed") or 0)
-    context = asked.mean_context
     replicas = int(flags.get("replicas") or 1)
     mean = {"prompt": float(asked.prompt.mean()), "output": float(asked.output.mean())}
     setup = prepared(model, hardware, {**flags, **mean, "replicas": 1})
     policy = policy_from(setup, flags)
+    context = asked.typical(float(setup.arch.max_context or math.inf))
+    smallest = float((asked.prompt + asked.output).min())
+    if cache_tokens(setup, context) < 1 <= cache_tokens(setup, smallest):
+        context = smallest  # most do not fit, and are refused one by one
     if cache_tokens(setup, context) < 1:
         missing = max(-float(footprint(setup, 1.0, context).left), 0.0)
         return unfit(setup, policy, asked, told, seed, missing), None
@@ -280,12 +284,16 @@ def shape_from(flags: Flags) -> tuple[Shape, float, tuple[str, ...]]:
 LIMITS = {"slo_ttft": "p95=2s", "slo_tpot": "p95=100ms"}
 
 
-def capacity(model: str, flags: Flags, *, json: bool) -> int:
-    """Print the systems that keep the limits, cheapest first; 1 where none does."""
+def capacity(model: str, flags: Flags, report: Path | None = None, *, json: bool) -> int:
+    """Print the systems that keep the limits, cheapest first, and write the ``report``; 1 where none does."""
     from ridgewise.report.capacity import show
     from ridgewise.report.document import as_json
 
     found = sized(model, flags, progress=not json)
+    if report is not None:
+        from ridgewise.app import reporting
+
+        reporting.write(report, found)
     if json:
         print(as_json(found))
     else:

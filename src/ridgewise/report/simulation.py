@@ -29,6 +29,8 @@ from ridgewise.units import count, digits, duration, energy, power, share, size,
 WIDTH = 120
 LATENCY_NAMES = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E", "wait": "wait"}
 BLOCKS = " ▁▂▃▄▅▆▇█"
+#: Share of the requests that come below which a system that answers no more falls behind.
+BEHIND = 0.9
 #: What is said under every table.
 NOTES = (
     "times with their 80 % interval: the run is repeated with every step as short and as long as the ends of TPOT's "
@@ -102,6 +104,7 @@ class SimulationDocument:
     e2e_s: Mapping[str, Estimate]
     wait_s: Mapping[str, Estimate]
     limits: tuple[LimitDocument, ...]
+    offered_requests_per_s: float | None
     requests_per_s: Estimate
     output_tokens_per_s: Estimate
     total_tokens_per_s: Estimate
@@ -172,7 +175,8 @@ def document(
         fits=True, missing_bytes=0.0, partial=run.partial, requests=found.asked, counted=found.counted,
         refused=found.refused, refused_reason=refusal(run, refused[0]) if refused else "",
         unfinished=found.unfinished, prompt_tokens_mean=float(run.asked.prompt.mean()),
-        output_tokens_mean=float(run.asked.output.mean()), **shown, limits=kept,
+        output_tokens_mean=float(run.asked.output.mean()), offered_requests_per_s=run.asked.offered, **shown,
+        limits=kept,
         goodput_requests_per_s=found.goodput, goodput_share=found.good, itl_p99_over_p50=found.jitter,
         p99_over_p50=found.spread, running_requests=found.running, cache_share=found.cache,
         cache_peak_share=found.cache_peak, busy_share=found.busy, put_back=found.put_back, prefix_hit_share=found.hit,
@@ -190,9 +194,10 @@ def unfit(
     setup: Setup, policy: Policy, asked: Requests, told: Sequence[str], seed: int, missing: float
 ) -> SimulationDocument:  # fmt: skip
     """A system whose memory does not hold the model and one request: it lacks so many bytes per device."""
+    typical = asked.typical(float(setup.arch.max_context or math.inf))
     note = (
         f"{size(missing)} per device are missing for {setup.arch.name} in {setup.plan.format.id} and one request of "
-        f"{digits(asked.mean_context)} tokens; try a larger --tp or a smaller --quant"
+        f"{digits(typical)} tokens; try a larger --tp or a smaller --quant"
     )
     nothing: dict[str, Any] = {name: {} for name in ("ttft_s", "tpot_s", "itl_s", "e2e_s", "wait_s", "p99_over_p50")}
     zero = dict.fromkeys((
@@ -209,7 +214,8 @@ def unfit(
         sequences_limit=0, step_limit_tokens=0, cache_capacity_tokens=0, load=asked.about, assumptions=tuple(told),
         seed=seed, fits=False, missing_bytes=missing, partial=False, requests=len(asked),
         counted=0, refused=0, refused_reason="", unfinished=len(asked), prompt_tokens_mean=float(asked.prompt.mean()),
-        output_tokens_mean=float(asked.output.mean()), limits=(), put_back=0, power_w=None, energy_j_per_token=None,
+        output_tokens_mean=float(asked.output.mean()), offered_requests_per_s=asked.offered,
+        limits=(), put_back=0, power_w=None, energy_j_per_token=None,
         energy_j=None, steps=0, compiled=False, series=SeriesDocument(1.0, (), (), (), (), ()), tier=tier_of(setup),
         notes=(note,), **none,
     )  # fmt: skip
@@ -293,6 +299,12 @@ def _figures(found: SimulationDocument) -> Iterator[tuple[str, str]]:
             f"{digits(found.total_tokens_per_s.value)} with those read"
         ),
     )
+    if (offered := found.offered_requests_per_s) and _behind(found, offered):
+        yield (
+            "overload",
+            f"{digits(offered)} requests/s come and {digits(found.requests_per_s.value)} are answered: the queue grows "
+            "for as long as they come",
+        )
     if found.limits:
         yield (
             "goodput",
@@ -331,6 +343,12 @@ def _figures(found: SimulationDocument) -> Iterator[tuple[str, str]]:
 def _rate(estimate: Estimate) -> str:
     low, high = digits(estimate.low), digits(estimate.high)
     return digits(estimate.value) + ("" if low == high else f" ({low}–{high})")
+
+
+def _behind(found: SimulationDocument, offered: float) -> bool:
+    """Whether the queue grew as long as requests came: fewer are answered, and waits are no moment of it."""
+    wait = found.wait_s["p95"].value if found.wait_s else 0.0
+    return found.requests_per_s.value < BEHIND * offered and wait > (1.0 - BEHIND) * found.requests / offered
 
 
 def _kept(one: LimitDocument) -> str:

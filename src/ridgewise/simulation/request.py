@@ -52,6 +52,18 @@ class Requests:
         """Mean tokens of a request with its answer."""
         return float((self.prompt + self.output).mean())
 
+    def typical(self, longest: float) -> float:
+        """The same of those that are no longer than a model takes; of all where none is."""
+        total = self.prompt + self.output
+        able = total[total <= longest]
+        return float(able.mean()) if len(able) else float(total.mean())
+
+    @property
+    def offered(self) -> float | None:
+        """Requests per second that come, whatever becomes of them; None where they come at once, or as answers do."""
+        span = 0.0 if self.closed else float(self.arrival[-1] - self.arrival[0])
+        return (len(self) - 1) / span if span > 0 else None
+
 
 def requests(
     arrival: ArrayLike, prompt: ArrayLike, output: ArrayLike, *, group: ArrayLike | None = None,

@@ -120,6 +120,13 @@ def _recognised(record: Record, place: str) -> Form:
     for form in load_forms().values():
         if all(need in record for need in form.needs):
             return form
+    near = max(load_forms().values(), key=lambda form: sum(need in record for need in form.needs) / len(form.needs))
+    lacking = [need for need in near.needs if need not in record]
+    if len(lacking) < len(near.needs):
+        alike = nearest(lacking[0], [str(key) for key in record])
+        raise RequestError(
+            f"has no {lacking[0]}, which {near.about} needs", place, alike or tuple(map(str, record))[:6]
+        )
     known = tuple(f"{f.name} ({', '.join(f.needs)})" for f in load_forms().values())
     raise RequestError("is no form of trace that is known", place, known)
 
