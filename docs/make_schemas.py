@@ -20,6 +20,7 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.report.cost import CostDocument, InfeasibleDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
+    from ridgewise.report.fleets import FleetDocument
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.simulation import SimulationDocument
@@ -30,6 +31,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
         "plan-answer.schema.json": {"$schema": DIALECT, **with_cost(schema(PlanDocument))},
         "comparison.schema.json": {"$schema": DIALECT, **schema(ComparisonDocument)},
+        "fleet.schema.json": {"$schema": DIALECT, **schema(FleetDocument)},
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "job.schema.json": {"$schema": DIALECT, **schema(JobDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
