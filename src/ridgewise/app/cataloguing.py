@@ -6,10 +6,13 @@ import json as jsonlib
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.home import keep, own
 from ridgewise.errors import RequestError, nearest
+
+if TYPE_CHECKING:
+    from ridgewise.hardware import Device, Offer
 
 SCHEMA_VERSION = 1
 #: What a model may be called: one part or two, of letters, digits and a few marks.
@@ -41,22 +44,28 @@ def list_models(search: str, *, json: bool) -> int:
 
 def show_model(name: str, *, json: bool) -> int:
     """One model in full."""
-    from ridgewise.models.describe import describe
-    from ridgewise.models.read import find, load
+    from ridgewise.models.read import load
 
-    arch = load(name, own("models"))
-    try:
-        entry = find(name, own("models")) if not Path(name).exists() else None
-    except RequestError:
-        entry = None
-    document = describe(arch, entry)
+    document = model_document(name)
     if json:
         _print_json(document)
         return 0
     from ridgewise.report.catalogue import print_model
 
-    print_model(arch, document)
+    print_model(load(name, own("models")), document)
     return 0
+
+
+def model_document(name: str) -> dict[str, Any]:
+    """One model in full, as JSON has it."""
+    from ridgewise.models.describe import describe
+    from ridgewise.models.read import find, load
+
+    try:
+        entry = find(name, own("models")) if not Path(name).exists() else None
+    except RequestError:
+        entry = None
+    return describe(load(name, own("models")), entry)
 
 
 def add_model(path: Path, name: str) -> int:
@@ -111,48 +120,56 @@ def list_hardware(search: str, kind: str | None, *, json: bool) -> int:
 
 def show_hardware(name: str, *, json: bool) -> int:
     """One device in full: figures, sources, prices, ridge points."""
-    from ridgewise.facts import load_sources
-    from ridgewise.hardware.machine import Machine
-    from ridgewise.hardware.offers import purchase_offers, rental_offers
     from ridgewise.hardware.sheets import device
 
     found = device(name, "hardware", own("hardware"))
-    offers = (*purchase_offers(found.id), *rental_offers(found.id))
     if json:
-        usable = Machine(found).usable
-        figures = {key: asdict(figure) for key, figure in found.figures.items()}
-        units = {u: {k: asdict(f) for k, f in table.items()} for u, table in found.compute_units.items()}
-        cited = {
-            key for table in (found.figures, *found.compute_units.values()) for f in table.values() for key in f.sources
-        }
-        cited |= {key for offer in offers for key in offer.sources}
-        known = load_sources()
-        _print_json(
-            {
-                "id": found.id,
-                "name": found.name,
-                "class": found.kind,
-                "vendor": found.vendor,
-                "architecture": found.architecture,
-                "released": found.released,
-                "status": found.status,
-                "aliases": list(found.aliases),
-                "figures": figures,
-                "compute_units": units,
-                "memory_usable_bytes": usable,
-                "ridge_point_flop_per_byte": {
-                    d: found.ridge(d) for d in ("fp32", "bf16", "fp8", "int8") if found.ridge(d) is not None
-                },
-                "prices": [asdict(offer) for offer in offers],
-                "sources": {key: asdict(known[key]) for key in sorted(cited) if key in known},
-                "notes": found.notes,
-            }
-        )
+        _print_json(hardware_document(found))
         return 0
     from ridgewise.report.catalogue import print_device
 
-    print_device(found, offers)
+    print_device(found, _offers(found))
     return 0
+
+
+def _offers(found: Device) -> tuple[Offer, ...]:
+    from ridgewise.hardware.offers import purchase_offers, rental_offers
+
+    return (*purchase_offers(found.id), *rental_offers(found.id))
+
+
+def hardware_document(found: Device) -> dict[str, Any]:
+    """One device in full, as JSON has it."""
+    from ridgewise.facts import load_sources
+    from ridgewise.hardware.machine import Machine
+
+    offers = _offers(found)
+    figures = {key: asdict(figure) for key, figure in found.figures.items()}
+    units = {u: {k: asdict(f) for k, f in table.items()} for u, table in found.compute_units.items()}
+    cited = {
+        key for table in (found.figures, *found.compute_units.values()) for f in table.values() for key in f.sources
+    }
+    cited |= {key for offer in offers for key in offer.sources}
+    known = load_sources()
+    return {
+        "id": found.id,
+        "name": found.name,
+        "class": found.kind,
+        "vendor": found.vendor,
+        "architecture": found.architecture,
+        "released": found.released,
+        "status": found.status,
+        "aliases": list(found.aliases),
+        "figures": figures,
+        "compute_units": units,
+        "memory_usable_bytes": Machine(found).usable,
+        "ridge_point_flop_per_byte": {
+            d: found.ridge(d) for d in ("fp32", "bf16", "fp8", "int8") if found.ridge(d) is not None
+        },
+        "prices": [asdict(offer) for offer in offers],
+        "sources": {key: asdict(known[key]) for key in sorted(cited) if key in known},
+        "notes": found.notes,
+    }
 
 
 def add_hardware(path: Path) -> int:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ridgewise.report.charts.canvas import AXIS, COLOURS, Scale, Sheet, around, line, ribbon
-from ridgewise.units import digits, duration
+from ridgewise.units import digits, duration, parse
 
 if TYPE_CHECKING:
     from ridgewise.report.capacity import CapacityDocument
 
-WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 640, 76, 24, 36, 150, 44
+WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 560, 76, 24, 36, 150, 44
 
 
-def knee(found: CapacityDocument, limits: Mapping[str, float]) -> str:
+def knee(found: CapacityDocument) -> str:
     """Time to the first token above, time per further token below, over the load on the whole system; dashed what is
-    promised (``limits`` by name, ``ttft`` and ``tpot`` [s]), upright the most that is kept at the slow end of the
+    promised, upright the most that is kept at the slow end of the
     interval. Empty without a curve."""
     points = [point for point in found.curve if point.ttft_s is not None and point.tpot_s is not None]
     if len(points) < 2:
         return ""
+    limits = promised(found.limits)
     title = f"{found.systems[0].name}: latency as the load grows"
     height = TOP + 2 * PANEL + GAP + 46
     told = f"up to {digits(found.most_when_slow)} {found.curve_unit} every limit is kept at the slow end"
@@ -58,3 +59,8 @@ def knee(found: CapacityDocument, limits: Mapping[str, float]) -> str:
         sheet.path(f"M{most:.1f} {top}V{top + PANEL - 12}", name="even", colour=AXIS, dash="4 4")
     sheet.text((LEFT + WIDTH - RIGHT) / 2, height - 8, f"load [{found.curve_unit}]", anchor="middle", size=11.5)
     return sheet.svg()
+
+
+def promised(limits: Sequence[str]) -> dict[str, float]:
+    """Limits as documents have them ("TTFT p95 ≤ 1 s"), by the name of the latency [s]."""
+    return {name.lower(): parse(amount, "s") for name, _, _, amount in (text.split(" ", 3) for text in limits)}

@@ -10,8 +10,8 @@ from ridgewise.units import money, whole
 if TYPE_CHECKING:
     from ridgewise.report.cost import CostDocument
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 380, 76, 128, 40, 52
-SWING, ROW = 300, 26
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 340, 76, 128, 40, 52
+SWING, ROW = 230, 26
 #: The ways in words.
 WORDS = {
     "buy": "buying", "rent": "renting", "api": "the API",

@@ -13,7 +13,7 @@ from ridgewise.advise.deployment import Mark
 from ridgewise.report.charts.canvas import AXIS, COLOURS, Scale, Sheet, line, spread
 from ridgewise.units import digits, rate, share
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 380, 92, 20, 40, 58
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 360, 92, 20, 40, 58
 
 
 def roofline(title: str, marks: Sequence[Mark], peak: float, precision: str, bandwidth: float) -> str:

@@ -10,7 +10,7 @@ from ridgewise.units import duration, money, whole
 if TYPE_CHECKING:
     from ridgewise.report.training import TrainingDocument
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 320, 84, 84, 40, 54
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 320, 84, 84, 40, 54
 
 
 def scaling(found: TrainingDocument) -> str:

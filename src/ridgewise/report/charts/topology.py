@@ -8,7 +8,7 @@ from ridgewise.report.charts.canvas import AXIS, Scale, Sheet
 from ridgewise.report.charts.waterfall import OTHER, PARTS
 from ridgewise.units import share, whole
 
-WIDTH, CHIP, HIGH, PAD, LABEL, BETWEEN = 640, 44, 56, 12, 20, 8
+WIDTH, CHIP, HIGH, PAD, LABEL, BETWEEN = 520, 44, 56, 12, 20, 8
 #: Copies and devices of one that are drawn; of more the number is told.
 COPIES, DEVICES, STAGES = 6, 8, 4
 
@@ -17,7 +17,7 @@ def topology(title: str, tp: int, pp: int, replicas: int, parts: Mapping[str, fl
     """Each device is a chip filled with what its memory holds (``parts`` of ``usable`` [B]); devices of a stage stand
     side by side, stages below one another, copies in frames of their own."""
     across, down = min(tp, DEVICES), min(pp, STAGES)
-    inner_w = across * (CHIP + BETWEEN) - BETWEEN
+    inner_w: float = across * (CHIP + BETWEEN) - BETWEEN
     inner_h = down * (HIGH + 14) - 14
     frame_w, frame_h = max(inner_w + 2 * PAD, 110), inner_h + 2 * PAD + LABEL
     per_row = max(1, int((WIDTH + 12) // (frame_w + 12)))
@@ -33,6 +33,7 @@ def topology(title: str, tp: int, pp: int, replicas: int, parts: Mapping[str, fl
                   opacity=0.8)  # fmt: skip
         name = f"copy {copy + 1} of {replicas}" if replicas > 1 else "one copy"
         sheet.text(left + PAD, top + 15, name, size=11)
+        x: float
         for stage in range(down):
             y = top + LABEL + PAD + stage * (HIGH + 14)
             middle = y + HIGH / 2

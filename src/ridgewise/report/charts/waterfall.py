@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ridgewise.report.charts.canvas import AXIS, Scale, Sheet
 from ridgewise.units import size
 
-WIDTH, LEFT, RIGHT, TOP, ROW = 640, 132, 84, 12, 30
+WIDTH, LEFT, RIGHT, TOP, ROW = 520, 112, 76, 12, 30
 #: Colour of each part that memory policies name; further parts take the last.
 PARTS = {
     "reserved": "#9aa0a6", "weights": "#0072B2", "KV cache": "#E69F00", "state": "#CC79A7", "buffers": "#009E73",
