@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from ridgewise.app.home import home
+from ridgewise.app.home import home, own
 
 if TYPE_CHECKING:
     from ridgewise.timing.coefficients import Block
@@ -20,8 +20,12 @@ def own_blocks() -> Mapping[str, Block] | None:
     if not path.is_file():
         return None
     from ridgewise.evidence.store import Store
+    from ridgewise.hardware.sheets import also
     from ridgewise.timing.coefficients import load_blocks
     from ridgewise.validation.anchor import anchored
 
     tables = [table for table in Store(path).rows() if table.rows]
-    return anchored(load_blocks(), tables) if tables else None
+    if not tables:
+        return None
+    with also(own("hardware")):
+        return anchored(load_blocks(), tables)

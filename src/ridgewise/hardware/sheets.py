@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -89,6 +91,26 @@ _EXAMPLES: Mapping[str, str] = MappingProxyType(
 )
 
 
+#: Sheets of the user's own that names are looked up in where no folder is passed: rows of measurements name them too.
+_OWN: ContextVar[Path | None] = ContextVar("own", default=None)
+
+
+@contextmanager
+def also(extra: Path | None) -> Iterator[None]:
+    """Within it, names of devices mean the user's own sheets of ``extra`` too."""
+    before = _OWN.set(extra)
+    try:
+        yield
+    finally:
+        _OWN.reset(before)
+
+
+def forget() -> None:
+    """Read the sheets anew: a user's own was written."""
+    for kept in (_load, _index, _one):
+        kept.cache_clear()
+
+
 def load_devices(extra: Path | None = None) -> Mapping[str, Device]:
     """Every device by id: the catalogue's, then the sheets of ``extra``, which add or override.
 
@@ -113,13 +135,16 @@ def device(name: str, where: str = "", extra: Path | None = None) -> Device:
     An id reads only its own sheet. RequestError with the nearest names when none or several match.
     """
     identity = normal(name)
+    extra = _OWN.get() if extra is None else extra
     if extra is None:
         path = catalog_path("hardware", f"{identity}.toml")
         if 0 < len(identity) < LONGEST and "/" not in identity and "\\" not in identity and path.is_file():
             return _one(path)
     chip = _COMPUTER.sub("", name).strip()  # "MacBook Pro M4 Max" is the chip in it
     if not chip and name.strip():
-        chips = sorted(found.id for found in _load(extra).values() if found.vendor == "Apple" and found.kind == "unified")
+        chips = sorted(
+            found.id for found in _load(extra).values() if found.vendor == "Apple" and found.kind == "unified"
+        )
         raise RequestError(f"{name.strip()}: with which chip?", where, tuple(chips))
     return _load(extra)[_index(extra).resolve(chip or name, where)]
 

@@ -7,10 +7,12 @@ comes when we close it, and also when we are killed: whatever happens to us, the
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import IO
 
 #: The keeper: ends its program at the end of its input, and ends with its program.
@@ -54,6 +56,19 @@ class Child:
     def code(self) -> int | None:
         """The exit code; None while it runs."""
         return self._process.poll()
+
+    def busy(self) -> float | None:
+        """Seconds of processor time the program has used; None where the system does not tell."""
+        total, ticks = 0.0, None
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == self._process.pid:
+                ticks = os.sysconf("SC_CLK_TCK")
+                total += float(fields[11]) + float(fields[12])
+        return total / ticks if ticks else None
 
     def printed(self) -> str:
         """The end of what the program printed."""

@@ -80,13 +80,14 @@ class LlamaServer:
         self.model, self.threads, self.context, self.slots = model, threads, context, slots
         self._layers, self._batch, self._ubatch, self._wait = layers, batch, ubatch, wait
         self._stack = ExitStack()
+        self._child: Child | None = None
         self.url = ""
 
     def __enter__(self) -> LlamaServer:
         found, port = engine(), free_port()
         if not self.model.is_file():
             raise RequestError("no such file", str(self.model))
-        child = self._stack.enter_context(Child(self._command(found, port)))
+        child = self._child = self._stack.enter_context(Child(self._command(found, port)))
         self.url = f"http://127.0.0.1:{port}"
         try:
             self._await(child)
@@ -97,6 +98,10 @@ class LlamaServer:
 
     def __exit__(self, *raised: object) -> None:
         self._stack.close()
+
+    def busy(self) -> float | None:
+        """Seconds of processor time the server has used."""
+        return self._child.busy() if self._child else None
 
     def _command(self, found: Engine, port: int) -> list[str]:
         if found.binary:

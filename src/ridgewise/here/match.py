@@ -99,7 +99,7 @@ def _gpu(gpu: Gpu, here: Here, extra: Path | None) -> Detected:
 def _cpu(here: Here, extra: Path | None) -> Detected:
     name = " ".join(here.cpu.name.split())
     own = _named(OURS, extra) if extra is not None else None
-    sheet = own if own is not None and name in (own.notes, *own.aliases) else None
+    sheet = own if own is not None and own.name == f"{name} (this machine)" else None
     for spelled in _plainer(name) if sheet is None else ():
         sheet = _named(spelled, extra)
         if sheet is not None and sheet.kind in ("cpu", "sbc", "unified"):

@@ -187,9 +187,9 @@ def doctor_lines(document: DoctorDocument) -> Iterator[str]:
 def print_probe(document: ProbeDocument) -> None:
     """Every figure with its spread, then what became of it."""
     for line in rows_of(
-        ("measured", "median", "", "spread", "rounds", "ours"),
+        ("measured", "median", "spread", "rounds", "ours"),
         (
-            (one.name, digits(one.value), one.unit, f"{100 * one.spread:.0f} %", str(one.rounds),
+            (one.name, f"{digits(one.value / 1e9)} G{one.unit}", f"{100 * one.spread:.0f} %", str(one.rounds),
              f"{100 * one.busy:.0f} %" + ("" if one.kept else "  disturbed"))
             for one in document.measured
         ),

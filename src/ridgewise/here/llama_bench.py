@@ -1,0 +1,113 @@
+"""The phases of a real llama.cpp: reading prompts, answering at several depths, several slots at once."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from statistics import median
+from typing import Annotated
+
+from ridgewise.here.contention import OURS
+from ridgewise.here.llama_server import LlamaServer, Timings
+
+#: Token ids of prompts: words of any vocabulary lie there.
+FIRST, LAST = 300, 8000
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What is timed: ``prompt`` tokens are read, or ``output`` tokens follow ``depth`` cached ones, ``batch`` at once."""
+
+    metric: str
+    prompt: int
+    output: int
+    depth: int
+    batch: int = 1
+
+    @property
+    def said(self) -> str:
+        """In words."""
+        if self.metric == "prefill_tok_s":
+            return f"prefill of {self.prompt} tokens"
+        return f"decode after {self.depth} tokens" + (f", {self.batch} at once" if self.batch > 1 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A phase as measured [tokens/s]: the median of its rounds, half the distance of the quartiles over it, and the
+    share of the processors' time that went to the engine (None: not told)."""
+
+    phase: Phase
+    value: Annotated[float, "tokens/s"]
+    spread: Annotated[float, "ratio"]
+    rounds: int
+    busy: float | None
+
+    @property
+    def disturbed(self) -> bool:
+        """Others were at work meanwhile."""
+        return self.busy is not None and self.busy < OURS
+
+
+def phases(prompts: Sequence[int], depths: Sequence[int], output: int, slots: int) -> list[Phase]:
+    """Prompts of these lengths, answers at these depths, and ``slots`` answers at once at the first of them."""
+    found = [Phase("prefill_tok_s", prompt, 0, 0) for prompt in prompts]
+    found += [Phase("decode_tok_s", 0, output, depth) for depth in depths]
+    if slots > 1:
+        found.append(Phase("decode_tok_s", 0, output, min(depths), slots))
+    return found
+
+
+def readings(
+    server: LlamaServer, wanted: Sequence[Phase], said: Callable[[str], None], repeats: int = 3, threads: int = 1
+) -> Iterator[Reading]:
+    """Every phase as it is known; one that was disturbed is tried once more and the better half counts."""
+    rng = random.Random(0)
+    server.complete(_ids(64, rng), 4)
+    for phase in wanted:
+        said(phase.said)
+        found: list[tuple[float, float | None]] = []
+        while len(found) < repeats or (len(found) < 2 * repeats and _disturbed(found)):
+            found.append(_round(server, phase, rng, threads))
+        if any(share is not None for _, share in found):
+            found = sorted(found, key=lambda pair: -(pair[1] or 0.0))[: max(repeats, (len(found) + 1) // 2)]
+        rates = sorted(rate for rate, _ in found)
+        shares = [share for _, share in found if share is not None]
+        low, high = rates[len(rates) // 4], rates[-1 - len(rates) // 4]
+        yield Reading(
+            phase, median(rates), (high - low) / 2 / median(rates), len(rates), median(shares) if shares else None
+        )
+
+
+def _disturbed(found: Sequence[tuple[float, float | None]]) -> bool:
+    return any(share is not None and share < OURS for _, share in found)
+
+
+def _round(server: LlamaServer, phase: Phase, rng: random.Random, threads: int) -> tuple[float, float | None]:
+    """Tokens per second of one round, and the share of the processors' time that the engine had."""
+    length = phase.prompt or max(phase.depth, 1)
+    output = phase.output or 1
+    wall, cpu = time.perf_counter(), server.busy()
+    if phase.batch > 1:
+        with ThreadPoolExecutor(phase.batch) as pool:
+            prompts = [_ids(length, rng) for _ in range(phase.batch)]
+            done = list(pool.map(lambda prompt: server.complete(prompt, output), prompts))
+    else:
+        done = [server.complete(_ids(length, rng), output)]
+    after = server.busy()
+    share = None if cpu is None or after is None else (after - cpu) / ((time.perf_counter() - wall) * threads)
+    return sum(_rate(one, phase) for one in done), share
+
+
+def _rate(one: Timings, phase: Phase) -> float:
+    """The first token belongs to the prompt: so many steps follow as there are tokens, less one."""
+    if phase.metric == "prefill_tok_s":
+        return one.prompt / one.prompt_s
+    return (one.output - 1) / one.output_s
+
+
+def _ids(count: int, rng: random.Random) -> list[int]:
+    return [rng.randrange(FIRST, LAST) for _ in range(count)]
