@@ -140,12 +140,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Softer:
-    """A limit that, were it this much, would make the answer much cheaper.
+    """Limits that, were they this much, would make the answer much cheaper.
 
     month, bought   saved a month, and of the purchase (None: no price) [USD]
     """
 
-    limit: Limit
+    limits: tuple[Limit, ...]
     answer: Answer
     month: Annotated[float, "USD"] | None
     bought: Annotated[float, "USD"] | None
@@ -239,18 +239,29 @@ def _searched(
 
 
 def _softer(asked: Sizing, kinds: Sequence[Candidate], first: Answer | None) -> Iterator[Softer]:
-    """Each limit in turn as soft as is worth telling: who keeps it then for clearly less, and what that one needs."""
-    below = math.inf if first is None or first.month is None else (1.0 - SAVED) * first.month
+    """Each limit in turn as soft as is worth telling, then all of them: who keeps them then for clearly less, and what
+    that one needs."""
     if first is not None and first.month is None:
         return
-    for place, one in enumerate(asked.limits):
-        loose = (*asked.limits[:place], replace(one, most=SOFTER * one.most), *asked.limits[place + 1 :])
-        found = _searched(asked, kinds, loose, below, 1, TRIED).answers
+    below = math.inf if first is None or first.month is None else (1.0 - SAVED) * first.month
+    cheapest, every = math.inf, tuple(range(len(asked.limits)))
+    for places in (*((place,) for place in every), *((every,) if len(every) > 1 else ())):
+        loose = tuple(
+            replace(one, most=SOFTER * one.most) if place in places else one for place, one in enumerate(asked.limits)
+        )
+        least = below if len(places) == 1 else min(below, (1.0 - SAVED) * cheapest)
+        found = _searched(asked, kinds, loose, least, 1, TRIED).answers
         if not found:
             continue
-        needs = dict(found[0].whole.held)[loose[place]]
+        needs = dict(found[0].whole.held)
+        softened = tuple(
+            replace(asked.limits[place], most=_rounded(needs[loose[place]]))
+            for place in places
+            if needs[loose[place]] > asked.limits[place].most
+        )
         month, bought = (_less(_money(asked, first)[i], _money(asked, found[0])[i]) for i in (0, 1))
-        yield Softer(replace(one, most=_rounded(needs)), found[0], month, bought)
+        yield Softer(softened, found[0], month, bought)
+        cheapest = min(cheapest, found[0].month or math.inf)
 
 
 def _less(dear: float | None, cheap: float | None) -> float | None:

@@ -48,12 +48,19 @@ class GrowthDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class SofterDocument:
-    """A limit that, were it ``limit_s``, this system would keep; what it saves against the first one."""
+class PromiseDocument:
+    """A statistic of a latency, and the most it may be."""
 
     latency: str
     statistic: str
     limit_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class SofterDocument:
+    """Limits that, were they these, this system would keep; what it saves against the first one."""
+
+    limits: tuple[PromiseDocument, ...]
     name: str
     device: str
     devices: int
@@ -243,8 +250,9 @@ def _named(of: Answer) -> tuple[str, Layout]:
 def _soft(one: Softer) -> SofterDocument:
     setup, (name, layout) = one.answer.candidate.setup, _named(one.answer)
     return SofterDocument(
-        one.limit.latency, one.limit.statistic, one.limit.most, name, setup.device.id, one.answer.devices,
-        setup.engine.id, setup.plan.format.id, layout, tier_of(setup), one.answer.month, one.month, one.bought,
+        tuple(PromiseDocument(p.latency, p.statistic, p.most) for p in one.limits), name, setup.device.id,
+        one.answer.devices, setup.engine.id, setup.plan.format.id, layout, tier_of(setup), one.answer.month, one.month,
+        one.bought,
     )  # fmt: skip
 
 
@@ -278,7 +286,7 @@ def show(found: CapacityDocument) -> None:
         console.print(Text("No system of the candidates keeps these limits at any load. The nearest:"))
         for line in found.missed:
             console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
-        _lines(console, "What would do", [_softly(one) for one in found.softer])
+        _lines(console, "What would do", [softly(one) for one in found.softer])
     else:
         console.print(_systems(found))
         first = found.systems[0]
@@ -301,7 +309,7 @@ def show(found: CapacityDocument) -> None:
             ("settings", "; ".join(found.settings) or "none tried carries more than the engine's own"),
         ):  # fmt: skip
             console.print(Padding(Text(f"{title}: {text}"), (0, 0, 0, 0)))
-        _lines(console, "A softer limit would save much", [_softly(one) for one in found.softer])
+        _lines(console, "A softer limit would save much", [softly(one) for one in found.softer])
         _lines(console, "Tried without success", found.missed)
     _lines(console, "Assumed, change with the flag named", found.assumptions)
     _lines(console, "How to read it", found.notes)
@@ -316,9 +324,9 @@ def _lines(console: Console, title: str, lines: Sequence[str]) -> None:
         console.print(Padding(Text(f"· {line}"), (0, 0, 0, 2)))
 
 
-def _softly(one: SofterDocument) -> str:
+def softly(one: SofterDocument) -> str:
     """``TTFT p95 ≤ 1.4 s: 4 × RTX 5090, vllm fp8 TP4, $2,100 a month: $3,800 less, and $165k less to buy``."""
-    limit = f"{LATENCY_NAMES[one.latency]} {one.statistic} ≤ {duration(one.limit_s)}"
+    limit = " and ".join(f"{LATENCY_NAMES[p.latency]} {p.statistic} ≤ {duration(p.limit_s)}" for p in one.limits)
     what = f"{one.name}, {_how(one.engine, one.format, one.layout)} ({one.tier})"
     parts = [f"{limit}: {what}{_cost(one.cost_usd_per_month)}"]
     if one.saved_usd_per_month is not None:
