@@ -2,7 +2,8 @@
 
 ``ridgewise.estimate`` is the command of that name as a function, for numbers and for columns; ``ridgewise.job`` the
 same for models that do not answer token by token; ``ridgewise.simulate`` and ``ridgewise.capacity`` are services,
-``ridgewise.cost`` is money, ``ridgewise.train`` a training run.
+``ridgewise.cost`` is money, ``ridgewise.train`` a training run; ``ridgewise.plan``, ``fit``, ``compare``, ``explain``
+and ``check`` answer as their commands do, and ``ridgewise.memo`` makes of any answer a document to sign.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ridgewise.app.asking import check, compare, explain, fit, memo, plan
     from ridgewise.app.costing import cost
     from ridgewise.app.estimating import estimate
     from ridgewise.app.jobs import job
@@ -18,9 +20,13 @@ if TYPE_CHECKING:
     from ridgewise.app.training import train
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "capacity", "cost", "estimate", "job", "simulate", "train"]
+__all__ = [
+    "__version__", "capacity", "check", "compare", "cost", "estimate", "explain", "fit", "job", "memo", "plan",
+    "simulate", "train",
+]  # fmt: skip
 
 _HOMES = {
+    **dict.fromkeys(("check", "compare", "explain", "fit", "memo", "plan"), "ridgewise.app.asking"),
     "estimate": "ridgewise.app.estimating",
     "cost": "ridgewise.app.costing",
     "job": "ridgewise.app.jobs",

@@ -35,6 +35,7 @@ from ridgewise.serving.estimate import (
 from ridgewise.serving.local import Part
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.units import Num, count, digits, parse, size
+from ridgewise.units.shown import Shown
 from ridgewise.work import Plan, decode
 from ridgewise.work.forward import ROUTING
 
@@ -190,7 +191,7 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
-class FitAnswer:
+class FitAnswer(Shown):
     """The waterfall of the fullest device and the ways to make it fit.
 
     memory_basis          how the usable memory is known
@@ -496,7 +497,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Shown):
     """Everything behind the speed of one deployment; ``roofline`` has its phases and training the model, where the
     device trains."""
 

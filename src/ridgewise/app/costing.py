@@ -339,7 +339,9 @@ def costed(flags: Mapping[str, Any], file: Path | None = None) -> CostDocument |
     return document(costing(asked, options, terms))
 
 
-def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json: bool) -> int:
+def run(
+    flags: Mapping[str, Any], file: Path | None, plot: Path | None, report: Path | None = None, *, json: bool
+) -> int:
     """Print the money of a plan; 1 where nothing does the job or nothing has a price."""
     from ridgewise.report import cost
     from ridgewise.report.document import as_json
@@ -355,6 +357,10 @@ def run(flags: Mapping[str, Any], file: Path | None, plot: Path | None, *, json:
         from ridgewise.report.charts.money import spent
 
         write_whole(plot, spent(answer))
+    if report is not None:
+        from ridgewise.app import reporting
+
+        reporting.write(report, answer)
     if json:
         print(as_json(answer))
     elif isinstance(answer, cost.CostDocument):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.inspecting import deployment, given, number, told_limits
@@ -53,12 +54,16 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
     return setup
 
 
-def run(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> int:
-    """Print what one deployment does with one load; 1 where it does not fit."""
+def run(model: str, hardware: str, flags: Mapping[str, Any], report: Path | None = None, *, json: bool) -> int:
+    """Print what one deployment does with one load, and write its ``report``; 1 where it does not fit."""
     from ridgewise.report import estimate, jobs
     from ridgewise.report.document import as_json
 
     found = estimated(model, hardware, flags)
+    if report is not None:
+        from ridgewise.app import reporting
+
+        reporting.write(report, found)
     if json:
         print(as_json(found))
     elif isinstance(found, jobs.JobDocument):

@@ -35,7 +35,7 @@ def keep(kind: str, name: str, text: str) -> Path:
     return path
 
 
-def write_whole(path: Path, text: str, *, parents: bool = False) -> None:
+def write_whole(path: Path, content: str | bytes, *, parents: bool = False) -> None:
     """Write a file whole or not at all, and never in the place of a device, a folder or a pipe."""
     scratch: Path | None = None
     try:
@@ -44,7 +44,7 @@ def write_whole(path: Path, text: str, *, parents: bool = False) -> None:
         if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
         scratch = path.with_name(f".{path.name}.part")
-        scratch.write_text(text, encoding="utf-8")
+        scratch.write_bytes(content.encode() if isinstance(content, str) else content)
         scratch.replace(path)
     except (OSError, ValueError) as error:
         if scratch is not None:

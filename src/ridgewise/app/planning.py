@@ -81,8 +81,9 @@ def _until(console: Console, text: str, default: str, check: Callable[[str], obj
 
 
 def run(
-    flags: Mapping[str, Any], file: Path | None, save: Path | None, top: int | None, *, json: bool, markdown: bool
-) -> int:
+    flags: Mapping[str, Any], file: Path | None, save: Path | None, top: int | None, report: Path | None = None, *,
+    json: bool, markdown: bool,
+) -> int:  # fmt: skip
     """Answer one planning question; 0 when something is feasible, 1 when nothing is."""
     given = {name: value for name, value in flags.items() if value not in (None, [], {})}
     if json and markdown:
@@ -96,6 +97,8 @@ def run(
         from ridgewise.app.request import write_plan_file
 
         write_plan_file(found.request, save)
+    if report is not None:
+        _report(report, found)
     if json:
         from ridgewise.report.document import as_json
 
@@ -107,6 +110,17 @@ def run(
         if money is not None:
             print(cost.markdown(money)) if markdown else cost.show(money, heading=False)
     return 1 if found.failed else 0
+
+
+def _report(path: Path, found: Planned) -> None:
+    """Write the memo of a plan, with the roofline of its first choice."""
+    from ridgewise.app import reporting
+    from ridgewise.workloads import Service, SingleUser
+
+    pick, work, behind = found.answer.pick, found.answer.question.workload, None
+    if pick is not None and pick.speed is not None and isinstance(work, SingleUser | Service):
+        behind = reporting.explained(pick.speed.setup, work.prompt, work.output, pick.speed.concurrency)
+    reporting.write(path, found.document, behind, found.money)
 
 
 @dataclass(frozen=True, slots=True)

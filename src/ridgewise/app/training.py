@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.anchors import own_blocks
@@ -34,12 +35,16 @@ FLAGS = (*LANGUAGE, "count", "samples", "epochs", "batch", "length", "precision"
          "program", "tariff", "memory", "top")  # fmt: skip
 
 
-def run(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
-    """Print the answer; 1 where the run is not possible as asked."""
+def run(model: str, hardware: str, flags: Flags, report: Path | None = None, *, json: bool) -> int:
+    """Print the answer and write its ``report``; 1 where the run is not possible as asked."""
     from ridgewise.report.document import as_json
     from ridgewise.report.training import ClassicTrainingDocument, show, show_classic
 
     found = trained(model, hardware, flags)
+    if report is not None:
+        from ridgewise.app import reporting
+
+        reporting.write(report, found)
     if isinstance(found, ClassicTrainingDocument):
         print(as_json(found)) if json else show_classic(found)
         return 0

@@ -21,6 +21,7 @@ from ridgewise.simulation.capacity import Answer, Look, Missed
 from ridgewise.simulation.interval import bands_of
 from ridgewise.simulation.metrics import Limit
 from ridgewise.units import digits, duration, money, power, share, whole
+from ridgewise.units.shown import Shown
 from ridgewise.workloads import Service
 
 
@@ -108,7 +109,7 @@ class SystemDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityDocument:
+class CapacityDocument(Shown):
     """How much hardware a service needs."""
 
     schema_version: int

@@ -18,6 +18,7 @@ from ridgewise.advise.rules import TOPICS, Rule, load_rules
 from ridgewise.report.document import SCHEMA_VERSION, FindingDocument, OptionDocument, finding_document, option_document
 from ridgewise.report.text import said
 from ridgewise.units import count
+from ridgewise.units.shown import Shown
 
 #: Where the schema of SARIF is published.
 SARIF = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -58,7 +59,7 @@ class IdeaDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckDocument:
+class CheckDocument(Shown):
     """The answer to a check; ``feasible``: no error."""
 
     schema_version: int

@@ -18,6 +18,7 @@ from ridgewise.report.charts.roofline import HEIGHT, WIDTH, roofline
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.report.estimate import EstimateDocument, document
 from ridgewise.units import count, digits, duration, size, whole
+from ridgewise.units.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class MachineDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class ComparisonDocument:
+class ComparisonDocument(Shown):
     """The comparison; ``aspects`` where the phases were asked for."""
 
     schema_version: int

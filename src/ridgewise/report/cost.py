@@ -20,6 +20,7 @@ from ridgewise.report.charts.money import WORDS
 from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.report.text import TIER_MARK, TIER_TEXT
 from ridgewise.units import count, digits, money, power, share, whole
+from ridgewise.units.shown import Shown
 
 #: Borders between ways that are told; beyond them every further copy makes another.
 BORDERS = 3
@@ -124,7 +125,7 @@ class SwingDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class CostDocument:
+class CostDocument(Shown):
     """The money of one plan."""
 
     schema_version: int

@@ -16,6 +16,7 @@ from ridgewise.hardware import Device
 from ridgewise.serving.estimate import inverse
 from ridgewise.serving.setup import TIERS as SUPPORTED
 from ridgewise.timing.coefficients import Band
+from ridgewise.units.shown import Shown
 
 SCHEMA_VERSION = 1
 Tier = Literal["measured", "interpolated", "transferred", "datasheet", "assumed"]
@@ -121,7 +122,7 @@ class FindingDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanDocument:
+class PlanDocument(Shown):
     """The answer to a planning question."""
 
     schema_version: int

@@ -14,6 +14,7 @@ from ridgewise.report.document import SCHEMA_VERSION, Estimate, Layout
 from ridgewise.serving import Setup
 from ridgewise.serving.outcome import Range
 from ridgewise.units import count, digits, duration, size, whole
+from ridgewise.units.shown import Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class ReadingDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class EstimateDocument:
+class EstimateDocument(Shown):
     """What one deployment does with one load."""
 
     schema_version: int

@@ -24,6 +24,7 @@ from ridgewise.simulation.policies import Policy, settings
 from ridgewise.simulation.request import Requests
 from ridgewise.simulation.timeline import refusal
 from ridgewise.units import count, digits, duration, energy, power, share, size, whole
+from ridgewise.units.shown import Shown
 
 #: Columns of text where the output is no terminal.
 WIDTH = 120
@@ -63,7 +64,7 @@ class SeriesDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class SimulationDocument:
+class SimulationDocument(Shown):
     """One system under one load.
 
     ttft_s …     statistic → seconds with their interval; "wait" is from arrival to the first step

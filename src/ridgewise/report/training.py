@@ -17,6 +17,7 @@ from ridgewise.report.document import SCHEMA_VERSION, Estimate
 from ridgewise.serving.outcome import Range
 from ridgewise.training.planning import Plan
 from ridgewise.units import count, digits, duration, money, power, rate, share, size, whole
+from ridgewise.units.shown import Shown
 
 #: What people call the parts of a step.
 PARTS: Mapping[str, str] = {
@@ -108,7 +109,7 @@ class GenerationDocument:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingDocument:
+class TrainingDocument(Shown):
     """One training run: layouts, time, memory, power, money, and how sure all that is."""
 
     schema_version: int

@@ -27,6 +27,7 @@ from ridgewise.serving.loads import Felt, Steps, packing, parts, static_batch
 from ridgewise.serving.local import Part
 from ridgewise.serving.setup import Setup
 from ridgewise.units import Count, Num, Seconds, Tokens
+from ridgewise.units.shown import Shown
 from ridgewise.work import decode
 
 #: Rows that are computed together: what a processor's cache holds.
@@ -74,7 +75,7 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Shown):
     """What users feel and the system yields, all replicas together.
 
     ttft, tpot, e2e   mean seconds to the first token, per further token, to the last one

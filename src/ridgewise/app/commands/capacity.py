@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _service as service
-from ridgewise.app.commands._shared import LIMITS, LOAD, OUT, WHAT, Json, Model
+from ridgewise.app.commands._shared import LIMITS, LOAD, OUT, WHAT, Json, Model, Report
 
 PANEL = "Decide"
 
@@ -43,7 +43,7 @@ def capacity(
         str | None, typer.Option(help="share of the month it works, for energy: 30%", rich_help_panel=LIMITS)
     ] = None,
     tariff: Annotated[
-        str | None, typer.Option(help="electricity price [USD/kWh], or 0.18EUR", rich_help_panel=LIMITS)
+        str | None, typer.Option(help="electricity price [USD/kWh], or '0.18 EUR'", rich_help_panel=LIMITS)
     ] = None,
     country: Annotated[
         str | None, typer.Option(help="electricity of DE, France, US/Texas", rich_help_panel=LIMITS)
@@ -56,6 +56,7 @@ def capacity(
         typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="systems shown", rich_help_panel=OUT)] = 5,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """How much hardware does a service need? The cheapest systems that keep your limits, and when they no longer do."""
@@ -68,4 +69,4 @@ def capacity(
         "quant": quant, "kv_bits": kv_bits, "tp": tp, "policy": policy, "busy": busy, "tariff": tariff,
         "country": country, "host_price": host_price, "prices": planning.own_prices(price or []), "top": top,
     }  # fmt: skip
-    return simulating.capacity(model, flags, json=json)
+    return simulating.capacity(model, flags, report, json=json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import OUT, Json
+from ridgewise.app.commands._shared import OUT, Json, Report
 
 PANEL = "Decide"
 MONEY = "Money"
@@ -96,6 +96,7 @@ def cost(
     kv_bits: question.KvBits = None,
     file: question.File = None,
     plot: Annotated[Path | None, typer.Option(help="write the picture here (SVG)", rich_help_panel=OUT)] = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """Buy, rent or API? What each costs over years, from which month and load on the answer changes, and why."""
@@ -113,4 +114,4 @@ def cost(
         "upkeep": upkeep, "running": running, "tax": tax, "carbon": carbon, "interruptions": interruptions,
         "restart": restart, "profile": profile, "runs": runs, "quotes": quotes,
     }  # fmt: skip
-    return costing.run(flags, file, plot, json=json)
+    return costing.run(flags, file, plot, report, json=json)

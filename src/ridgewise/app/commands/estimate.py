@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import LOAD, Device, Json, Model
+from ridgewise.app.commands._shared import LOAD, Device, Json, Model, Report
 
 PANEL = "Look closer"
 HOW = "Deployment"
@@ -103,6 +103,7 @@ def estimate(
     images: Annotated[
         int | None, typer.Option(min=1, max=10000, help="pictures in the prompt, of --size", rich_help_panel=JOBS)
     ] = None,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """How fast is it? TTFT, TPOT, throughput, watts of one deployment, with intervals."""
@@ -118,4 +119,4 @@ def estimate(
         "length": length, "size": size, "steps": steps, "guidance": guidance, "frames": frames, "audio": audio,
         "beams": beams, "images": images,
     }  # fmt: skip
-    return estimating.run(model, hardware, flags, json=json)
+    return estimating.run(model, hardware, flags, report, json=json)

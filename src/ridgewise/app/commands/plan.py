@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import LIMITS, OUT, WHAT, Json, Markdown
+from ridgewise.app.commands._shared import LIMITS, OUT, WHAT, Json, Markdown, Report
 
 PANEL = "Decide"
 
@@ -62,6 +62,7 @@ def plan(
         int | None,
         typer.Option(min=1, max=1000, help="show the first N instead of the best of each kind", rich_help_panel=OUT),
     ] = None,
+    report: Report = None,
     json: Json = False,
     markdown: Markdown = False,
 ) -> int:
@@ -78,4 +79,4 @@ def plan(
         "prices": planning.own_prices(price or []),
         "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
     }  # fmt: skip
-    return planning.run(flags, file, save, top, json=json, markdown=markdown)
+    return planning.run(flags, file, save, top, report, json=json, markdown=markdown)

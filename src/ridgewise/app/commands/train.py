@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Model
+from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Model, Report
 
 PANEL = "Decide"
 LAYOUT = "Layout: what is not given is searched"
@@ -95,6 +95,7 @@ def train(
         typer.Option(help="settings of torchtitan, megatron, deepspeed, axolotl or llamafactory", rich_help_panel=OUT),
     ] = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="layouts shown", rich_help_panel=OUT)] = 5,
+    report: Report = None,
     json: Json = False,
 ) -> int:
     """Can it be trained on this, how, how long, at what power and price? The best layout, its memory and its step."""
@@ -109,4 +110,4 @@ def train(
         "program": program, "deadline": deadline, "budget": budget, "tariff": tariff, "memory": memory,
         "export": export, "top": top,
     }  # fmt: skip
-    return training.run(model, hardware, flags, json=json)
+    return training.run(model, hardware, flags, report, json=json)
