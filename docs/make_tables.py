@@ -11,6 +11,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -94,8 +95,15 @@ def _plain(value: float) -> str:
 
 @cache
 def _option(arguments: str) -> dict[str, Any]:
-    first: dict[str, Any] = console.document(shlex.split(arguments))["options"][0]
-    return first
+    answer = console.document(shlex.split(arguments))
+    if "options" in answer:
+        first: dict[str, Any] = answer["options"][0]
+        return first
+    system = answer["systems"][0]  # of capacity
+    low, high = (system[f"purchase_{end}_usd"] for end in ("low", "high"))
+    bought = {"value": (low + high) / 2, "low": low, "high": high} if low is not None else None
+    named = {"count": system["devices"], "purchase_usd": bought, "total_tokens_per_s": system["output_tokens_per_s"]}
+    return system | named
 
 
 def blocks() -> str:
@@ -379,6 +387,71 @@ def answers() -> str:
     return table(("I want", "command", "first choice", "in figures (80 % interval)"), rows)
 
 
+@dataclass(frozen=True)
+class User:
+    """Somebody who asks: the question, the first idea (a ``check``), and the mistakes in it by id."""
+
+    who: str
+    asks: str
+    idea: str
+    said: str
+    caught: tuple[str, ...]
+
+
+_LAW = "Llama-3.3-70B-Instruct --users 25 --prompt 8k --output 500 --context 32k"
+_STARTUP = "Llama-3.1-8B-Instruct --prompt 1500 --output 300"
+USERS = (
+    User(
+        "a student with 1,500 USD and a PC", "plan gpt-oss-20b --users 1 --context 16k --budget 1500 --host-price 0",
+        'Llama-3.3-70B-Instruct --users 1 --context 16k --budget 1500 --host-price 0 --hardware "RTX 4090"',
+        "70B on one RTX 4090", ("does-not-fit",),
+    ),
+    User(
+        "a law office, 25 people, private documents", f"plan {_LAW} --budget 25000 --priority cost",
+        f'{_LAW} --budget 25000 --hardware "M3 Ultra 512GB"', "a Mac Studio with 512 GiB",
+        ("latency-limit", "concurrency"),
+    ),
+    User(
+        "an IT department, 500 staff", "plan gpt-oss-120b --users 500 --slo-ttft 1s",
+        'gpt-oss-120b --users 500 --slo-ttft 1s --hardware "Strix Halo"', "a mini PC that does 45 tokens/s",
+        ("latency-limit", "concurrency", "engine-slots"),
+    ),
+    User(
+        "a start-up, 2,000 requests a minute",
+        f"capacity {_STARTUP} --rate 33.3 --slo-ttft p95=1s --slo-tpot p95=50ms --top 1",
+        f'{_STARTUP} --concurrency 170 --slo-ttft 1s --slo-tpot 50ms --hardware "RTX 4090"', "one RTX 4090",
+        ("kv-cache",),
+    ),
+    User(
+        "a lab that fine-tunes every week", "plan Qwen3-32B --goal qlora --tokens 50M --deadline 24h",
+        'Qwen3-32B --goal finetune --tokens 50M --deadline 24h --hardware "RTX 4090"',
+        "all weights on an RTX 4090", ("impossible-training",),
+    ),
+    User(
+        "a company that pretrains 8B on 1T tokens", "plan Llama-3.1-8B --goal train --tokens 1T --deadline 30days",
+        'Llama-3.1-8B --goal train --tokens 1T --deadline 30days --hardware "8x H100 SXM" --peak 1979TFLOP/s',
+        "one server, at the 1,979 TFLOP/s of the brochure", ("deadline-missed", "quoted-flops"),
+    ),
+)  # fmt: skip
+
+
+def users() -> str:
+    """One line for each of the six users: what they ask, what comes first, and what was wrong with their first idea."""
+    rows = []
+    for user in USERS:
+        option = _option(user.asks)
+        ids = ", ".join(f"`{name}`" for name in caught(user.idea) if name in user.caught)
+        rows.append((user.who, f"`{user.asks}`", _pick(option), _figures(option), f"{user.said}: {ids}"))
+    headers = ("who", "asks", "first choice", "in figures (80 % interval)", "first idea, and what `check` says")
+    return table(headers, rows)
+
+
+def caught(idea: str) -> dict[str, str]:
+    """The level of every mistake that is found in an idea, by its id."""
+    (found,) = console.document(["check", *shlex.split(idea)])["ideas"]
+    return {finding["rule"]: finding["level"] for finding in found["findings"]}
+
+
 #: The question of money that the README and the page of money show.
 PAID = "cost Llama-3.1-70B-Instruct --users 200 --country DE --horizon 3y"
 
@@ -395,7 +468,7 @@ def _paid(wish: str, arguments: str) -> tuple[str, ...]:
 
 
 def _pick(option: dict[str, Any]) -> str:
-    memory = option["configuration_memory_bytes"]
+    memory = option.get("configuration_memory_bytes")
     named = f"{option['name']}, {memory / 2**30:.0f} GiB" if memory else option["name"]
     return f"{named} ({option['format']})"
 
@@ -403,12 +476,18 @@ def _pick(option: dict[str, Any]) -> str:
 def _figures(option: dict[str, Any]) -> str:
     from ridgewise.units import digits, duration, money
 
-    if option["run_s"]:
+    if option.get("run_s"):
         run = option["run_s"]
         paid = f", {money(option['cost_usd_run'])} to {option['tenure']}" if option["cost_usd_run"] else ""
         return f"{duration(run['value'])} ({duration(run['low'])} to {duration(run['high'])}){paid}"
-    rate, wait, buy = option["decode_tokens_per_s"], option["ttft_s"], option["purchase_usd"]
-    paid = f"; {money(buy['low'])} to {money(buy['high'])}" if buy else ""
+    wait, buy = option["ttft_s"], option["purchase_usd"]
+    if "decode_tokens_per_s" not in option:
+        pace, bought = option["tpot_s"], f"; {money(buy['low'])} to {money(buy['high'])}" if buy else ""
+        held = f"{duration(wait['value'])} to the first token, {duration(pace['value'])} to each further one (p95)"
+        return f"{held}, at the slow end {duration(wait['high'])} and {duration(pace['high'])}{bought}"
+    rate = option["decode_tokens_per_s"]
+    ends = list(dict.fromkeys(money(buy[end]) for end in ("low", "high"))) if buy else []
+    paid = f"; {' to '.join(ends)}" if ends else ""
     low, value, high = (digits(rate[key], 2) for key in ("low", "value", "high"))
     return f"{value} tokens/s each ({low}–{high}) after {duration(wait['value'])}{paid}"
 
@@ -429,4 +508,5 @@ TABLES: dict[str, Callable[[], str]] = {
     "engines": engines,
     "evidence": evidence,
     "answers": answers,
+    "users": users,
 }

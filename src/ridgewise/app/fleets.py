@@ -31,7 +31,7 @@ Table = Mapping[str, Any]
 
 def alone(flags: Mapping[str, Any]) -> None:
     """Refuse flags beside a fleet file, which says everything itself."""
-    given = next((name for name, value in flags.items() if value not in (None, [], {}, ())), None)
+    given = next((name for name, value in flags.items() if value not in (None, False, [], {}, ())), None)
     if given:
         flag = f"--{given.replace('_', '-')}" if given != "model" else "a model"
         raise RequestError(f"{flag} means nothing beside a fleet file, which says it", "--fleet", ("--fleet FILE",))

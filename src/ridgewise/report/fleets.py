@@ -369,8 +369,8 @@ def _limit(one: LimitDocument) -> str:
     return (
         f"{said}: it binds. {_first(one)}Without it the month would cost {money(one.without_saves_usd_per_month)} "
         f"less, with 10 % more of it {money(one.more_saves_usd_per_month)} less, each chosen anew; could machines be "
-        f"split, {_amount(one.limit, unit)} more would save {money(one.dual_usd_per_month_per_unit * unit)} a month (dual of "
-        "the linear relaxation)"
+        f"split, {_amount(one.limit, unit)} more would save {money(one.dual_usd_per_month_per_unit * unit)} a month (dual "
+        "of the linear relaxation)"
     )
 
 
