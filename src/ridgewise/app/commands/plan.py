@@ -57,6 +57,9 @@ def plan(
     engine: question.Engine = None,
     kv_bits: question.KvBits = None,
     file: question.File = None,
+    fleet: Annotated[
+        Path | None, typer.Option(help="a fleet file instead: many models and machines", rich_help_panel=WHAT)
+    ] = None,
     save: Annotated[Path | None, typer.Option(help="write the question as a plan file", rich_help_panel=OUT)] = None,
     top: Annotated[
         int | None,
@@ -79,4 +82,9 @@ def plan(
         "prices": planning.own_prices(price or []),
         "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
     }  # fmt: skip
+    if fleet is not None:
+        from ridgewise.app import fleets
+
+        fleets.alone({**flags, "file": file, "save": save, "top": top})
+        return fleets.run(fleet, json=json, markdown=markdown)
     return planning.run(flags, file, save, top, report, json=json, markdown=markdown)
