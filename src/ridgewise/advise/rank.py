@@ -116,25 +116,31 @@ def small_change(question: Question) -> float:
 
 def utility(question: Question, option: Option, dearest: float = 1e6) -> float:
     """Points of one option under the question's priority; ``dearest`` stands in for an unknown cost."""
-    weights = weights_of(question)
+    return sum(points(question, option, dearest).values())
+
+
+def points(question: Question, option: Option, dearest: float = 1e6) -> dict[str, float]:
+    """The same by what they are for."""
+    weights, found = weights_of(question), {}
     if option.run is not None:
         least = 1.0 if question.priority == "speed" else enough(question)
         speed, reference = -math.log2(max(option.run.high, least) / 86400), 1e9
     else:
         speed, reference = _felt(question, option), 1.0
     cost, energy = slow_cost(option), slow_energy(option)
-    points = weights.speed * speed
-    points -= weights.cost * math.log2(1.0 + (dearest if cost is None else cost) / small_change(question))
-    points -= UNPRICED if cost is None else 0.0
-    points -= caveats(question, option)
+    found["speed"] = weights.speed * speed
+    found["cost"] = -weights.cost * math.log2(1.0 + (dearest if cost is None else cost) / small_change(question))
+    found["cost"] -= UNPRICED if cost is None else 0.0
     if energy and isinstance(question.workload, FineTuning) and question.priority != "energy":
         energy += SMALL_ENERGY
-    points -= weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else 1.0
+    found["energy"] = -weights.energy * math.log2(max(energy, 1e-6) / reference) if energy else -1.0
     if weights.headroom:
-        points += weights.headroom * math.log2(max(headroom(option), LEAST))
+        found["headroom"] = weights.headroom * math.log2(max(headroom(option), LEAST))
     if weights.stability:
-        points += weights.stability * math.log2(max(steadiness(option), LEAST))
-    return points - 2.0 * option.distance
+        found["stability"] = weights.stability * math.log2(max(steadiness(option), LEAST))
+    found["caveats"] = -caveats(question, option)
+    found["limits missed"] = -2.0 * option.distance
+    return found
 
 
 #: Shares below this count alike.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ridgewise.app.request import PlanFile
     from ridgewise.report.cost import CostDocument
     from ridgewise.report.document import PlanDocument
+    from ridgewise.report.insight import InsightDocument
 
 
 def own_prices(entries: Sequence[str]) -> dict[str, str]:
@@ -30,6 +31,17 @@ def own_prices(entries: Sequence[str]) -> dict[str, str]:
             raise RequestError(f"{entry!r} is not NAME=PRICE", "--price", ("--price 'RTX 4090=1500'",))
         prices[name.strip()] = amount.strip()
     return prices
+
+
+def own_weights(entries: Sequence[str]) -> dict[str, str]:
+    """``NAME=POINTS`` pairs as a mapping."""
+    weights = {}
+    for entry in entries:
+        name, equals, points = entry.partition("=")
+        if not equals or not name.strip():
+            raise RequestError(f"{entry!r} is not NAME=POINTS", "--weight", ("--weight speed=2",))
+        weights[name.strip()] = points.strip()
+    return weights
 
 
 def names(entries: Sequence[str]) -> list[str]:
@@ -85,9 +97,11 @@ def run(
     json: bool, markdown: bool,
 ) -> int:  # fmt: skip
     """Answer one planning question; 0 when something is feasible, 1 when nothing is."""
-    given = {name: value for name, value in flags.items() if value not in (None, [], {})}
+    given = {name: value for name, value in flags.items() if value not in (None, [], {}, False)}
     if json and markdown:
         raise RequestError("--json and --markdown exclude each other", "flags", ("--json", "--markdown"))
+    if "have" in given:
+        return _have(given, json=json)
     if not given and file is None and sys.stdin.isatty() and sys.stdout.isatty() and not json:
         given = ask(given)
 
@@ -102,11 +116,13 @@ def run(
     if json:
         from ridgewise.report.document import as_json
 
-        print(as_json(document, cost=money))
+        print(as_json(document, cost=money, insight=found.insight))
     else:
-        from ridgewise.report import cost, text
+        from ridgewise.report import cost, insight, text
 
         print(text.markdown(document)) if markdown else text.print_plan(document)
+        if found.insight is not None:
+            print(insight.markdown(found.insight)) if markdown else insight.show(found.insight)
         if money is not None:
             print(cost.markdown(money)) if markdown else cost.show(money, heading=False)
     return 1 if found.failed else 0
@@ -123,15 +139,34 @@ def _report(path: Path, found: Planned) -> None:
     reporting.write(path, found.document, behind, found.money)
 
 
+def _have(flags: Mapping[str, Any], *, json: bool) -> int:
+    """What hardware that is there serves; 1 where it serves no model well."""
+    from ridgewise.app.advising import have
+    from ridgewise.report.document import as_json
+    from ridgewise.report.insight import show_have
+
+    load = ("have", "model", "prompt", "output", "context")
+    foreign = [name for name in flags if name not in load]
+    if foreign:
+        raise RequestError(
+            f"--{foreign[0].replace('_', '-')} means nothing beside --have", "flags",
+            ("--have with --prompt, --output, --context or a model",),
+        )  # fmt: skip
+    found = have(str(flags["have"]), flags)
+    print(as_json(found)) if json else show_have(found)
+    return 0 if found.feasible else 1
+
+
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A question as it was understood, its answer in full and as the published document, and the money where it was
-    asked for (``--country``, ``--horizon``)."""
+    """A question as it was understood, its answer in full and as the published document, the money where it was asked
+    for (``--country``, ``--horizon``), and what else was (:data:`ridgewise.app.advising.FURTHER`)."""
 
     request: PlanFile
     answer: Answer
     document: PlanDocument
     money: CostDocument | None
+    insight: InsightDocument | None = None
 
     @property
     def failed(self) -> bool:
@@ -143,21 +178,22 @@ def planned(flags: Mapping[str, Any], file: Path | None = None, top: int | None 
     """The answer to the question that flags and a plan file ask; ``top``: so many options instead of the best of each
     kind. Raises RequestError for what is unknown or contradicts itself."""
     from ridgewise.advise import answer
+    from ridgewise.app import advising
     from ridgewise.app.request import from_flags, question
     from ridgewise.hardware.sheets import load_devices
     from ridgewise.report import cost
     from ridgewise.report.document import plan_document
 
-    request = from_flags(file, flags)
+    request = from_flags(file, {name: value for name, value in flags.items() if name not in advising.FURTHER})
     asked, terms = question(request), None
     if request.country or request.horizon:
         from ridgewise.app.costing import money_terms
 
         asked, terms = money_terms({"country": request.country, "horizon": request.horizon}, asked)
-    found = answer(asked, tuple(load_devices(own("hardware")).values()), top)
+    found = answer(asked, tuple(load_devices(own("hardware")).values()), top, request.ignore)
     document, money = plan_document(found), None
     if terms is not None and document.feasible:
         from ridgewise.advise.costing import costing
 
         money = cost.document(costing(asked, found.options, terms))
-    return Planned(request, found, document, money)
+    return Planned(request, found, document, money, advising.insight(found, flags))

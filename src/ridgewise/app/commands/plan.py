@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import LIMITS, OUT, WHAT, Json, Markdown, Report
+from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Markdown, Report
 
 PANEL = "Decide"
 
@@ -57,6 +57,37 @@ def plan(
     engine: question.Engine = None,
     kv_bits: question.KvBits = None,
     file: question.File = None,
+    availability: Annotated[
+        str | None, typer.Option(help="share of the time it must answer: 99.9%", rich_help_panel=LIMITS)
+    ] = None,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="points per doubling: speed, cost, energy, headroom, stability (speed=2)", rich_help_panel=GOAL
+        ),
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="id of a rule that is to say nothing (repeat)", rich_help_panel=OUT)
+    ] = None,
+    also: Annotated[
+        str | None, typer.Option(help="training beside use: 'qlora monthly', 'lora 50M weekly'", rich_help_panel=GOAL)
+    ] = None,
+    have: Annotated[
+        str | None, typer.Option(help="the other way round: what '2x RTX 3090' serves well", rich_help_panel=WHAT)
+    ] = None,
+    why_not: Annotated[
+        list[str] | None, typer.Option(help="what holds this device back (repeat)", rich_help_panel=OUT)
+    ] = None,
+    pareto: Annotated[
+        bool, typer.Option("--pareto", help="options that nothing else beats in everything", rich_help_panel=OUT)
+    ] = False,
+    all_: Annotated[
+        bool, typer.Option("--all", help="and the others, each with what beats it", rich_help_panel=OUT)
+    ] = False,
+    sensitivity: Annotated[
+        bool,
+        typer.Option("--sensitivity", help="what the answer hangs on, and what to measure", rich_help_panel=OUT),
+    ] = False,
     fleet: Annotated[
         Path | None, typer.Option(help="a fleet file instead: many models and machines", rich_help_panel=WHAT)
     ] = None,
@@ -81,10 +112,13 @@ def plan(
         "budget": budget, "max_power": max_power, "tariff": tariff, "country": country, "horizon": horizon,
         "prices": planning.own_prices(price or []),
         "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
+        "availability": availability, "weights": planning.own_weights(weight or []),
+        "ignore": planning.names(ignore or []), "also": also, "have": have,
+        "why_not": planning.names(why_not or []), "pareto": pareto, "all": all_, "sensitivity": sensitivity,
     }  # fmt: skip
     if fleet is not None:
         from ridgewise.app import fleets
 
-        fleets.alone({**flags, "file": file, "save": save, "top": top})
+        fleets.alone({**flags, "file": file, "save": save, "top": top, "report": report})
         return fleets.run(fleet, json=json, markdown=markdown)
     return planning.run(flags, file, save, top, report, json=json, markdown=markdown)
