@@ -80,6 +80,7 @@ def test_a_trace_becomes_a_table_and_a_timeline(run: Run, tmp_path: Path) -> Non
         ("--rate", "6", "--replicas", "2", "--decode-replicas", "2", "--link", "12.5GB/s"),
         ("--rate", "9", "--replicas", "3", "--scale-from", "1", "--scale-target", "10"),
         ("--rate", "6", "--replicas", "2", "--fail", "1@20s", "--repair", "20s"),
+        ("--users", "120", "--replicas", "3", "--fail", "1@20s", "--repair", "20s"),
         ("--rate", "3", "--engine", "sglang", "--arrivals", "bursty:2"),
         ("--rate", "3", "--engine", "tensorrt-llm", "--policy", "max_num_seqs=32"),
         ("--rate", "0.3", "--engine", "llama.cpp", "--quant", "q4_k_m", "--policy", "slots=8"),

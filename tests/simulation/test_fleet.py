@@ -106,6 +106,25 @@ def test_a_failed_replica_s_requests_begin_anew_elsewhere() -> None:
     assert mean(found, "e2e") > mean(whole, "e2e")
 
 
+def test_users_of_a_failed_replica_go_to_the_others_and_come_back() -> None:
+    asked = closed_load(People(30, 1.0, 1, 2.0), 900, lengths("40", ""), lengths("20", ""), 0)
+    whole = run(Fleet((SYSTEM,) * 3), asked, False)
+    found = run(Fleet((SYSTEM,) * 3, failures=(Failure(6.0, 1, 8.0),)), asked, False)
+    o = found.outcomes
+    assert (o.status == loop.SERVED).all()
+    assert (o.finish >= o.arrival).all()
+    assert 1 in o.place[o.arrival < 5.0]
+    away = (o.scheduled > 6.0) & (o.scheduled < 14.0)
+    assert set(o.place[away]) == {0, 2}
+    back = o.scheduled > 16.0
+    assert np.isclose((o.place[back] == 1).mean(), 1 / 3, atol=0.12)
+    assert found.up[1] == pytest.approx(found.end - 8.0)
+    assert mean(found, "e2e") > mean(whole, "e2e")
+    alone = run(Fleet((SYSTEM,), failures=(Failure(6.0, 0, 8.0),)), asked, False)
+    assert (alone.outcomes.status == loop.SERVED).all()
+    assert not ((alone.outcomes.scheduled > 6.0) & (alone.outcomes.scheduled < 14.0)).any()
+
+
 def test_when_nobody_is_left_requests_wait_for_the_repair() -> None:
     asked = chat(5.0, 200)
     found = run(Fleet((SYSTEM,), failures=(Failure(10.0, 0, 30.0),)), asked, False)

@@ -2,7 +2,7 @@
 
 Routers whose choice does not depend on how busy replicas are (round robin, by prefix) share the requests out first and
 run every replica by itself. ``least_outstanding`` runs all replicas up to each arrival and looks. Users in a closed
-loop stay with the replica that their first request was given to.
+loop stay with the replica that their first request was given to, until it fails.
 """
 
 from __future__ import annotations
@@ -144,13 +144,13 @@ def run(
     outcomes = Outcomes(asked)
     replicas = tuple(Replica(system, outcomes, compiled, log) for system in fleet.systems)
     moving = fleet.router == "least_outstanding" or bool(fleet.failures) or fleet.scaling is not None
-    if moving and asked.closed:
-        if fleet.failures or fleet.scaling:
-            raise RequestError("users in a closed loop stay with their replica", "--users", ("--rate",))
-        moving = False
+    if asked.closed and fleet.scaling:
+        raise RequestError("users in a closed loop stay with their replica", "--users", ("--rate",))
     partial, up = False, None
     try:
-        if moving:
+        if asked.closed and fleet.failures:
+            up = _staying(fleet, asked, outcomes, replicas, watch)
+        elif moving and not asked.closed:
             up = _moving(fleet, asked, outcomes, replicas, watch)
         else:
             _apart(fleet, asked, outcomes, replicas, watch)
@@ -232,8 +232,7 @@ def _moving(
     count, scaling = len(replicas), fleet.scaling
     running = scaling.least if scaling else count
     now = _Moving([i < running for i in range(count)], [0.0] * count, [0.0] * count, [0.0] * count, [0] * count)
-    events = sorted([(f.at, 0, f) for f in fleet.failures] + [(f.at + f.repair, 1, f) for f in fleet.failures],
-                    key=lambda e: e[:2])  # fmt: skip
+    events = _events(fleet)
     able = {int(asked.model[mine[0]]): list(map(int, who)) for mine, who in _of_model(fleet, asked)}
     homeless: list[int] = []
     for i in range(len(asked)):
@@ -258,9 +257,73 @@ def _moving(
         while replica.advance(np.inf, SLICE):
             if watch:
                 watch(sum(r.done for r in replicas), len(asked), replica.clock)
-    end = max(replica.clock for replica in replicas)
-    return tuple(paid + (max(end - since, 0.0) if up else 0.0)
-                 for paid, since, up in zip(now.paid, now.since, now.up, strict=True))  # fmt: skip
+    return _paid(now, max(replica.clock for replica in replicas))
+
+
+def _events(fleet: Fleet) -> list[tuple[float, int, Failure]]:
+    """When replicas fail (0) and are back (1), in order."""
+    both = [(f.at, 0, f) for f in fleet.failures] + [(f.at + f.repair, 1, f) for f in fleet.failures]
+    return sorted(both, key=lambda event: event[:2])
+
+
+def _paid(now: _Moving, end: float) -> tuple[float, ...]:
+    """Seconds each replica was paid for up to the end."""
+    return tuple(
+        paid + (max(end - since, 0.0) if up else 0.0)
+        for paid, since, up in zip(now.paid, now.since, now.up, strict=True)
+    )
+
+
+def _staying(
+    fleet: Fleet, asked: Requests, outcomes: Outcomes, replicas: Sequence[Replica], watch: Watch | None
+) -> tuple[float, ...]:  # fmt: skip
+    """Users in a closed loop, who stay with their replica until it fails: they are then dealt to those that run, and
+    dealt anew when it is back. The seconds each replica was paid for."""
+    count = len(replicas)
+    now = _Moving([True] * count, [0.0] * count, [0.0] * count, [0.0] * count, [0] * count)
+    chosen = _choice(fleet, asked)
+    outcomes.place[:] = chosen
+    coming = ~np.isnan(asked.arrival)
+    for number, replica in enumerate(replicas):
+        replica.expect(np.flatnonzero((chosen == number) & coming))
+    homeless: list[int] = []
+    for at, kind, failure in _events(fleet):
+        for number, replica in enumerate(replicas):
+            if now.up[number]:
+                replica.advance(at)
+        if kind == 0:
+            if now.up[failure.replica]:
+                homeless += replicas[failure.replica].thinking()
+            homeless += _fail(now, outcomes, replicas, failure, at)
+        else:
+            homeless += [i for number, replica in enumerate(replicas) if now.up[number] for i in replica.thinking()]
+            _repaired(now, failure, at)
+        homeless = _dealt(now, outcomes, replicas, homeless, at)
+    for replica in replicas:
+        while replica.advance(np.inf, SLICE):
+            if watch:
+                watch(sum(r.done for r in replicas), len(asked), replica.clock)
+    return _paid(now, max(replica.clock for replica in replicas))
+
+
+def _dealt(
+    now: _Moving, outcomes: Outcomes, replicas: Sequence[Replica], items: Sequence[int], at: float
+) -> list[int]:  # fmt: skip
+    """Requests of users without a replica, each to the one that runs and has the fewest users; those that are left."""
+    left = []
+    for i in items:
+        able = [r for r, up in enumerate(now.up) if up and replicas[r].system.model == outcomes.asked.model[i]]
+        if not able:
+            left.append(i)
+            continue
+        chosen = min(able, key=lambda r: replicas[r].held)
+        replica = replicas[chosen]
+        replica.real[loop.CLOCK] = max(replica.clock, at)  # it cannot begin before it is given
+        replica.expect(np.array([i]))
+        while i >= 0:
+            outcomes.place[i] = chosen
+            i = int(outcomes.asked.follower[i])
+    return left
 
 
 def _give(

@@ -123,6 +123,18 @@ class Replica:
         """Run to a time; whether it stopped early, after ``most`` passes."""
         return bool(self._run(until, most, *self._columns))
 
+    def thinking(self) -> list[int]:
+        """Requests that have not come yet; they are no longer expected."""
+        found = [int(i) for i in self.own["coming"][: int(self.state[loop.COMING])]]
+        self.state[loop.COMING] = 0
+        return sorted(found)
+
+    @property
+    def held(self) -> int:
+        """Requests that run, wait or will come."""
+        s = self.state
+        return int(s[loop.RUNNING] + s[loop.STACKED] + s[loop.COMING] + s[loop.TAIL] - s[loop.HEAD])
+
     @property
     def clock(self) -> float:
         return float(self.real[loop.CLOCK])
@@ -130,8 +142,7 @@ class Replica:
     @property
     def idle(self) -> bool:
         """Nothing runs, waits or will come."""
-        s = self.state
-        return bool(s[loop.RUNNING] + s[loop.STACKED] + s[loop.COMING] == 0 and s[loop.HEAD] == s[loop.TAIL])
+        return self.held == 0
 
     @property
     def done(self) -> int:
