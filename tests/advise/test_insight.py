@@ -194,4 +194,17 @@ def test_what_is_there_is_asked_on_the_command_line(capsys: pytest.CaptureFixtur
     assert "well" in capsys.readouterr().out
     assert main(["plan", "--have", "RTX 3090", "--users", "5"]) == 2
     assert "--users means nothing beside --have" in capsys.readouterr().err
+
+
+def test_this_machine_is_asked_by_what_was_detected(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ridgewise.here import match
+
+    monkeypatch.setattr(match, "detected", lambda extra: ())
     assert main(["plan", "--have", "here"]) == 2
+    assert "knows nothing of this machine" in capsys.readouterr().err
+    seen = match.Detected("NVIDIA GeForce RTX 3090", "nvidia-rtx-3090", "gpu", 2)
+    monkeypatch.setattr(match, "detected", lambda extra: (seen,))
+    assert main(["plan", "Llama-3.1-8B-Instruct", "--have", "here"]) == 0
+    assert "2 × GeForce RTX 3090" in capsys.readouterr().out

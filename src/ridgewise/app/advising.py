@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.home import own
@@ -10,7 +11,9 @@ from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
     from ridgewise.advise.answer import Answer
+    from ridgewise.app.request import Named
     from ridgewise.report.insight import HaveDocument, InsightDocument
+    from ridgewise.serving import Setup
 
 #: Flags of a plan that ask for more than the answer.
 FURTHER = ("pareto", "all", "why_not", "sensitivity", "also")
@@ -45,11 +48,24 @@ def insight(found: Answer, flags: Mapping[str, Any]) -> InsightDocument | None:
     )
 
 
-def have(text: str, flags: Mapping[str, Any], detected: Callable[[], Sequence[str]] | None = None) -> HaveDocument:
-    """What hardware that is there already serves well, and what one upgrade buys; flags are those of the load.
+def _here() -> Named:
+    """The device of this machine that would run a model: its graphics devices before its processor."""
+    from ridgewise.app.request import Named
+    from ridgewise.hardware.sheets import device
+    from ridgewise.here.match import detected
 
-    ``detected``: what finds the names of this machine's devices, for ``here``. Raises RequestError.
-    """
+    found = [one for one in detected(own("hardware")) if one.device]
+    if not found:
+        raise RequestError("the catalogue knows nothing of this machine (doctor)", "--have", ("--have '2x RTX 3090'",))
+    first = found[0]
+    sheet = device(first.device, "--have", own("hardware"))
+    sized = sheet.memory_options or sheet.kind == "cpu"
+    return Named(first.label, sheet, first.count, first.memory if sized else None)
+
+
+def have(text: str, flags: Mapping[str, Any]) -> HaveDocument:
+    """What hardware that is there already serves well (``here``: this machine), and what one upgrade buys; flags are
+    those of the load. Raises RequestError."""
     from ridgewise.advise.question import Question
     from ridgewise.advise.reverse import served, upgrades
     from ridgewise.app.anchors import own_blocks
@@ -60,12 +76,7 @@ def have(text: str, flags: Mapping[str, Any], detected: Callable[[], Sequence[st
     from ridgewise.report.insight import have_document
     from ridgewise.workloads import SingleUser
 
-    if text.strip().casefold() == "here":
-        names = detected() if detected is not None else ()
-        if not names:
-            raise RequestError("this machine's hardware was not recognised", "--have", ("--have '2x RTX 3090'",))
-        text = names[0]
-    one = named(text, "--have")
+    one = _here() if text.strip().casefold() == "here" else named(text, "--have")
     plan = check({"workload": {k: flags[k] for k in ("prompt", "output", "context") if flags.get(k)}}, "flags", flags)
     work = workload(plan.workload)
     assert isinstance(work, SingleUser), "without users it is one"
@@ -79,3 +90,32 @@ def have(text: str, flags: Mapping[str, Any], detected: Callable[[], Sequence[st
     rows = list(served(machine, archs))
     name = f"{one.count} × {one.device.name}" if one.count > 1 else one.device.name
     return have_document(name, rows, upgrades(machine, rows, tuple(load_devices(own("hardware")).values())))
+
+
+def beside(
+    setup: Setup, prompt: float, output: float, batch: float, names: Sequence[str], deep: bool
+) -> InsightDocument:
+    """Why not others, and what one deployment's figures hang on, beside its explanation."""
+    from ridgewise.advise.case import best
+    from ridgewise.advise.contrast import why_not
+    from ridgewise.advise.measuring import measurement
+    from ridgewise.advise.question import Question
+    from ridgewise.advise.sensitivity import hinges
+    from ridgewise.app.request import named
+    from ridgewise.report import insight as report
+    from ridgewise.workloads import Service, SingleUser
+
+    load = SingleUser(prompt, output, prompt + output)
+    many = Service(batch, prompt, output, prompt + output, concurrency=batch)
+    asked = Question(
+        setup.arch, many if batch > 1 else load, hardware=(setup.device,), counts={setup.device.id: setup.count},
+        blocks=setup.blocks,
+    )  # fmt: skip
+    pick = best(replace(asked, format=setup.plan.format, engine=setup.engine.id), setup.device, setup.count)
+    options = () if pick is None else (pick,)
+    others = [named(name, "--why-not") for name in names]
+    return report.insight(
+        (), [why_not(asked, options, other.device, other.count) for other in others],
+        hinges(asked, options) if deep else (), tuple(measurement(asked, pick)) if deep and pick else (), None,
+        dropped=False,
+    )  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ridgewise.advise.deployment import (
     Deployment,
@@ -19,6 +19,9 @@ from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError
 from ridgewise.units import parse
+
+if TYPE_CHECKING:
+    from ridgewise.report.insight import InsightDocument
 
 #: Tokens a sequence holds where nothing is said, and the model can.
 CONTEXT = 8192.0
@@ -111,9 +114,10 @@ def fitted(model: str, hardware: str, flags: Mapping[str, Any]) -> FitAnswer:
 
 def explain(
     model: str, hardware: str, engine: str | None, quant: str | None, prompt: str, output: str, batch: str,
-    tp: int, pp: int, ep: int | None, plot: Path | None, *, json: bool,
+    tp: int, pp: int, ep: int | None, plot: Path | None, why_not: Sequence[str] = (), *, sensitivity: bool = False,
+    json: bool,
 ) -> int:  # fmt: skip
-    """Print every term of one estimate; draw the roofline to ``plot``."""
+    """Print every term of one estimate; draw the roofline to ``plot``; say why not others and what it hangs on."""
     flags = {"engine": engine, "quant": quant, "prompt": prompt, "output": output, "batch": batch, "tp": tp, "pp": pp,
              "ep": ep}  # fmt: skip
     found = explained(model, hardware, flags)
@@ -125,27 +129,45 @@ def explain(
         bandwidth = found.peak_flop_per_s / found.ridge_point_flop_per_byte
         title = f"{found.model} on {found.device}"
         write_whole(plot, roofline(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
-    _show(found, json)
+    further = None
+    if why_not or sensitivity:
+        from ridgewise.app.advising import beside
+
+        further = beside(_deployed(model, hardware, flags), *_load(flags), why_not, sensitivity)
+    _show(found, json, further)
     return 0
 
 
 def explained(model: str, hardware: str, flags: Mapping[str, Any]) -> Explanation:
     """Every term of one estimate; ``flags`` are those of ``ridgewise explain``, with underscores."""
-    return explanation(
-        deployment(model, hardware, flags.get("engine"), flags.get("quant"), "16", int(flags.get("tp") or 1),
-                   int(flags.get("pp") or 1), flags.get("ep")),
-        number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8),
-        number(given(flags, "output", "512"), "tokens", "--output", 1, 1e8),
-        number(given(flags, "batch", "1"), "1", "--batch", 1, 1e6),
+    return explanation(_deployed(model, hardware, flags), *_load(flags))
+
+
+def _deployed(model: str, hardware: str, flags: Mapping[str, Any]) -> Deployment:
+    return deployment(
+        model, hardware, flags.get("engine"), flags.get("quant"), "16", int(flags.get("tp") or 1),
+        int(flags.get("pp") or 1), flags.get("ep"),
     )  # fmt: skip
 
 
-def _show(found: Any, json: bool) -> None:
+def _load(flags: Mapping[str, Any]) -> tuple[float, float, float]:
+    """Prompt, output and sequences together."""
+    return (
+        number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8),
+        number(given(flags, "output", "512"), "tokens", "--output", 1, 1e8),
+        number(given(flags, "batch", "1"), "1", "--batch", 1, 1e6),
+    )
+
+
+def _show(found: Any, json: bool, further: InsightDocument | None = None) -> None:
     if json:
         from ridgewise.report.document import as_json
 
-        print(as_json(found))
-    else:
-        from ridgewise.report.inspection import show
+        print(as_json(found, insight=further))
+        return
+    from ridgewise.report import insight
+    from ridgewise.report.inspection import show
 
-        show(found)
+    show(found)
+    if further is not None:
+        insight.show(further)

@@ -26,9 +26,16 @@ def explain(
         int | None, typer.Option(min=1, max=1024, help="devices that share the experts: a multiple of --tp")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="write the roofline plot here (SVG)")] = None,
+    why_not: Annotated[list[str] | None, typer.Option(help="what holds other hardware back (repeat)")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="what the figures hang on, and what to measure")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Every number of an estimate: operators, formulas, inputs with sources, coefficients with evidence."""
     from ridgewise.app import inspecting
 
-    return inspecting.explain(model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, plot, json=json)
+    return inspecting.explain(
+        model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, plot, why_not or [],
+        sensitivity=sensitivity, json=json,
+    )  # fmt: skip
