@@ -366,11 +366,13 @@ def _limit(one: LimitDocument) -> str:
     if not one.binds:
         return f"{said}: not what decides"
     unit = 1000.0 if one.limit in ("budget", "power") else 1.0
+    without, more, dual = map(money, (
+        one.without_saves_usd_per_month, one.more_saves_usd_per_month, one.dual_usd_per_month_per_unit * unit
+    ))  # fmt: skip
     return (
-        f"{said}: it binds. {_first(one)}Without it the month would cost {money(one.without_saves_usd_per_month)} "
-        f"less, with 10 % more of it {money(one.more_saves_usd_per_month)} less, each chosen anew; could machines be "
-        f"split, {_amount(one.limit, unit)} more would save {money(one.dual_usd_per_month_per_unit * unit)} a month (dual "
-        "of the linear relaxation)"
+        f"{said}: it binds. {_first(one)}Without it the month would cost {without} less, with 10 % more of it {more} "
+        f"less, each chosen anew; could machines be split, {_amount(one.limit, unit)} more would save {dual} a month "
+        "(dual of the linear relaxation)"
     )
 
 
