@@ -19,7 +19,7 @@ FIRST, LAST = 300, 8000
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """What is timed: ``prompt`` tokens are read, or ``output`` tokens follow ``depth`` cached ones, ``batch`` at once."""
+    """What is timed: ``prompt`` tokens are read, or ``output`` tokens follow ``depth`` cached ones; ``batch`` times."""
 
     metric: str
     prompt: int
