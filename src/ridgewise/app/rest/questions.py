@@ -155,19 +155,26 @@ def refused(errors: Any, question: Question | None) -> RequestError:
 def _plan(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app import planning
 
+    if flags.get("have"):
+        raise RequestError("is asked on the command line", "have", ("hardware", "check"))
     found = planning.planned(_named(flags), top=flags.get("top"))
-    return found.document, {"cost": found.money} if found.money else {}
+    further = {"cost": found.money, "insight": found.insight}
+    return found.document, {name: one for name, one in further.items() if one is not None}
 
 
 def _named(flags: Flags) -> Flags:
     """Prices and devices as the commands pass them on."""
     from ridgewise.app import planning
 
-    made = {name: value for name, value in flags.items() if name not in ("price", "hardware", "top", "ignore")}
+    made = {name: value for name, value in flags.items() if name not in ("price", "hardware", "top")}
     if flags.get("price"):
         made["prices"] = planning.own_prices(flags["price"])
-    if flags.get("ignore"):
-        made["ignore"] = planning.names(flags["ignore"])
+    made = {name.rstrip("_"): value for name, value in made.items()}  # an option whose name is a word of Python
+    if flags.get("weight"):
+        made["weights"] = planning.own_weights(made.pop("weight"))
+    for name in ("ignore", "why_not"):
+        if flags.get(name):
+            made[name] = planning.names(flags[name])
     if flags.get("hardware"):
         many = flags["hardware"]
         made["hardware"] = planning.names([many] if isinstance(many, str) else many)
