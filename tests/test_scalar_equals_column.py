@@ -57,6 +57,7 @@ from ridgewise.training import flops_per_token
 from ridgewise.training import step as physics
 from ridgewise.training.estimate import demand_of, memory_of, time_of
 from ridgewise.training.estimate import step_seconds as training_seconds
+from ridgewise.training.layouts import fullest as fullest_stage
 from ridgewise.training.layouts import fullness, offloaded, scheduled
 from ridgewise.training.planning import floor_seconds as training_floor
 from ridgewise.units import Num, kinds
@@ -353,6 +354,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],
     "training.estimate.step_seconds": trained,
+    "training.layouts.fullest": lambda arch, row: fullest_stage(arch, row["pp"]),
     "training.layouts.fullness": lambda arch, row: fullness(80, row["pp"]),
     "training.layouts.scheduled": lambda arch, row: [scheduled(row["pp"] % 3, n) for n in ("waits", "shown", "copies")],
     "training.layouts.offloaded": lambda arch, row: [offloaded(row["pp"] % 4, place) for place in (0, 1)],

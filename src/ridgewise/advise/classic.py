@@ -19,13 +19,15 @@ from ridgewise.evidence.tables import KINDS, Row, Table
 from ridgewise.facts.names import normal
 from ridgewise.hardware import Device
 from ridgewise.hardware.offers import rental_price
+from ridgewise.hardware.sheets import device as find_device
 from ridgewise.hardware.sheets import load_devices
 from ridgewise.serving.outcome import Range
 from ridgewise.timing import Rates
 from ridgewise.timing.coefficients import Block, load_blocks
 from ridgewise.timing.power import Effort
 from ridgewise.training.estimate import PRECISIONS
-from ridgewise.units import share, whole
+from ridgewise.training.planning import DESKS, HOSTS
+from ridgewise.units import digits, share, whole
 from ridgewise.validation.domains import classic
 from ridgewise.validation.predict import predict
 
@@ -41,6 +43,9 @@ ALIASES: Mapping[str, str] = {
     "vit-base": "google/vit-base-patch16-224", "bert-base": "google-bert/bert-base-uncased",
     "bert-large": "google-bert/bert-large-uncased", "stable-diffusion-2": "stabilityai/stable-diffusion-2-base",
 }  # fmt: skip
+#: Pictures a core reads, cuts to 224 × 224 and makes floats of in a second, and bytes of one: JPEG of 500 × 375, about
+#: ImageNet's mean, by Pillow 13 on a core of an EPYC (``benchmarks/loading.py``).
+DECODED, PICTURE = 190.0, 107e3
 #: Samples of the data set each is usually trained on, where nothing is said: ImageNet-1k.
 SAMPLES: Mapping[str, float] = {"microsoft/resnet-50": 1_281_167.0, "google/vit-base-patch16-224": 1_281_167.0}
 
@@ -126,12 +131,26 @@ def trained(
     if found.tier in ("datasheet", "assumed", "transferred"):
         risks.append("this device was not measured with this program: the work is anchored, the device is not")
     if FAMILIES.get(model) == "vision":
-        risks.append("pictures are read and decoded by the host, which must keep up: that is not timed")
+        risks.append(_loading(device, found.predicted))
     return ClassicTraining(
         model, FAMILIES.get(model, "encoder"), device, count, total, precision, number, epochs, rate, found.tier,
         "compute" if compute >= traffic else "memory traffic", draw,
         _cost(device, count, draw, hours, tariff), evidence, tuple(risks), _error(kept, FAMILIES.get(model, "encoder")),
     )  # fmt: skip
+
+
+def _loading(device: Device, rate: float) -> str:
+    """What the host has to do beside so many pictures per second, and what a desk's processor would leave of them."""
+    cores = rate / DECODED
+    said = (
+        f"pictures: {whole(rate)}/s keep {whole(cores)} cores busy decoding ({whole(DECODED)} a second and core with "
+        f"Pillow, less work where the card decodes) and read {digits(rate * PICTURE / 1e6)} MB/s; that is not timed"
+    )
+    desk = find_device(HOSTS[0])
+    most = desk.number("cores")
+    if device.kind in DESKS and most and cores > most:
+        said += f": the {whole(most)} cores of a {desk.name} alone make the run {digits(cores / most)} times as long"
+    return said
 
 
 @cache

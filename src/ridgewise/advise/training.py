@@ -554,7 +554,7 @@ def _knobs(asked: Asked, plan: Plan) -> Iterator[Knob]:
     for name in ("adamw-8bit", "adamw-8bit-paged"):
         if asked.optimiser != name:
             yield from changed(f"--optimizer {name}", optimiser=name)
-    if plan.offload == "none" and not asked.device.complete:
+    if plan.offload == "none" and asked.device.kind != "unified":
         for name in ("activations", "both") if asked.method == "full" else ("activations",):
             yield from changed(f"--offload {name}", offload=name)
     for method in ("full", "lora", "qlora"):

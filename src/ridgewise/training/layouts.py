@@ -93,7 +93,7 @@ def layouts(
     experts = max((group.feed.experts for group in arch.kinds), default=0)
     per_node = min(int(device.number("max_per_node") or NODE), NODE)
     found = dict(_spread(int(arch.layers), heads, experts, per_node, count, length, sequences, space))
-    return {**found, "fullest": _fullest(arch, found["pp"])}
+    return {**found, "fullest": np.asarray(fullest(arch, found["pp"]))}
 
 
 def _powers(most: int) -> tuple[int, ...]:
@@ -157,13 +157,13 @@ def fullness(layers: int, pp: Num) -> Num:
     return np.ceil(counted / pp) * pp / counted
 
 
-def _fullest(arch: Architecture, pp: np.ndarray) -> np.ndarray:
+def fullest(arch: Architecture, pp: Num) -> Num:
     """States of the fullest stage over the mean one's: the first holds the embedding too, or, where stages cannot
     be equal, one has a layer more and the ends one less."""
     tables, whole, layers = float(arch.embedding), float(arch.parameters_total), float(arch.layers)
     each = (whole - tables - float(arch.head)) / layers
     most = np.where(layers % pp == 0, layers / pp * each + tables, np.ceil(layers / pp) * each)
-    return np.where(pp > 1, np.maximum(most * pp / whole, 1.0), 1.0)
+    return np.where(np.asarray(pp) > 1, np.maximum(most * pp / whole, 1.0), 1.0)[()]
 
 
 def rounded(sequences: float) -> float:

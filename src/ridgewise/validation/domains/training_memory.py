@@ -13,6 +13,7 @@ from ridgewise.errors import RequestError
 from ridgewise.evidence import Row
 from ridgewise.memory.training import NAMES, Bulk, MemoryCoefficients, Method, Sharding, bulk, parts
 from ridgewise.training.estimate import CHUNKED, NARROW
+from ridgewise.training.layouts import fullest
 from ridgewise.training.step import lineage
 from ridgewise.validation import defaults
 from ridgewise.validation.domain import Cases, Prepared
@@ -122,6 +123,7 @@ def read(row: Row, configs: Path | None) -> Run:
     shards = Sharding(
         plan.dp, plan.stage, plan.tp, plan.pp, plan.chunks, plan.cp, plan.ep, plan.micro, plan.length, repeated,
         plan.fused, defaults.sequence_parallel(row.get("framework", ""), row.get("date", "")),
+        fullest(arch, float(plan.pp)),
     )  # fmt: skip
     framework = row.get("framework", "").casefold()
     chunked = "chunked" in variant or (framework in defaults.CHUNKED_LOSS and "baseline" not in variant)
