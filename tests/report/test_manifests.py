@@ -211,28 +211,39 @@ def test_a_broken_plan_is_refused(tmp_path: Path, content: str) -> None:
 
 
 def test_llama_cpp_starts_with_it(tmp_path: Path) -> None:
-    """A real server on random weights, started by the exported command, has the places and the context it says."""
-    binary = shutil.which("llama-server")
-    if binary is None:
-        pytest.skip("llama-server is not on the PATH")
-    from ridgewise.here.llama_server import free_port
+    """A real server on random weights has the places and the context that the exported command says: started by the
+    command itself where ``llama-server`` is found, else by its numbers through the Python package."""
+    from ridgewise.here.llama_server import LlamaServer, free_port
     from ridgewise.here.random_gguf import write
     from ridgewise.models.read import load
 
+    pytest.importorskip("gguf", reason="the gguf package (test extra) is not installed")
     weights = write(tmp_path / "m.gguf", load("Qwen3-0.6B"), "q4_0")
-    given = shlex.split(text("llama.cpp", "llama.cpp", weights=str(weights)).replace("\\\n", " ").splitlines()[-1])
+    words = shlex.split(text("llama.cpp", "llama.cpp", weights=str(weights)).replace("\\\n", " ").splitlines()[-1])
+    if shutil.which("llama-server") is None:
+        pytest.importorskip("xllamacpp", reason="neither llama-server nor xllamacpp (extra 'bench') is installed")
+        given = options(shlex.join(words))
+        numbers = {"context": int(given["--ctx-size"]), "slots": int(given["--parallel"])}
+        with LlamaServer(Path(given["--model"]), 2, ubatch=int(given["--ubatch-size"]), **numbers) as server:
+            assert places(f"{server.url}/slots") == [4096] * 4
+        return
     port = free_port()
-    given[given.index("--port") + 1] = str(port)
-    with subprocess.Popen(given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    words[words.index("--port") + 1] = str(port)
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as started:
         try:
             for _ in range(120):
                 try:
-                    with urlopen(f"http://127.0.0.1:{port}/slots", timeout=2) as answer:
-                        slots = json.load(answer)
-                    break
+                    assert places(f"http://127.0.0.1:{port}/slots") == [4096] * 4
+                    return
                 except OSError:
-                    assert server.poll() is None, "the server did not start"
+                    assert started.poll() is None, "the server did not start"
                     time.sleep(0.5)
+            pytest.fail("the server never answered")
         finally:
-            server.terminate()
-    assert len(slots) == 4 and all(slot["n_ctx"] == 4096 for slot in slots)
+            started.terminate()
+
+
+def places(url: str) -> list[int]:
+    """Tokens of every place of a running server."""
+    with urlopen(url, timeout=2) as answer:
+        return [slot["n_ctx"] for slot in json.load(answer)]
