@@ -51,8 +51,6 @@ CHINCHILLA = 20.0
 MEMORY = Band(0.7, 1.5)
 #: Metrics of measured runs, and what they are.
 METRICS = {"tokens_s_per_gpu": "tokens/s", "iter_time_s": "seconds of a step", "samples_s": "samples/s"}
-#: A layout that leaves less than this share of the memory may run out of it: the error of the estimate is larger.
-TIGHT = 0.05
 #: How much fuller than the mean an expert group is taken to be where its risk is told: the capacity that mixtures with
 #: a limit train with (Switch Transformer, arXiv 2101.03961).
 HOT = 1.25
@@ -425,11 +423,17 @@ def _risks(found: Training) -> Iterator[str]:
     asked, plan, run = found.asked, found.plan, found.run
     assert run is not None and found.goodput is not None
     left = 1.0 - plan.memory_total / plan.work.usable
-    if 0 <= left < TIGHT:
-        above = share(memory_band(plan).high - 1.0)
+    most = plan.memory_total * memory_band(plan).high
+    if left >= 0 and most > plan.work.usable:
+        ways = {
+            "--recompute full": plan.recompute != "full", "--micro-batch 1": plan.micro > 1,
+            "--zero 3": plan.stage < 3 and plan.dp > 1 and plan.pp == 1,
+        }  # fmt: skip
+        able = " or ".join(way for way, other in ways.items() if other)
         yield (
-            f"memory: {share(left)} left; measured peaks lay up to {above} above such estimates "
-            "(--recompute full, --micro-batch 1 or --zero 3 leave more)"
+            f"memory: {share(left)} left; one measured run in ten took more than "
+            f"{share(most / plan.memory_total - 1.0)} over such an estimate, here {size(most)}"
+            + (f" ({able} leaves more)" if able else "")
         )
     if asked.arch.moe:
         yield "mixtures of experts: releases of one program were two to four times apart on the same devices"
