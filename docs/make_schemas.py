@@ -14,13 +14,16 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by file name."""
     from ridgewise.advise.deployment import Explanation, FitAnswer
+    from ridgewise.app.exporting import ExportDocument
     from ridgewise.app.request import plan_schema
     from ridgewise.report.capacity import CapacityDocument
+    from ridgewise.report.checking import CheckDocument, RulesDocument
     from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.report.cost import CostDocument, InfeasibleDocument
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.fleets import FleetDocument
+    from ridgewise.report.insight import HaveDocument, InsightDocument
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.simulation import SimulationDocument
@@ -29,18 +32,23 @@ def schemas() -> dict[str, dict[str, Any]]:
 
     return {
         "plan-file.schema.json": {"$schema": DIALECT, **plan_schema()},
-        "plan-answer.schema.json": {"$schema": DIALECT, **with_cost(schema(PlanDocument))},
+        "plan-answer.schema.json": {"$schema": DIALECT, **with_more(schema(PlanDocument))},
+        "check.schema.json": {"$schema": DIALECT, **schema(CheckDocument)},
+        "rules.schema.json": {"$schema": DIALECT, **schema(RulesDocument)},
+        "insight.schema.json": {"$schema": DIALECT, **schema(InsightDocument)},
+        "have.schema.json": {"$schema": DIALECT, **schema(HaveDocument)},
         "comparison.schema.json": {"$schema": DIALECT, **schema(ComparisonDocument)},
         "fleet.schema.json": {"$schema": DIALECT, **schema(FleetDocument)},
         "estimate.schema.json": {"$schema": DIALECT, **schema(EstimateDocument)},
         "job.schema.json": {"$schema": DIALECT, **schema(JobDocument)},
         "fit-answer.schema.json": {"$schema": DIALECT, **schema(FitAnswer)},
         "cost.schema.json": {"$schema": DIALECT, **schema(CostDocument | InfeasibleDocument)},
-        "explanation.schema.json": {"$schema": DIALECT, **schema(Explanation)},
+        "explanation.schema.json": {"$schema": DIALECT, **with_insight(schema(Explanation))},
         "validation.schema.json": {"$schema": DIALECT, **schema(ValidationDocument)},
         "simulation.schema.json": {"$schema": DIALECT, **schema(SimulationDocument)},
         "capacity.schema.json": {"$schema": DIALECT, **schema(CapacityDocument)},
         "training.schema.json": {"$schema": DIALECT, **schema(TrainingDocument | ClassicTrainingDocument)},
+        "export.schema.json": {"$schema": DIALECT, **schema(ExportDocument)},
         "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
         "import.schema.json": {"$schema": DIALECT, **schema(ImportDocument)},
         "measurements-list.schema.json": {"$schema": DIALECT, **schema(ListDocument)},
@@ -49,9 +57,15 @@ def schemas() -> dict[str, dict[str, Any]]:
     }
 
 
-def with_cost(plan: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a plan with the money that ``--country`` or ``--horizon`` adds."""
-    return plan | {"properties": {**plan["properties"], "cost": {"$ref": "cost.schema.json"}}}
+def with_more(plan: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a plan with the money that ``--country`` or ``--horizon`` adds, and what else may be asked for."""
+    return with_insight(plan | {"properties": {**plan["properties"], "cost": {"$ref": "cost.schema.json"}}})
+
+
+def with_insight(answer: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an answer beside which stands what ``--pareto``, ``--why-not``, ``--sensitivity`` or ``--also`` ask
+    for."""
+    return answer | {"properties": {**answer["properties"], "insight": {"$ref": "insight.schema.json"}}}
 
 
 def files() -> dict[Path, str]:

@@ -492,7 +492,18 @@ def _figures(option: dict[str, Any]) -> str:
     return f"{value} tokens/s each ({low}–{high}) after {duration(wait['value'])}{paid}"
 
 
+def rules() -> str:
+    """Every mistake that is looked for, by topic."""
+    from ridgewise.advise.rules import TOPICS, load_rules
+
+    rows = [
+        (f"`{rule.id}`", rule.level, rule.asks, f"{TOPICS[rule.topic]}") for rule in load_rules().values()
+    ]  # fmt: skip
+    return table(("rule", "at most", "the question it asks", "the mistake"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
+    "rules": rules,
     "errors": errors,
     "errors-shipped": errors_shipped,
     "record": record,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from types import SimpleNamespace
+from typing import Any
 
 from pages import PAGES, console
 
@@ -29,10 +30,11 @@ def test_the_engine_drives_what_it_says() -> None:
     assert made.backend(device("nvidia-rtx-4090"), asked=True) is None
 
 
-def test_the_rule_finds_an_old_price() -> None:
-    names: dict[str, object] = {}
-    exec(_body("old_price.py"), names)
-    check = names["check"]
-    assert callable(check)
-    old = SimpleNamespace(feasible=True, name="Card", cost=SimpleNamespace(stale=True, as_of="2020-01"))
-    assert [finding.rule for finding in check(None, [old])] == ["old-price"]
+def test_the_rule_finds_old_silicon() -> None:
+    names: dict[str, Any] = {}
+    exec(_body("old_silicon.py"), names)
+    rule = names["RULE"]
+    old, new = (SimpleNamespace(device=device(name), name=name) for name in ("nvidia-p100-pcie", "nvidia-rtx-4090"))
+    (finding,) = rule.findings(old)
+    assert finding.rule == "old-silicon" and finding.title == "Drivers will drop it" and "2016" in finding.text
+    assert list(rule.findings(new)) == []

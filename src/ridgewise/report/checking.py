@@ -189,7 +189,7 @@ def _sarif_result(finding: FindingDocument, place: dict[str, int], file: str) ->
     }
     if file:
         where["physicalLocation"] = {"artifactLocation": {"uri": file}, "region": {"startLine": 1}}
-    text = said(finding) + (f". {finding.remedy}" if finding.remedy else "")
+    text = said(finding) + (f" → {finding.remedy}" if finding.remedy else "")
     further: dict[str, Any] = {"cost": finding.cost, "change": finding.change}
     if finding.number is not None:
         further["number"] = {
@@ -212,7 +212,7 @@ def github(found: CheckDocument, file: str = "") -> Iterator[str]:
         for finding in idea.findings:
             given = {"file": file, "line": "1" if file else "", "title": f"{finding.title} [{finding.rule}]"}
             told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in given.items() if value)
-            text = said(finding) + (f". {finding.remedy}" if finding.remedy else "")
+            text = said(finding) + (f" → {finding.remedy}" if finding.remedy else "")
             yield f"::{ANNOTATIONS[finding.level]} {told}::{_escaped(text)}"
 
 

@@ -232,7 +232,7 @@ def sections(document: PlanDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
         ),
     )
     yield "Assumed, change with the flag named", document.assumptions
-    weights = ", ".join(f"{name} {value:g}" for name, value in document.weights.items())
+    weights = ", ".join(f"{name} {value:g}" for name, value in document.weights.items() if value)
     ranks = "" if len(document.options) >= document.considered else ", the best of each kind shown"
     considered = f"{document.considered} machine{'s' if document.considered != 1 else ''} considered{ranks}"
     yield (
