@@ -31,7 +31,7 @@ class CitedDocument:
 
 
 def keys(answer: Any) -> Iterator[str]:
-    """Every key in a ``basis`` of an answer's plain data, in the order of first use."""
+    """Every key in a ``basis`` or among the ``inputs`` of an answer's plain data, in the order of first use."""
     return iter(dict.fromkeys(_keys(answer)))
 
 
@@ -40,6 +40,8 @@ def _keys(value: Any) -> Iterator[str]:
         basis = value.get("basis")
         if isinstance(basis, list | tuple):
             yield from (key for key in basis if isinstance(key, str))
+        if isinstance(entered := value.get("inputs"), list | tuple):  # an explanation names what entered one by one
+            yield from (one["key"] for one in entered if isinstance(one, Mapping) and "key" in one)
         for item in value.values():
             yield from _keys(item)
     elif isinstance(value, list | tuple):
