@@ -41,6 +41,7 @@ def run(host: str, port: int, token: str, workers: int, limit: float, hub: bool)
         raise RequestError(f"cannot listen on {host}:{port}", "--port", ("--port 0",)) from None
     shown = f"[{host}]" if ":" in host.strip("[]") else host
     address = f"http://{shown.replace('[[', '[').replace(']]', ']')}:{listening.getsockname()[1]}/"
+    listening.listen(128)  # who asks while workers start waits
     os.environ["RIDGEWISE_HOME"] = str(home().resolve())
     os.chdir(app.state.shelf.folder)  # a name is never taken for a file beside which the server was started
     print(f"Ridgewise is at {address}{'?token=' + token if token else ''} (stop with Ctrl-C)", flush=True)

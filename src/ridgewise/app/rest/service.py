@@ -11,6 +11,7 @@ from functools import partial
 from time import perf_counter
 from typing import Annotated, Any
 
+import anyio
 from anyio import to_thread
 from fastapi import FastAPI, File, Form, Path, Query, Request, UploadFile
 from fastapi.exceptions import RequestValidationError
@@ -70,8 +71,10 @@ def created(desk: Desk | None = None, shelf: Shelf | None = None, token: str = "
 
     @asynccontextmanager
     async def life(app: FastAPI) -> AsyncIterator[None]:
-        await desk.warm()
-        yield
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(desk.warm)
+            yield
+            tasks.cancel_scope.cancel()
         shelf.close()
 
     app = FastAPI(title="Ridgewise", version=__version__, description=ABOUT, docs_url=None, redoc_url=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,10 +51,15 @@ def site(app: FastAPI) -> None:
 
 
 def given(request: Request, question: str) -> Flags:
-    """The options of an address, blanks dropped; of one that cannot repeat the last."""
+    """The options of an address."""
+    return read(request.query_params.multi_items(), question)
+
+
+def read(pairs: Iterable[tuple[str, str]], question: str) -> Flags:
+    """Options from names and values, blanks dropped; of one that cannot repeat the last."""
     many = {name for name, about in QUESTIONS[question].asked.model_fields.items() if about.default_factory is not None}
     found: Flags = {}
-    for name, value in request.query_params.multi_items():
+    for name, value in pairs:
         if not value.strip():
             continue
         if name in many:
@@ -136,8 +141,7 @@ class Pages:
         if not was:
             return []
         try:
-            pairs = parse_qsl(was.lstrip("?")[:4000])
-            before = await self.ask("plan", fitting({k: v for k, v in pairs if v and k not in ("price", "hardware")}))
+            before = await self.ask("plan", fitting(read(parse_qsl(was.lstrip("?")[:4000]), "plan")) or dict(FIRST))
         except RidgewiseError:
             return []
         return view.moved(before.document, found.document)
@@ -220,8 +224,8 @@ class Pages:
             return await self.refused(error, query, request, "/money")
         pictures = dict(money_pictures(found)) if hasattr(found, "ways") else {}
         part = request.headers.get(PART) is not None
-        return await self.show("money.html" if part else "page.html", part="money.html", title=f"The money of {name}",
-                               query=query, d=found, name=name, pictures=pictures, path="/money",
+        return await self.show("money.html" if part else "page.html", part="money.html", panel=part,
+                               title=f"The money of {name}", query=query, d=found, name=name, pictures=pictures, path="/money",
                                known=QUESTIONS["cost"].asked.model_fields)  # fmt: skip
 
     async def service(self, request: Request) -> Response:
@@ -234,7 +238,7 @@ class Pages:
             return await self.refused(error, query, request, "/service")
         part = request.headers.get(PART) is not None
         pictures = {"knee": knee.knee(found)} if found.feasible else {}
-        return await self.show("service.html" if part else "page.html", part="service.html",
+        return await self.show("service.html" if part else "page.html", part="service.html", panel=part,
                                title=f"{name} as a service", query=query, d=found, name=name, pictures=pictures,
                                path="/service", known=QUESTIONS["capacity"].asked.model_fields)  # fmt: skip
 

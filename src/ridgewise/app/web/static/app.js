@@ -12,7 +12,7 @@ function query() {
   const training = form.querySelector("#goal-infer")?.checked === false;
   const pairs = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {
-    const place = form.elements[name];
+    const place = form.elements.namedItem(name);  // a field called length is no property of the list
     const field = place instanceof RadioNodeList ? null : place?.closest(".using, .building");
     if (field && field.classList.contains(training ? "using" : "building")) continue;
     if (!value.trim() || (name === "goal" && value === "infer") || (name === "priority" && value === "balanced")) continue;
@@ -46,14 +46,14 @@ async function load(address, push) {
   const slow = setTimeout(() => { progress.hidden = false; answer.setAttribute("aria-busy", "true"); }, 120);
   const told = setTimeout(() => { live.textContent = "still computing"; }, 1500);
   try {
-    const text = await part(address, "answer", mine.signal, push ? was : "");
+    const text = await part(address, "answer", mine.signal, push ? was || "?" : "");
     if (mine.signal.aborted) return;
     answer.innerHTML = text;
     if (push === "push") history.pushState(null, "", address);
     else if (push === "replace") history.replaceState(null, "", address);
     const wrong = answer.querySelector(".problem")?.dataset.field;
     for (const place of form.querySelectorAll("[aria-invalid]")) place.removeAttribute("aria-invalid");
-    if (wrong) form.elements[wrong]?.setAttribute?.("aria-invalid", "true");
+    if (wrong) form.elements.namedItem(wrong)?.setAttribute?.("aria-invalid", "true");
     const pick = answer.querySelector(".pick");
     document.title = `${form.elements.model.value || "What hardware"} · Ridgewise`;
     live.textContent = wrong ? "that cannot be answered as asked" : pick ? `first choice: ${pick.textContent}` : "";
@@ -141,7 +141,7 @@ document.addEventListener("click", async (event) => {
   if (event.target.matches("[data-print]")) print();
   if (event.target.matches("[data-copy]")) { await navigator.clipboard?.writeText(location.href); event.target.textContent = "copied"; }
   if (event.target.matches("[data-set]")) {
-    const place = form.elements[event.target.dataset.set];
+    const place = form.elements.namedItem(event.target.dataset.set);
     place.value = event.target.value;
     place.dispatchEvent(new Event("change", { bubbles: true }));
   }
