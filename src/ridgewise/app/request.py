@@ -57,13 +57,15 @@ def _dollars(value: Any) -> Any:
     """Dollars, or a sum in another currency ("2000 EUR") at the catalogue's rate."""
     from ridgewise.app.costing import amount
 
-    if not isinstance(value, str):
-        return value
-    words = _CURRENCY.sub(r"\1 \2", value.strip())
-    for sign, currency in SIGNS.items():
-        if sign in words:
-            words = f"{words.replace(sign, '').strip()} {currency}"
+    if value is None:
+        return None
     try:
+        if not isinstance(value, str):
+            return parse(value, "USD")
+        words = _CURRENCY.sub(r"\1 \2", value.strip())
+        for sign, currency in SIGNS.items():
+            if sign in words:
+                words = f"{words.replace(sign, '').strip()} {currency}"
         return amount(words, "")[0]
     except RequestError as error:
         raise ValueError(error.what) from None
