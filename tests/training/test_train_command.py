@@ -121,6 +121,13 @@ def test_too_little_memory_is_told_with_how_much(train: Callable[..., Said]) -> 
         (("--goal", "finetune", "--count", "8", "--tp", "1", "--offload", "activations", "--export", "llamafactory"),
          "--offload", "optimizer"),
         (("--goal", "lora", "--export", "trl"), "--export", "axolotl"),
+        (("--tokens", "1T", "--count", "64", "--pp", "4", "--export", "deepspeed"), "--export", "--pp 1"),
+        (("--tokens", "1T", "--count", "64", "--cp", "2", "--length", "8192", "--pp", "1", "--export", "deepspeed"),
+         "--export", "--cp 1"),
+        (("--tokens", "1T", "--count", "64", "--pp", "1", "--precision", "fp8", "--export", "deepspeed"),
+         "--precision", "bf16"),
+        (("--tokens", "1T", "--count", "64", "--optimizer", "adafactor", "--export", "megatron"),
+         "--optimizer", "muon"),
         (("--goal", "lora", "--export", "megatron"), "--export", "axolotl"),
     ],
 )  # fmt: skip
@@ -189,6 +196,7 @@ def test_megatron_reads_the_same_numbers(train: Callable[..., Said]) -> None:
     assert int(said["--context-parallel-size"]) == one["cp"]
     assert int(said["--micro-batch-size"]) == one["micro_batch_sequences"]
     assert int(said["--global-batch-size"]) == 512
+    assert said["--optimizer"] == "adam"
     assert int(said["--nnodes"]) * int(said["--nproc-per-node"]) == 512
 
 
@@ -196,6 +204,8 @@ def test_schedules_and_offloads_are_said_to_the_programs_that_have_them(train: C
     words = ("Llama-3.1-70B", "--hardware", "H100 SXM", "--count", "64", "--tokens", "1T", "--pp", "8")
     made = tomllib.loads(train(*words, "--schedule", "zero-bubble", "--export", "torchtitan")[1])
     assert made["parallelism"]["pipeline_parallel_schedule"] == "ZBVZeroBubble"
+    narrow = train(*words[:-2], "--precision", "fp8", "--export", "torchtitan")[1]
+    assert tomllib.loads(narrow)["model"]["converters"] == ["float8"]
     assert "--optimizer-cpu-offload" in train(*words, "--offload", "optimizer", "--export", "megatron")[1]
     tuned = ("Llama-3.1-8B", "--hardware", "RTX 4090", "--count", "1", "--goal", "finetune", "--recompute", "full")
     made = json.loads(train(*tuned, "--offload", "both", "--export", "deepspeed")[1])

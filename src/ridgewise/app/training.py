@@ -136,7 +136,7 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
         raise RequestError(f"{device.name} is a whole computer: training several together is not modelled", "--count",
                            ("--count 1",))  # fmt: skip
     space = _space(arch, count, flags)
-    if flags.get("offload") not in (None, "none") and device.complete:
+    if flags.get("offload") not in (None, "none") and device.kind == "unified":
         raise RequestError(f"{device.name} has one memory: there is nowhere to offload to", "--offload",
                            ("--offload none",))  # fmt: skip
     batch, said = _batch(goal, length, group, flags, space)

@@ -9,10 +9,11 @@ from ridgewise.report.training import TrainingDocument
 def write(found: TrainingDocument) -> str:
     """Model, adapter, batches, precision; the data set stays the user's to name."""
     one = found.layouts[0]
-    only_known(found, "Axolotl", offloads=("none", "activations"))
+    only_known(found, "Axolotl", (), ("none", "activations"))
     lines = [f"base_model: {found.model}", f"sequence_len: {found.length_tokens:.0f}", "sample_packing: true",
              f"micro_batch_size: {one.micro_batch_sequences}", f"gradient_accumulation_steps: {one.micro_steps}",
-             f"max_steps: {steps(found)}", f"optimizer: {eight_bit(found)}", "bf16: true", "flash_attention: true",
+             f"max_steps: {steps(found)}", f"optimizer: {eight_bit(found)}", f"{one.precision}: true",
+             "flash_attention: true",
              f"gradient_checkpointing: {'false' if one.recompute == 'none' else 'true'}"]  # fmt: skip
     if one.offload == "activations":
         lines.append("activation_offloading: true")

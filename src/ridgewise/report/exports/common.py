@@ -16,11 +16,23 @@ def only_full(found: TrainingDocument, program: str) -> None:
         raise RequestError(f"{program}'s plain training loop trains every weight on text", "--export", ("axolotl",))
 
 
+#: Precisions that every program's settings have a word for.
+WIDE = ("bf16", "fp16")
+
+
 def only_known(
-    found: TrainingDocument, program: str, schedules: tuple[str, ...] = ("1f1b",), offloads: tuple[str, ...] = ("none",)
-) -> None:
-    """Refuse a pipeline's schedule, or an offload to the host's memory, that a program's settings have no word for."""
+    found: TrainingDocument, program: str, schedules: tuple[str, ...] = ("1f1b",),
+    offloads: tuple[str, ...] = ("none",), precisions: tuple[str, ...] = WIDE, optimisers: tuple[str, ...] = (),
+) -> None:  # fmt: skip
+    """Refuse what a program's settings have no word for: schedules (none: no pipelines), offloads to the host's memory,
+    precisions, optimisers (none named: any)."""
     one = found.layouts[0]
+    if one.pp > 1 and not schedules:
+        raise RequestError(f"{program}'s settings lay out no pipeline", "--export", ("--pp 1", "megatron"))
+    if one.precision not in precisions:
+        raise RequestError(f"{program}'s settings have no {one.precision}", "--precision", precisions)
+    if optimisers and found.optimiser not in optimisers:
+        raise RequestError(f"{program}'s settings have no {found.optimiser}", "--optimizer", optimisers)
     if one.pp > 1 and one.schedule not in schedules:
         raise RequestError(f"{program} has no {one.schedule} schedule", "--schedule", schedules)
     if one.offload not in offloads:

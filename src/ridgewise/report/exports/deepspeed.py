@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ridgewise.errors import RequestError
 from ridgewise.report.exports.common import only_known
 from ridgewise.report.training import LayoutDocument, TrainingDocument
 
@@ -17,7 +18,9 @@ def _again(one: LayoutDocument) -> bool:
 def write(found: TrainingDocument) -> str:
     """Batches, ZeRO stage, precision. The three batch sizes multiply: micro-batch × steps × replicas."""
     one = found.layouts[0]
-    only_known(found, "DeepSpeed", offloads=("none", "optimizer", *(("activations", "both") if _again(one) else ())))
+    only_known(found, "DeepSpeed", (), ("none", "optimizer", *(("activations", "both") if _again(one) else ())))
+    if one.cp > 1:
+        raise RequestError("DeepSpeed's settings split no sequence", "--export", ("--cp 1", "megatron"))
     made: dict[str, Any] = {
         "train_batch_size": one.micro_batch_sequences * one.micro_steps * one.dp,
         "train_micro_batch_size_per_gpu": one.micro_batch_sequences,

@@ -21,7 +21,7 @@ def write(found: TrainingDocument) -> str:
              f"cutoff_len: {found.length_tokens:.0f}", "packing: true",
              f"per_device_train_batch_size: {one.micro_batch_sequences}",
              f"gradient_accumulation_steps: {one.micro_steps}", f"max_steps: {steps(found)}",
-             f"optim: {eight_bit(found)}", "bf16: true", "flash_attn: fa2",
+             f"optim: {eight_bit(found)}", f"{one.precision}: true", "flash_attn: fa2",
              f"disable_gradient_checkpointing: {'true' if one.recompute == 'none' else 'false'}"]  # fmt: skip
     if found.method != "full":
         lines += [f"lora_rank: {found.rank:.0f}", "lora_target: all"]

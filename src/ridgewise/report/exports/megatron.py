@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from ridgewise.report.exports.common import only_full, only_known, per_node, steps
+from ridgewise.report.exports.common import WIDE, only_full, only_known, per_node, steps
 from ridgewise.report.training import TrainingDocument
+
+#: What Megatron-LM calls the optimisers that it has.
+OPTIMISERS = {"adamw": "adam", "sgd": "sgd", "muon": "muon"}
 
 
 def write(found: TrainingDocument) -> str:
     """A shell command, an argument a line."""
     only_full(found, "Megatron-LM")
-    only_known(found, "Megatron-LM", offloads=("none", "optimizer"))
+    only_known(
+        found, "Megatron-LM", offloads=("none", "optimizer"), precisions=(*WIDE, "fp8", "mxfp8", "nvfp4"),
+        optimisers=tuple(OPTIMISERS),
+    )  # fmt: skip
     one = found.layouts[0]
     nodes, each = per_node(found)
     lines = [
@@ -21,6 +27,7 @@ def write(found: TrainingDocument) -> str:
         f"--global-batch-size {found.batch_sequences:.0f}",
         f"--seq-length {found.length_tokens:.0f}",
         f"--train-iters {steps(found)}",
+        f"--optimizer {OPTIMISERS[found.optimiser]}",
         "--use-flash-attn",
         "--fp16" if one.precision == "fp16" else "--bf16",
     ]
@@ -42,4 +49,6 @@ def write(found: TrainingDocument) -> str:
         lines.append("--recompute-granularity selective")
     if one.precision in ("fp8", "mxfp8"):
         lines += ["--fp8-format hybrid", f"--fp8-recipe {'mxfp8' if one.precision == 'mxfp8' else 'tensorwise'}"]
+    if one.precision == "nvfp4":
+        lines += ["--fp4-format e2m1", "--fp4-recipe nvfp4"]
     return " \\\n  ".join(lines) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ridgewise.report.exports.common import only_full, only_known, per_node, steps
+from ridgewise.report.exports.common import WIDE, only_full, only_known, per_node, steps
 from ridgewise.report.training import TrainingDocument
 
 #: What torchtitan calls each extent of recomputation.
@@ -11,18 +11,23 @@ AGAIN = {"none": "none", "selective": "selective", "full": "full"}
 #: What torchtitan calls the schedules of a pipeline, the first with one chunk of layers per stage and with several.
 SCHEDULES = {"1f1b": ("1F1B", "Interleaved1F1B"), "zero-bubble": ("ZBVZeroBubble",), "dualpipe": ("DualPipeV",)}
 
+#: What it calls the conversions of linear layers to fewer bits.
+CONVERTERS = {"fp8": "float8", "mxfp8": "mx"}
+
 
 def write(found: TrainingDocument) -> str:
     """Names of settings as of torchtitan 0.2."""
     only_full(found, "torchtitan")
     one = found.layouts[0]
-    only_known(found, "torchtitan", tuple(SCHEDULES), ("none", "optimizer") if one.zero_stage == 3 else ("none",))
+    only_known(found, "torchtitan", tuple(SCHEDULES), ("none", "optimizer") if one.zero_stage == 3 else ("none",),
+               (*WIDE, *CONVERTERS), ("adamw",))  # fmt: skip
     nodes, each = per_node(found)
     local = one.micro_batch_sequences * (one.micro_steps if one.pp > 1 else 1)
     replicate = one.dp if one.zero_stage < 3 else 1
     lines = [
         f"# torchrun --nnodes {nodes} --nproc-per-node {each} -m torchtitan.train --job.config_file FILE",
         f"# {found.model}: {one.tokens_per_s:.0f} tokens/s expected on {found.devices} x {found.device_name}",
+        *(["[model]", f'converters = ["{CONVERTERS[one.precision]}"]', ""] if one.precision in CONVERTERS else []),
         "[training]",
         f"local_batch_size = {local}",
         f"global_batch_size = {found.batch_sequences:.0f}",
