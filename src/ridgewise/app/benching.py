@@ -18,6 +18,7 @@ from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
     from ridgewise.evidence.tables import Row
+    from ridgewise.here.llama_bench import Reading
     from ridgewise.here.load import Driven, Load
     from ridgewise.here.match import Detected
     from ridgewise.models.stored import Model
@@ -135,8 +136,6 @@ def _llama(
     path: Path, model: Model, cells: Mapping[str, str], place: Place, version: str, options: Mapping[str, Any],
     server_of: Any,
 ) -> BenchDocument:  # fmt: skip
-    from ridgewise.evidence.completion import complete
-    from ridgewise.evidence.importers.reading import plain
     from ridgewise.here.llama_bench import phases, readings
     from ridgewise.here.power import Power
     from ridgewise.here.probe import cores
@@ -153,7 +152,7 @@ def _llama(
         try:
             with server_of(path, threads, context=max(longest, slots * (min(options["depths"]) + output + 64)) * slots,
                            slots=slots, layers=layers) as server:  # fmt: skip
-                for reading in readings(server, wanted, said, options["repeats"], threads):
+                for reading in readings(server, wanted, said, options["repeats"], threads, model.arch.vocab):
                     done.append(reading)
         except KeyboardInterrupt:
             partial = "stopped by the user"
@@ -165,21 +164,9 @@ def _llama(
         raise RequestError("nothing was measured before it was stopped", str(path))
     assert model.format is not None
     size = model_bytes(model.arch, model.format) / 2**30
-    rows, words = [], []
-    for one in done:
-        phase = one.phase
-        rows.append(complete("local", {
-            **cells, "date": date.today().isoformat(), "device_id": place.device, "compute_unit": place.unit,
-            "n_devices": str(place.count if place.unit == "gpu" else 1),
-            "parallelism": "single" if place.count == 1 or place.unit == "cpu" else "layer", "engine": "llama.cpp",
-            "engine_version": version, "backend": "cpu" if place.unit == "cpu" else "", "precision": model.arch.dtype,
-            "weight_gib": plain(size), "metric": phase.metric, "value": plain(one.value),
-            "stdev": plain(one.spread * one.value), "n_runs": str(one.rounds), "prompt_tokens": str(phase.prompt),
-            "gen_tokens": str(phase.output), "context_depth": str(phase.depth), "batch": str(phase.batch),
-            "ubatch": "512", "derived": "0", "offload": "full",
-            "notes": f"threads={threads}" + ("; disturbed" if one.disturbed else "") + ("; partial" if partial else ""),
-        }, "bench", SOURCE))  # fmt: skip
-        words.append((phase.said, "tokens/s", one.spread))
+    count = place.count if place.unit == "gpu" else 1
+    rows = local_rows(done, cells, place.device, count, place.unit, model.arch.dtype, size, version, threads, partial)
+    words = [(one.phase.said, "tokens/s", one.spread) for one in done]
     compared = closed("local", rows, words)
     notes = [f"{one.phase.said}: others were at work, {100 * (one.busy or 0):.0f} % was ours" for one in done
              if one.disturbed]  # fmt: skip
@@ -188,6 +175,29 @@ def _llama(
         place.device, tuple(compared), len(rows), partial, tuple(errors), power.watts, None, tuple(runs(place.found)),
         tuple(notes),
     )  # fmt: skip
+
+
+def local_rows(
+    done: Sequence[Reading], cells: Mapping[str, str], device: str, count: int, unit: str, precision: str, size: float,
+    version: str, threads: int, partial: str,
+) -> list[Row]:  # fmt: skip
+    """Readings of llama.cpp as measurements of one user's speed; ``size``: of the weights [GiB]."""
+    from ridgewise.evidence.completion import complete
+    from ridgewise.evidence.importers.reading import plain
+
+    return [
+        complete("local", {
+            **cells, "date": date.today().isoformat(), "device_id": device, "compute_unit": unit,
+            "n_devices": str(count), "parallelism": "single" if count == 1 else "layer", "engine": "llama.cpp",
+            "engine_version": version, "backend": "cpu" if unit == "cpu" else "", "precision": precision,
+            "weight_gib": plain(size), "metric": one.phase.metric, "value": plain(one.value),
+            "stdev": plain(one.spread * one.value), "n_runs": str(one.rounds), "prompt_tokens": str(one.phase.prompt),
+            "gen_tokens": str(one.phase.output), "context_depth": str(one.phase.depth),
+            "batch": str(one.phase.batch), "ubatch": "512", "derived": "0", "offload": "full",
+            "notes": f"threads={threads}" + ("; disturbed" if one.disturbed else "") + ("; partial" if partial else ""),
+        }, "bench", SOURCE)
+        for one in done
+    ]  # fmt: skip
 
 
 def endpoint(url: str, served: str, load: Load, about: Mapping[str, str | None]) -> BenchDocument:

@@ -62,16 +62,21 @@ def phases(prompts: Sequence[int], depths: Sequence[int], output: int, slots: in
 
 
 def readings(
-    server: LlamaServer, wanted: Sequence[Phase], said: Callable[[str], None], repeats: int = 3, threads: int = 1
+    server: LlamaServer,
+    wanted: Sequence[Phase],
+    said: Callable[[str], None],
+    repeats: int = 3,
+    threads: int = 1,
+    vocabulary: int = LAST,
 ) -> Iterator[Reading]:
     """Every phase as it is known; one that was disturbed is tried once more and the better half counts."""
-    rng = random.Random(0)
-    server.complete(_ids(64, rng), 4)
+    rng, last = random.Random(0), min(vocabulary, LAST)
+    server.complete(_ids(64, rng, last), 4)
     for phase in wanted:
         said(phase.said)
         found: list[tuple[float, float | None]] = []
         while len(found) < repeats or (len(found) < 2 * repeats and _disturbed(found)):
-            found.append(_round(server, phase, rng, threads))
+            found.append(_round(server, phase, rng, threads, last))
         if any(share is not None for _, share in found):
             found = sorted(found, key=lambda pair: -(pair[1] or 0.0))[: max(repeats, (len(found) + 1) // 2)]
         rates = sorted(rate for rate, _ in found)
@@ -86,17 +91,19 @@ def _disturbed(found: Sequence[tuple[float, float | None]]) -> bool:
     return any(share is not None and share < OURS for _, share in found)
 
 
-def _round(server: LlamaServer, phase: Phase, rng: random.Random, threads: int) -> tuple[float, float | None]:
+def _round(
+    server: LlamaServer, phase: Phase, rng: random.Random, threads: int, last: int
+) -> tuple[float, float | None]:
     """Tokens per second of one round, and the share of the processors' time that the engine had."""
     length = phase.prompt or max(phase.depth, 1)
     output = phase.output or 1
     wall, cpu = time.perf_counter(), server.busy()
     if phase.batch > 1:
         with ThreadPoolExecutor(phase.batch) as pool:
-            prompts = [_ids(length, rng) for _ in range(phase.batch)]
+            prompts = [_ids(length, rng, last) for _ in range(phase.batch)]
             done = list(pool.map(lambda prompt: server.complete(prompt, output), prompts))
     else:
-        done = [server.complete(_ids(length, rng), output)]
+        done = [server.complete(_ids(length, rng, last), output)]
     after = server.busy()
     share = None if cpu is None or after is None else (after - cpu) / ((time.perf_counter() - wall) * threads)
     return sum(_rate(one, phase) for one in done), share
@@ -109,5 +116,5 @@ def _rate(one: Timings, phase: Phase) -> float:
     return (one.output - 1) / one.output_s
 
 
-def _ids(count: int, rng: random.Random) -> list[int]:
-    return [rng.randrange(FIRST, LAST) for _ in range(count)]
+def _ids(count: int, rng: random.Random, last: int) -> list[int]:
+    return [rng.randrange(FIRST, last) for _ in range(count)]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +65,8 @@ def matched(here: Here, extra: Path | None = None) -> tuple[Detected, ...]:
     ]  # fmt: skip
     held_ids = {one.device for one in several if one.device}
     cpu = _cpu(here, extra)
-    rest = [cpu] if cpu.device not in held_ids or not cpu.device else []
+    whole = any(_kind(name, extra) == "unified" for name in held_ids)
+    rest = [cpu] if cpu.device not in held_ids and (cpu.device or not whole) else []
     for npu in here.npus:
         sheet, reason = _by_pci(npu.pci, None, extra)
         if sheet is not None and sheet.id in held_ids:
@@ -78,8 +81,9 @@ def _gpu(gpu: Gpu, here: Here, extra: Path | None) -> Detected:
     sheet, reason = None, ""
     for name in _spellings(gpu, chip):
         sheet = _named(name, extra)
-        if sheet is not None:
+        if sheet is not None and sheet.kind not in ("cpu", "sbc"):
             break
+        sheet = None
     if sheet is not None and gpu.total and not gpu.unified and sheet.memory:
         share = gpu.total / sheet.memory
         if not LABEL[0] <= share <= LABEL[1]:
@@ -100,7 +104,9 @@ def _cpu(here: Here, extra: Path | None) -> Detected:
     name = " ".join(here.cpu.name.split())
     own = _named(OURS, extra) if extra is not None else None
     sheet = own if own is not None and own.name == f"{name} (this machine)" else None
-    for spelled in _plainer(name) if sheet is None else ():
+    board = re.sub(r" Model \w\+? Rev [\d.]+$", "", name)
+    sold = 2 ** math.ceil(math.log2(max(here.ram.total / GIB, 1)))  # boards are sold by memory
+    for spelled in (*_plainer(name), f"{board} {sold}GB", board) if sheet is None else ():
         sheet = _named(spelled, extra)
         if sheet is not None and sheet.kind in ("cpu", "sbc", "unified"):
             break
@@ -141,7 +147,22 @@ def _plainer(name: str) -> Iterator[str]:
             yield short.removeprefix(maker)
 
 
+def _kind(name: str, extra: Path | None) -> str:
+    found = _named(name, extra)
+    return found.kind if found is not None else ""
+
+
 def _named(name: str, extra: Path | None) -> Device | None:
+    return _shipped(name) if extra is None else _looked_up(name, extra)
+
+
+@lru_cache(maxsize=512)
+def _shipped(name: str) -> Device | None:
+    """Names that are none of the catalogue's are tried in many spellings, and each is searched for resemblance."""
+    return _looked_up(name, None)
+
+
+def _looked_up(name: str, extra: Path | None) -> Device | None:
     try:
         return device(name, "", extra)
     except RequestError:
