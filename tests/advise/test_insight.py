@@ -80,6 +80,9 @@ def test_why_not_names_what_is_missing_in_figures(ask: Ask) -> None:
     why = why_not(found.question, found.options, device("RTX 3060 12GB"), 1)
     assert not why.feasible and re.search(r"memory: [\d.]+ GiB too little", why.reasons[0])
     assert why_not(found.question, found.options, device("Hailo-10H")).reasons[0]
+    none = ask("Llama-3.1-405B", users="1", hardware=("RTX 4090",))
+    assert none.pick is None
+    assert "it does the job" in why_not(none.question, none.options, device("H100 SXM")).reasons[0]
 
 
 def test_why_not_compares_speed_price_and_points(ask: Ask) -> None:

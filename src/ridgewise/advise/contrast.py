@@ -55,6 +55,7 @@ def _held_back(question: Question, options: Sequence[Option], pick: Option | Non
             yield f"it would do if you {way.words}"
         return
     if pick is None:
+        yield f"it does the job, and nothing among the candidates does: --hardware '{cures.hardware(option)}'"
         return
     yield from _times(pick, option)
     yield from _sums(pick, option)

@@ -69,6 +69,8 @@ def also(text: str, where: str = "--also") -> Also:
     if len(words) not in (2, 3):
         raise RequestError(f"{text!r} is not GOAL [TOKENS] PERIOD", where, ("qlora monthly", "lora 50M weekly"))
     goal, period = words[0].casefold(), words[-1].casefold()
+    if goal in ("grpo", "dpo", "rl"):
+        raise RequestError(f"what {goal} takes, both its phases, is another question", where, ("train --goal grpo",))
     if goal not in GOALS:
         raise RequestError(f"no goal {goal!r}", where, nearest(goal, GOALS) or tuple(GOALS))
     if period not in PERIODS:

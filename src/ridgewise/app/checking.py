@@ -50,6 +50,9 @@ def checked(flags: Mapping[str, Any], file: Path | None = None) -> CheckDocument
     ignored = [*flags.get("ignore", ())]
     given = {name: value for name, value in flags.items() if value not in (None, [], {}) and name != "ignore"}
     request = from_flags(file, given)
+    if not request.model:
+        example = "ridgewise check Llama-3.1-8B --hardware '2x RTX 3090'"
+        raise RequestError("name a model and the hardware, or a plan file", "check", (example, "--rules"))
     asked = question(request, lenient=True)
     if not asked.hardware:
         raise RequestError("name the hardware of the idea", "--hardware", ("--hardware '2x RTX 3090'",))

@@ -27,6 +27,8 @@ KEYS = {
     "time": "time_s", "cost": "cost_usd", "energy": "energy_j", "memory in use": "memory_used",
     "slowed by twice the load": "slowed", "coarseness": "coarseness_points",
 }  # fmt: skip
+#: Changes smaller than this [log] are none to people.
+STILL = 0.02
 #: Options of the front that are shown to people.
 SHOWN = 12
 
@@ -215,7 +217,7 @@ def _on_axes(standing: StandingDocument) -> str:
     values = []
     for axis, form in AXES.items():
         value = standing.values[KEYS[axis]]
-        if axis == "coarseness" and not value:
+        if axis in ("coarseness", "slowed by twice the load") and not value:
             continue
         values.append(f"{axis} {form(value) if value is not None else 'unknown'}")
     roles = f" [{', '.join(standing.roles)}]" if standing.roles else ""
@@ -229,7 +231,7 @@ def _hinge(found: HingeDocument) -> str:
     changed = [
         f"{name} × {digits(value, 2)}"
         for name, value in (("time", found.time_factor), ("cost", found.cost_factor))
-        if not 0.995 < value < 1.005
+        if abs(math.log(max(value, 1e-9))) > STILL
     ]
     return f"{found.what} {times}: the same choice{', ' + ', '.join(changed) if changed else ', nothing moves'}"
 

@@ -8,7 +8,7 @@ from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.hardware.machine import Machine
-from ridgewise.units import digits
+from ridgewise.units import digits, whole
 
 
 def check(case: Case) -> Iterator[Finding]:
@@ -19,10 +19,10 @@ def check(case: Case) -> Iterator[Finding]:
     boxes = Machine(case.device, case.count).nodes
     yield Finding(
         "warning",
-        f"a computer holds about {digits(held)} of {case.device.name}: {digits(case.count)} need {boxes} of them, with "
-        "a network between",
+        f"a computer holds about {digits(held)} of {case.device.name}: {whole(case.count)} need {whole(boxes)} of them, "
+        "with a network between",
         Measure("cards", float(case.count), float(held), "1"),
-        f"{boxes} hosts, and what is split over them exchanges over the network",
+        f"{whole(boxes)} hosts, and what is split over them exchanges over the network",
         Cure(f"plan with {digits(held)} (--hardware '{held}x {case.device.id}')",
              {"hardware": f"{held}x {case.device.id}"}),
     )  # fmt: skip
