@@ -62,6 +62,12 @@ def test_vllm_carries_the_plan() -> None:
     assert given["--gpu-memory-utilization"] == "0.9"
 
 
+@pytest.mark.parametrize("engine", CASES)
+def test_bare_commands_listen_on_this_machine_and_containers_do_not(engine: str) -> None:
+    assert options(text(engine, engine))["--host"] == "127.0.0.1"
+    assert "0.0.0.0" in text("compose", engine) and "127.0.0.1" not in text("kubernetes", engine)
+
+
 def test_told_limits_are_kept() -> None:
     given = options(text("vllm", "vllm", max_sequences="32", utilization="80%"))
     assert (given["--max-num-seqs"], given["--gpu-memory-utilization"]) == ("32", "0.8")

@@ -61,9 +61,7 @@ def run(model: str, hardware: str, flags: Mapping[str, Any], report: Path | None
 
     found = estimated(model, hardware, flags)
     if report is not None:
-        from ridgewise.app import reporting
-
-        reporting.write(report, found)
+        _report(report, found, model, hardware, flags)
     if json:
         print(as_json(found))
     elif isinstance(found, jobs.JobDocument):
@@ -71,6 +69,24 @@ def run(model: str, hardware: str, flags: Mapping[str, Any], report: Path | None
     else:
         estimate.show(found)
     return 0 if found.fits else 1
+
+
+#: Flags of an explanation, and those under which it would be of something else.
+SIMPLE = ("engine", "quant", "prompt", "output", "tp", "pp", "ep")
+ELSE = ("kv_bits", "draft", "adapters", "ngl", "cpu_moe", "host", "prefill_on", "images", "memory", "free")
+
+
+def _report(path: Path, found: Any, model: str, hardware: str, flags: Mapping[str, Any]) -> None:
+    """Write the memo, with the roofline where an explanation is of the same deployment."""
+    from ridgewise.app import reporting
+    from ridgewise.app.inspecting import explained
+    from ridgewise.report.estimate import EstimateDocument
+
+    behind = None
+    if isinstance(found, EstimateDocument) and not any(flags.get(name) for name in ELSE):
+        many = flags.get("batch") or flags.get("concurrency") or "1"
+        behind = explained(model, hardware, {**{name: flags.get(name) for name in SIMPLE}, "batch": many})
+    reporting.write(path, found, behind)
 
 
 def estimated(model: str, hardware: str, flags: Mapping[str, Any]) -> EstimateDocument | JobDocument:

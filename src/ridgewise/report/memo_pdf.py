@@ -13,8 +13,8 @@ PREAMBLE = """
 #set page(paper: "a4", margin: (x: 2cm, y: 2.2cm), numbering: "1 / 1")
 #set text(font: "Libertinus Serif", size: 10.5pt, lang: "en")
 #set par(justify: false)
-#show heading.where(level: 2): it => block(above: 1.6em, below: .7em, sticky: true)[
-  #line(length: 100%, stroke: .5pt + luma(190)) #v(-.3em) #text(12.5pt, it.body)]
+#show heading.where(level: 2): it => block(above: 1.6em, below: 1em, sticky: true)[
+  #line(length: 100%, stroke: .5pt + luma(190)) #v(-.2em) #text(12.5pt, it.body)]
 #show link: set text(fill: rgb("#0b6e69"))
 """
 #: Columns beyond this many make the letters of a table smaller.
@@ -63,7 +63,7 @@ def _part(part: Part, numbers: Iterator[int]) -> Iterator[str]:
         case Picture(_, caption):
             number = next(numbers)
             yield (
-                f'#figure(image("{number}.svg", width: 100%, alt: {_text(caption)}), '
+                f'#figure(image("{number}.svg", width: 82%, alt: {_text(caption)}), '
                 f"caption: [#{_text(caption)}], supplement: none, numbering: none)"
             )
         case Reference(cited):

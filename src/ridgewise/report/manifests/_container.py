@@ -8,13 +8,15 @@ from dataclasses import dataclass
 
 from ridgewise.errors import RequestError
 from ridgewise.report.manifests import llama_cpp, sglang, tensorrt_llm, vllm
-from ridgewise.report.manifests._served import Served, one_node
+from ridgewise.report.manifests._served import EVERYWHERE, Served, one_node
 from ridgewise.units import size
 
 SERVERS = {module.ENGINES[0]: module for module in (vllm, sglang, tensorrt_llm, llama_cpp)}
 GIB = 2.0**30
 #: What Kubernetes calls a device, by its maker (the makers' device plug-ins).
 RESOURCES = {"NVIDIA": "nvidia.com/gpu", "AMD": "amd.com/gpu"}
+#: Where a container keeps weights: what engines download goes there by HF_HOME, GGUF files are laid there.
+WEIGHTS, MODELS = "/weights", "/models"
 #: Host memory of one process per device, assumed: program, driver and staging buffers [B].
 PROCESS = 4 * GIB
 #: Shared memory of a group (vLLM's Kubernetes guide: 2 GiB) [B].
@@ -27,7 +29,8 @@ ARRIVAL, PROBE = 50e6, 10
 class Container:
     """One replica as a container.
 
-    cores    a core for the server, one for the engine, one per device (vLLM, "Optimization and Tuning": 2 + N)
+    cores    a core for the server, one for the engine, one per device (vLLM, "Optimization and Tuning": 2 + N); all
+             of a processor that computes itself
     memory   host bytes asked for, ``most`` the limit, which leaves room for the weights' file cache
     probes   probes of :data:`PROBE` seconds after which a start has failed
     """
@@ -69,16 +72,17 @@ def container(served: Served, target: str) -> Container:
     if image is None or not (cpu or setup.device.vendor in RESOURCES):
         what = f"no container image is known of {setup.engine.name} for {setup.device.name}"
         raise RequestError(what, "--to", (setup.engine.id,))
-    words = server.command(served)
+    words = server.command(served, EVERYWHERE)
     if setup.engine.id == "llama.cpp":
-        words = [server.INSIDE, *words[1:], "--host", "0.0.0.0"]
-        words = [word.replace("./", "/models/", 1) if word == served.model() else word for word in words]
+        words = [server.INSIDE, *words[1:]]
+        words = [word.replace("./", f"{MODELS}/", 1) if word == served.model() else word for word in words]
     name = re.sub(r"[^a-z0-9]+", "-", setup.arch.name.rpartition("/")[2].casefold()).strip("-")[:50]
     devices = 0 if cpu else served.each
     memory = served.held if cpu else PROCESS * devices + SHARED
+    cores = int(setup.device.number("cores") or 1) if cpu else 2 + devices
     return Container(
         name, image, tuple(words), server.PORT, server.READY, devices, "" if cpu else RESOURCES[setup.device.vendor],
-        2 + max(devices, 1), memory, memory + served.weight_bytes,
+        cores, memory, memory + served.weight_bytes,
         max(math.ceil(served.weight_bytes / ARRIVAL / PROBE), 30),
     )  # fmt: skip
 

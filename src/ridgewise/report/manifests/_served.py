@@ -14,6 +14,8 @@ from ridgewise.serving import Setup
 from ridgewise.serving.estimate import footprint, memory_batch, most_sequences, step_budget
 from ridgewise.units import count, size, whole
 
+#: Addresses that a server listens on: of this machine alone, and of every network (inside a container).
+HERE, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 #: Formats that are the published weights in 16 bits, whichever the 16 are.
 PLAIN = {"bf16": "bfloat16", "fp16": "float16"}
 

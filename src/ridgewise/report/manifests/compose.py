@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ridgewise.report.manifests._container import SHARED, Container, container, quantity, remarks
+from ridgewise.report.manifests._container import MODELS, SHARED, WEIGHTS, Container, container, quantity, remarks
 from ridgewise.report.manifests._served import Served
 from ridgewise.report.manifests._yaml import yaml
 
@@ -26,7 +26,8 @@ def _service(served: Served, one: Container, copy: int) -> dict[str, Any]:
         "image": one.image,
         "entrypoint": list(one.command),
         "ports": [f"127.0.0.1:{one.port + copy}:{one.port}"],
-        "volumes": ["./:/models" if local else "weights:/root/.cache/huggingface"],
+        "volumes": [f"./:{MODELS}" if local else f"weights:{WEIGHTS}"],
+        "environment": {} if local else {"HF_HOME": WEIGHTS},
         "shm_size": quantity(SHARED).lower().rstrip("i") + "b",
         "restart": "unless-stopped",
         "mem_limit": quantity(one.most).lower().rstrip("i") + "b",
@@ -38,5 +39,5 @@ def _service(served: Served, one: Container, copy: int) -> dict[str, Any]:
     elif one.devices:
         shown = ",".join(str(copy * one.devices + number) for number in range(one.devices))
         service |= {"devices": ["/dev/kfd", "/dev/dri"], "group_add": ["video"],
-                    "environment": {"HIP_VISIBLE_DEVICES": shown}}  # fmt: skip
+                    "environment": {**service["environment"], "HIP_VISIBLE_DEVICES": shown}}  # fmt: skip
     return service

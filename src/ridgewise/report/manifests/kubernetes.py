@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ridgewise.report.manifests._container import PROBE, SHARED, Container, container, quantity, remarks
+from ridgewise.report.manifests._container import (
+    MODELS,
+    PROBE,
+    SHARED,
+    WEIGHTS,
+    Container,
+    container,
+    quantity,
+    remarks,
+)
 from ridgewise.report.manifests._served import Served
 from ridgewise.report.manifests._yaml import yaml
 
@@ -16,13 +25,14 @@ def pod(served: Served, one: Container, name: str) -> dict[str, Any]:
     """The specification of a pod: the server, shared memory, and where the weights are kept."""
     check = {"httpGet": {"path": one.ready, "port": one.port}, "periodSeconds": PROBE}
     local = served.setup.engine.id == "llama.cpp"
-    place = "/models" if local else "/root/.cache/huggingface"
+    place = MODELS if local else WEIGHTS
     return {
         "containers": [
             {
                 "name": name,
                 "image": one.image,
                 "command": list(one.command),
+                "env": [] if local else [{"name": "HF_HOME", "value": WEIGHTS}],
                 "ports": [{"containerPort": one.port}],
                 "resources": one.resources,
                 "startupProbe": {**check, "failureThreshold": one.probes},

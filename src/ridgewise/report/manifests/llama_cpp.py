@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ridgewise.report.manifests._served import Served, header, shell
+from ridgewise.report.manifests._served import HERE, Served, header, shell
 
 NAME, ABOUT = "llama.cpp", "the command llama-server (b11434)"
 ENGINES = ("llama.cpp",)
@@ -18,9 +18,9 @@ PORT, READY = 8080, "/health"
 INSIDE = "/app/llama-server"
 
 
-def command(served: Served) -> list[str]:
-    """The words of the command."""
-    return ["llama-server", *_options(served)]
+def command(served: Served, host: str = HERE) -> list[str]:
+    """The words of the command; ``host``: the address it listens on."""
+    return ["llama-server", *_options(served), "--host", host]
 
 
 def layers(served: Served) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ridgewise.hardware.machine import Machine
 from ridgewise.memory.engines.sglang import left_free
-from ridgewise.report.manifests._served import PLAIN, Served, header, shell
+from ridgewise.report.manifests._served import HERE, PLAIN, Served, header, shell
 
 NAME, ABOUT = "sglang", "the command of SGLang's server (0.5)"
 ENGINES = ("sglang",)
@@ -18,9 +18,9 @@ PORT, READY = 30000, "/health"
 LOADING = ("fp8",)
 
 
-def command(served: Served) -> list[str]:
-    """The words of the command."""
-    return ["python3", "-m", "sglang.launch_server", *_options(served)]
+def command(served: Served, host: str = HERE) -> list[str]:
+    """The words of the command; ``host``: the address it listens on."""
+    return ["python3", "-m", "sglang.launch_server", *_options(served), "--host", host]
 
 
 def _options(served: Served) -> Iterator[str]:

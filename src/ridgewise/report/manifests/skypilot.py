@@ -7,7 +7,7 @@ from typing import Any
 
 from ridgewise.errors import RequestError
 from ridgewise.report.manifests._container import SERVERS
-from ridgewise.report.manifests._served import Served, header, one_node, shell
+from ridgewise.report.manifests._served import EVERYWHERE, Served, header, one_node, shell
 from ridgewise.report.manifests._yaml import yaml
 
 NAME, ABOUT = "skypilot", "a SkyPilot task, or a service where there are several copies"
@@ -36,7 +36,7 @@ def write(served: Served) -> str:
         "name": setup.arch.name.rpartition("/")[2].casefold().replace(".", "-"),
         "resources": {"accelerators": {name: served.each}, "ports": server.PORT},
         "setup": INSTALL[setup.engine.id],
-        "run": shell([*server.command(served), "--host", "0.0.0.0"]),
+        "run": shell(server.command(served, EVERYWHERE)),
     }
     if setup.replicas > 1:
         task["service"] = {"readiness_probe": server.READY, "replicas": setup.replicas}

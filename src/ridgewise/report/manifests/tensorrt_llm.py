@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ridgewise.errors import RequestError
 from ridgewise.memory.engines.tensorrt_llm import SHARE
-from ridgewise.report.manifests._served import Served, header, one_node, shell
+from ridgewise.report.manifests._served import HERE, Served, header, one_node, shell
 from ridgewise.report.manifests._yaml import yaml
 
 NAME, ABOUT = "tensorrt-llm", "trtllm-serve (1.0) with its YAML"
@@ -31,15 +31,15 @@ def settings(served: Served) -> dict[str, object]:
     return found
 
 
-def command(served: Served) -> list[str]:
-    """The words that write the YAML and start the server."""
-    return ["bash", "-c", _script(served)]
+def command(served: Served, host: str = HERE) -> list[str]:
+    """The words that write the YAML and start the server; ``host``: the address it listens on."""
+    return ["bash", "-c", _script(served, host)]
 
 
-def _script(served: Served) -> str:
+def _script(served: Served, host: str = HERE) -> str:
     plan = served.setup.plan
     words = [
-        "trtllm-serve", served.model(), "--backend", "pytorch", "--host", "0.0.0.0", "--port", str(PORT),
+        "trtllm-serve", served.model(), "--backend", "pytorch", "--host", host, "--port", str(PORT),
         "--tp_size", f"{plan.tp:.0f}", "--pp_size", f"{plan.pp:.0f}", "--max_seq_len", str(served.context),
         "--max_batch_size", str(max(served.most // served.groups, 1)), "--max_num_tokens", str(served.step_tokens),
         "--extra_llm_api_options", FILE,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ridgewise.hardware.machine import Machine
 from ridgewise.memory.engines.vllm import UTILIZATION
-from ridgewise.report.manifests._served import PLAIN, Served, header, shell
+from ridgewise.report.manifests._served import HERE, PLAIN, Served, header, shell
 
 NAME, ABOUT = "vllm", "the command vllm serve (0.33)"
 ENGINES = ("vllm",)
@@ -17,9 +17,9 @@ PORT, READY = 8000, "/health"
 LOADING = ("fp8",)
 
 
-def command(served: Served) -> list[str]:
-    """The words of the command."""
-    return ["vllm", "serve", served.model(LOADING), *_options(served)]
+def command(served: Served, host: str = HERE) -> list[str]:
+    """The words of the command; ``host``: the address it listens on."""
+    return ["vllm", "serve", served.model(LOADING), *_options(served), "--host", host]
 
 
 def _options(served: Served) -> Iterator[str]:
