@@ -280,6 +280,14 @@ def test_coarse_weights_only_where_nothing_finer_does(pose: Pose) -> None:
     assert all(c.setup and c.setup.plan.format.default < 8 for c in alone)
 
 
+def test_what_is_let_one_by_one_trains_alone(pose: Pose) -> None:
+    run = Task("t", pose("Llama-3.1-8B", goal="train", tokens="1B"), (1.0,), every=30 * 86400.0)
+    lone, server = (Kind(str(n), device("H100 SXM"), n, rented=True) for n in (1, 8))
+    found = columns(Fleet((run,), (lone, server)))
+    assert {c.devices for c in found if c.kind == 0} <= {1.0}
+    assert max(c.devices for c in found if c.kind == 1) >= 8
+
+
 # ------------------------------------------------------------------------------------------------------------- the file
 
 FILE = """
@@ -348,6 +356,7 @@ def test_what_cannot_be_says_by_how_much(tmp_path: Path, capsys: pytest.CaptureF
     ("old", "new", "where", "near"),
     [
         ("night = 0.1", "nigth = 0.1", "workloads.chat.load", "night"),
+        ("day = 1.0, night = 0.1", "day = 0, night = 0", "workloads.chat.load", ""),
         ("night = 0.1", "night = 1.5", "workloads.chat.load.night", ""),
         ('"L40S"', '"L41S"', "machines.card.hardware", "nvidia-l40s"),
         ("users = 300", 'users = "lots"', "workloads.chat", ""),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +59,20 @@ def answered(path: Path) -> FleetDocument:
     from ridgewise.advise.fleets import plan
     from ridgewise.report.fleets import document
 
-    return document(plan(read(path)))
+    with _told() as tell:
+        return document(plan(read(path), tell))
+
+
+@contextmanager
+def _told() -> Iterator[Callable[[str], None]]:
+    """What is being done, on a terminal, for those who wait."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("the machines to choose from") as status:
+        yield status.update
 
 
 def read(path: Path) -> Fleet:
@@ -203,7 +218,10 @@ def _task(name: str, table: Table, periods: tuple[Period, ...], where: str, fold
         _foreign(table, ("every", "periods"), where, "a service")
         if promises and "concurrency" in table:
             raise RequestError("percentiles are kept for users, not for requests in flight", where, ("users = 100",))
-        return Task(name, asked, _loads(table.get("load", 1.0), periods, where), team, promises)
+        loads = _loads(table.get("load", 1.0), periods, where)
+        if not any(loads):
+            raise RequestError("nothing is asked in any period", f"{where}.load", ("load = 1.0",))
+        return Task(name, asked, loads, team, promises)
     _foreign(table, ("load",), where, "a run")
     allowed = table.get("periods", [period.name for period in periods])
     names = [period.name for period in periods]

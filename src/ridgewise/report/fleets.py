@@ -303,11 +303,17 @@ def _machine_rows(found: FleetDocument) -> Iterator[tuple[str, ...]]:
         rent = kind.rent_usd_per_h_each
         price = f"{money(rent)}/h" if rent is not None else money(kind.purchase_usd_each) if kind.bought and (
             kind.purchase_usd_each is not None) else "there"  # fmt: skip
-        runs = [
-            f"{f'{m.machines} of them: ' if len(kind.machines) > 1 else ''}{period}: {_placed(m, period)}"
-            for m in kind.machines for period in dict.fromkeys(p.period for p in m.placements)
-        ]  # fmt: skip
+        runs = [line for machine in kind.machines for line in _runs(machine, len(kind.machines) > 1)]
         yield from zip_longest((kind.name,), many, (price,), runs, fillvalue="")
+
+
+def _runs(machine: MachineDocument, several: bool) -> Iterator[str]:
+    """What machines that carry the same run, period by period; nothing: they stand by."""
+    many = f"{machine.machines} of them: " if several else ""
+    held = dict.fromkeys(p.period for p in machine.placements)
+    lines = [f"{period}: {_placed(machine, period)}" for period in held] or ["spare"]
+    for number, line in enumerate(lines):
+        yield f"{' ' * len(many) if number else many}{line}"
 
 
 def _placed(machine: MachineDocument, period: str) -> str:

@@ -21,6 +21,7 @@ from ridgewise.advise.learning import Runs
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss
 from ridgewise.advise.table import Row, Table
+from ridgewise.economics.cost import SERVER_KINDS
 from ridgewise.economics.power import power_range
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import configurations
@@ -48,9 +49,18 @@ def columns(fleet: Fleet) -> list[Column]:
 
 
 def _finest(task: Task, found: list[Column]) -> list[Column]:
-    """Those that keep the weights as published; coarser ones only where no machine of the fleet does."""
-    fine = [c for c in found if c.setup and not quality_loss(task.question, c.setup.plan.format)]
-    return fine or found
+    """Those that keep the weights as published; coarser ones only where no machine of the fleet does. Left out is what
+    carries no more than another of its kind that takes no more devices and draws no more."""
+    fine = [c for c in found if c.setup and not quality_loss(task.question, c.setup.plan.format)] or found
+    return [c for c in fine if not any(_better(other, c) for other in fine)]
+
+
+def _better(one: Column, other: Column) -> bool:
+    """Does one do all that the other does with less?"""
+    if one.kind != other.kind or one is other:
+        return False
+    mine, theirs = ((c.devices, -c.carries, c.watts) for c in (one, other))
+    return all(a <= b for a, b in zip(mine, theirs, strict=True)) and mine != theirs
 
 
 def shared(device: Device, share: float) -> Device:
@@ -64,36 +74,53 @@ def shared(device: Device, share: float) -> Device:
 
 
 def _replicas(fleet: Fleet, place: int, task: Task) -> Iterator[Column]:
-    """Replicas of a service, by kind and number of devices those that carry most."""
-    deployments, hopes = Deployments(), dict[int, float]()
-    for device in dict.fromkeys(kind.device for kind in fleet.kinds):
-        for share in (1.0, *SHARES) if device.kind in SHARED else (1.0,):
-            part = device if share == 1.0 else shared(device, share)
-            table, _ = deployments.of(task.question, (part,))
-            rows = [row for row in table.rows if row.setup.replicas == 1 and (share == 1.0 or row.setup.count == 1)]
-            if not rows:
+    """Replicas of a service, by kind and number of devices those that carry most; all are weighed together."""
+    whole = tuple(dict.fromkeys(kind.device for kind in fleet.kinds))
+    shares = {
+        device if share == 1.0 else shared(device, share): (device, share)
+        for device in whole for share in ((1.0, *SHARES) if device.kind in SHARED else (1.0,))
+    }  # fmt: skip
+    table, _ = Deployments().of(task.question, tuple(shares))
+    rows = [row for row in table.rows if row.setup.replicas == 1 and _asked_for(fleet, row, *shares[row.setup.device])]
+    if not rows:
+        return
+    carried, watts = carries(task.question, rows, BEYOND * task.amount)
+    hopes: dict[int, float] = {}
+    found: dict[tuple[str, float | None, float, int], list[int]] = {}
+    for i, row in enumerate(rows):
+        device, share = shares[row.setup.device]
+        found.setdefault((device.id, row.configuration, share, row.setup.count), []).append(i)
+    for number, kind in enumerate(fleet.kinds):
+        for (device_id, memory, share, size), places in found.items():
+            if (device_id, memory) != (kind.device.id, _memory(kind)) or not _packs(kind, size):
                 continue
-            hopes.clear()
-            carried, watts = carries(task.question, rows, BEYOND * task.amount)
-            for number, kind in enumerate(fleet.kinds):
-                if kind.device != device:
-                    continue
-                memory = kind.configuration if kind.configuration is not None else configurations(device)[0]
-                fitting = [i for i, row in enumerate(rows) if row.configuration == memory and _packs(kind, row)]
-                for size in sorted({rows[i].setup.count for i in fitting}):
-                    best = _best(task.question, rows, carried, [i for i in fitting if rows[i].setup.count == size])
-                    if best is not None:
-                        setup, idle = rows[best].setup, waiting(device) * size * share
-                        most = float(carried[best])
-                        if task.promises:
-                            most = hopes[best] if best in hopes else hopes.setdefault(best, hoped(task, setup))
-                        if most > 0:
-                            yield Column(place, number, size * share, most, max(watts[best] - idle, 0.0), setup)
+            best = _best(task.question, rows, carried, places)
+            if best is None:
+                continue
+            setup, idle = rows[best].setup, waiting(kind.device) * size * share
+            most = float(carried[best])
+            if task.promises:
+                most = hopes[best] if best in hopes else hopes.setdefault(best, hoped(task, setup))
+            if most > 0:
+                yield Column(place, number, size * share, most, max(watts[best] - idle, 0.0), setup)
 
 
-def _packs(kind: Kind, row: Row) -> bool:
-    """Sizes that are powers of two and divide the machine fill it without gaps, in whatever mixture."""
+def _memory(kind: Kind) -> float | None:
+    """The memory its devices are taken with [B]; None where they come with one."""
+    return kind.configuration if kind.configuration is not None else configurations(kind.device)[0]
+
+
+def _asked_for(fleet: Fleet, row: Row, device: Device, share: float) -> bool:
+    """Does a row fit some kind of the fleet, in the memory it has?"""
     size = row.setup.count
+    return (share == 1.0 or size == 1) and any(
+        kind.device.id == device.id and row.configuration == _memory(kind) and _packs(kind, size)
+        for kind in fleet.kinds
+    )
+
+
+def _packs(kind: Kind, size: int) -> bool:
+    """Sizes that are powers of two and divide the machine fill it without gaps, in whatever mixture."""
     return kind.count % size == 0 and size & (size - 1) == 0
 
 
@@ -158,7 +185,8 @@ def _runs(fleet: Fleet, place: int, task: Task) -> Iterator[Column]:
     for number, kind in enumerate(fleet.kinds):
         memory = kind.configuration if kind.configuration is not None else configurations(kind.device)[-1]
         for run in runs.of(task.question, kind.device, memory):
-            joined = kind.device.kind in ("gpu-datacenter", "tpu", "accelerator")
+            lone = kind.rented and kind.count == 1 and kind.device.kind != "tpu"  # let one by one, without a network
+            joined = kind.device.kind in SERVER_KINDS and not lone
             packs = kind.count % run.count == 0 or (joined and run.count % kind.count == 0)
             machines = -(-run.count // kind.count)
             if not packs or not run.fits or run.seconds > task.within:

@@ -12,7 +12,7 @@ from ridgewise.hardware import Device
 from ridgewise.hardware.offers import rental_price
 
 #: Devices taken of each task: the cheapest a month that do it by themselves.
-EACH = 5
+EACH = 4
 #: Cards that one computer holds.
 CARDS = (1, 2, 4)
 
