@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import estimates, plan, readers, simulator, start, training
+from benchmarks import estimates, loading, plan, readers, simulator, start, steps, training
 
 HEADER = """# Benchmarks
 
@@ -18,7 +18,8 @@ same run. Times move with the machine, ratios hardly.
 
 
 def main() -> None:
-    rows = [*start.rows(), *plan.rows(), *estimates.rows(), *readers.rows(), *simulator.rows(), *training.rows()]
+    parts = (start, plan, estimates, readers, simulator, training, steps, loading)
+    rows = [row for part in parts for row in part.rows()]
     lines = [f"| {what} | {median} | {floor} | {ratio:.2f} |" for what, median, floor, ratio in rows]
     machine = f"{platform.machine()}, Python {platform.python_version()}"
     text = HEADER.format(machine=machine) + "\n".join(lines) + "\n"

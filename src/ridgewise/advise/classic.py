@@ -45,7 +45,7 @@ ALIASES: Mapping[str, str] = {
 }  # fmt: skip
 #: Pictures a core reads, cuts to 224 × 224 and makes floats of in a second, and bytes of one: JPEG of 500 × 375, about
 #: ImageNet's mean, by Pillow 13 on a core of an EPYC (``benchmarks/loading.py``).
-DECODED, PICTURE = 190.0, 107e3
+DECODED, PICTURE = 440.0, 107e3
 #: Samples of the data set each is usually trained on, where nothing is said: ImageNet-1k.
 SAMPLES: Mapping[str, float] = {"microsoft/resnet-50": 1_281_167.0, "google/vit-base-patch16-224": 1_281_167.0}
 
