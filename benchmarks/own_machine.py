@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -48,9 +49,10 @@ def measure() -> dict[str, Any]:
     free, count = idle(), cores()
     here = detect(live())
     figures = list(probe(_said, count, here.ram.free))
+    made = sheet(here, figures, date.today().isoformat())
     held: dict[str, Any] = {
         "machine": here.cpu.name, "threads": count, "idle": free, "engine": engine().version,
-        "figures": [asdict(figure) for figure in figures], "sheet": sheet(here, figures, "2026-11-25"), "runs": [],
+        "figures": [asdict(figure) for figure in figures], "sheet": made, "runs": [],
     }  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="ridgewise-") as folder:
         for model in MODELS:
@@ -78,18 +80,22 @@ def judge(held: Mapping[str, Any]) -> tuple[list[str], bool]:
             first = predict(_table(rows), shipped)
             anchors = [row for row in rows if row["model_id"] == ANCHOR]
             then = predict(_table(rows), anchored(shipped, [_table(anchors)]))
-    lines = [*_head(held), "| model | format | phase | measured | spread | ours | after probe | ratio | after anchor | ratio |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
+    names = ("model", "format", "phase", "measured", "spread", "ours", "after probe", "ratio", "after anchor", "ratio")
+    lines = [*_head(held), _line(names), _line(["---"] * len(names))]
     errors: dict[tuple[str, int], list[float]] = {}
     for run, row, before, after in zip(runs, rows, first, then, strict=True):
         phase = Phase(**run["phase"])
         a, b = before.predicted / before.measured, after.predicted / after.measured
         mine = row["model_id"] == ANCHOR
         busy = "" if run["busy"] is None else f"{100 * run['busy']:.0f} %"
-        lines.append(
-            f"| {run['model']} | {run['mix']} | {phase.said} | {before.measured:.1f} | {100 * run['spread']:.0f} % | {busy} "
-            f"| {before.predicted:.1f} | {a:.2f} | {after.predicted:.1f} | {b:.2f}{' (anchor)' if mine else ''} |"
+        cells = (run["model"], run["mix"], phase.said, f"{before.measured:.1f}", f"{100 * run['spread']:.0f} %", busy)
+        said = (
+            f"{before.predicted:.1f}",
+            f"{a:.2f}",
+            f"{after.predicted:.1f}",
+            f"{b:.2f}{' (anchor)' if mine else ''}",
         )
+        lines.append(_line((*cells, *said)))
         if phase.batch == 1:
             errors.setdefault((phase.metric, 0), []).append(abs(a - 1))
             if not mine:
@@ -125,13 +131,20 @@ def _head(held: Mapping[str, Any]) -> list[str]:
         f"{100 * min(ours):.0f} to {100 * max(ours):.0f} %, in the median {100 * median(ours):.0f} %" if ours else "?"
     )
     free = "?" if held["idle"] is None else f"{100 * held['idle']:.0f} %"
+    probed = [
+        _line((f.name, f"{f.value / 1e9:.1f} G{f.unit}", f"{100 * f.spread:.0f} %", f"{100 * f.busy:.0f} %"))
+        for f in figures
+    ]
     return [
         "# A machine predicted and measured", "",
-        f"{held['machine']}, {held['threads']} cores, llama.cpp ({held['engine']}), random weights. Idle when it began: "
-        f"{free} of the processors; share of them that the engine had while it was timed: {shares}.", "",
-        "| probe | median | spread | ours |", "| --- | --- | --- | --- |",
-        *(f"| {f.name} | {f.value / 1e9:.1f} G{f.unit} | {100 * f.spread:.0f} % | {100 * f.busy:.0f} % |" for f in figures), "",
+        f"{held['machine']}, {held['threads']} cores, llama.cpp ({held['engine']}), random weights.",
+        f"Idle when it began: {free} of the processors; the engine's share of them while it was timed: {shares}.",
+        "", _line(("probe", "median", "spread", "ours")), _line(["---"] * 4), *probed, "",
     ]  # fmt: skip
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _said(line: str) -> None:

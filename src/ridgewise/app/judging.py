@@ -11,6 +11,7 @@ from ridgewise.app.home import write_whole
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
+    from ridgewise.evidence import Table
     from ridgewise.report.validation import ValidationDocument
 
 
@@ -20,9 +21,12 @@ def _said(line: str) -> None:
 
 def validate(
     files: Sequence[Path], run: Path | None, configs: Path | None, rows_to: Path | None, kinds: Sequence[str],
-    *, json: bool,
+    *, mine: bool = False, json: bool,
 ) -> int:  # fmt: skip
-    """Predictions of the files' rows beside what was measured; without files, what withheld rows missed by."""
+    """Predictions of the files' rows beside what was measured; without files, what withheld rows missed by.
+
+    ``mine``: the rows of the user's own store, predicted as if they had not been measured.
+    """
     from ridgewise.report.document import as_json
     from ridgewise.report.validation import table
 
@@ -32,11 +36,14 @@ def validate(
         if files:
             raise RequestError("is judged by itself, without files", "--run")
         return _run(run, configs, json=json)
+    if mine and (files or run is not None or kinds):
+        raise RequestError("judges your own store by itself", "--mine", ("ridgewise validate --mine",))
     if files and kinds:
         raise RequestError("chooses among the shipped measurements: leave it out with files", "--kind")
-    if not files and rows_to is not None:
+    if not files and rows_to is not None and not mine:
         raise RequestError("rows are written for files of measurements: name one", "--rows", ("validate FILE --rows",))
-    found = _files(files, configs, rows_to) if files else _withheld(kinds)
+    judged = _mine(configs, rows_to) if mine else _files(files, configs, rows_to) if files else None
+    found = judged or _withheld(kinds)
     if json:
         print(as_json(found))
     else:
@@ -60,13 +67,33 @@ def _run(folder: Path, configs: Path | None, *, json: bool) -> int:
 
 def _files(files: Sequence[Path], configs: Path | None, rows_to: Path | None) -> ValidationDocument:
     from ridgewise.evidence import read_table
+
+    if rows_to is not None and any(path.exists() and rows_to.exists() and path.samefile(rows_to) for path in files):
+        raise RequestError("would overwrite the measurements", "--rows", (f"{rows_to.stem}-predicted.csv",))
+    return _tables([read_table(path) for path in files], configs, rows_to)
+
+
+def _mine(configs: Path | None, rows_to: Path | None) -> ValidationDocument:
+    """The rows of the user's store by the shipped coefficients, on sheets of the user's own too."""
+    from ridgewise.app.anchors import STORE
+    from ridgewise.app.home import home, own
+    from ridgewise.evidence.store import Store
+    from ridgewise.hardware.sheets import also
+
+    tables = [table for table in Store(home() / STORE).rows() if table.rows]
+    if not tables:
+        raise RequestError(
+            "holds no measurements yet", str(home() / STORE), ("ridgewise bench", "ridgewise import FILE")
+        )
+    with also(own("hardware")):
+        return _tables(tables, configs, rows_to)
+
+
+def _tables(tables: Sequence[Table], configs: Path | None, rows_to: Path | None) -> ValidationDocument:
     from ridgewise.report.validation import ValidationDocument, regime_document, rows_text, totals
     from ridgewise.timing.coefficients import load_blocks
     from ridgewise.validation.predict import compared, predict
 
-    if rows_to is not None and any(path.exists() and rows_to.exists() and path.samefile(rows_to) for path in files):
-        raise RequestError("would overwrite the measurements", "--rows", (f"{rows_to.stem}-predicted.csv",))
-    tables = [read_table(path) for path in files]
     blocks = load_blocks()
     known = {source for block in blocks.values() for source in block.sources}
     found, regimes = [], []

@@ -18,9 +18,10 @@ def validate(
     configs: Annotated[Path | None, typer.Option(help="folder of further model configurations")] = None,
     rows: Annotated[Path | None, typer.Option(help="write every row with its prediction (CSV)")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="without files: only this kind of measurement")] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="your own measurements, as if they were not known")] = False,
     json: Json = False,
 ) -> int:
     """How wrong are we? Predict measurements and compare; without files, leave out whole sources and devices."""
     from ridgewise.app import judging
 
-    return judging.validate(files or [], run, configs, rows, kind or [], json=json)
+    return judging.validate(files or [], run, configs, rows, kind or [], mine=mine, json=json)
