@@ -109,10 +109,11 @@ def test_files_are_read_under_the_root_alone(tmp_path: Path) -> None:
     inside.write_text("{}")
     (tmp_path / "secret.json").write_text("{}")
     allowed("Llama-3.1-8B", "model", None)
+    allowed("a" * 400, "model", None)  # no path at all: the catalogue says that it is unknown
     allowed(str(inside), "model", inside.parent)
     for name, root in ((str(inside), None), (str(tmp_path / "secret.json"), inside.parent),
                        (str(inside.parent / ".." / "secret.json"), inside.parent), ("hub:org/name", None),
-                       ("../x", None), ("http://127.0.0.1/x", None)):  # fmt: skip
+                       ("../x", None), ("a\0b/../c", None), ("http://127.0.0.1/x", None)):  # fmt: skip
         with pytest.raises(RequestError):
             allowed(name, "model", root)
 

@@ -187,6 +187,8 @@ def test_a_training_plan_becomes_settings(tmp_path: Path) -> None:
         ("Llama-3.1-8B", "RTX 4090", "vlm", {}, "nearest: vllm"),
         ("Llama-3.1-8B", "RTX 4090", "vllm", {}, "llama.cpp"),
         ("Llama-3.1-8B", None, "vllm", {}, "needs its hardware"),
+        ("a" * 5000, None, "vllm", {}, "is no plan"),
+        ("a\0b", None, "vllm", {}, "is no plan"),
         ("Llama-3.1-8B", "RTX 4090", "axolotl", {}, "plan of a training"),
         ("Llama-3.1-8B", "Gaudi 3", "kubernetes", {"engine": "vllm"}, "no container image"),
         ("Llama-3.1-8B", "RTX 4090", "kubernetes", {"ngl": 10, "quant": "q4_k_m"}, "parts in RAM"),

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ridgewise.app.home import keep, own
+from ridgewise.app.home import keep, own, there
 from ridgewise.errors import RequestError, nearest
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def model_document(name: str) -> dict[str, Any]:
     from ridgewise.models.read import find, load
 
     try:
-        entry = find(name, own("models")) if not Path(name).exists() else None
+        entry = find(name, own("models")) if not there(Path(name)) else None
     except RequestError:
         entry = None
     return describe(load(name, own("models")), entry)

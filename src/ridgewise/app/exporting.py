@@ -83,10 +83,11 @@ def _read(plan: str) -> dict[str, Any]:
     """What a file holds: an answer as JSON, or a question as TOML."""
     import json
 
+    from ridgewise.app.home import there
     from ridgewise.app.request import read_plan_file
     from ridgewise.facts.catalog import read_bytes
 
-    if plan != "-" and not Path(plan).is_file():
+    if plan != "-" and not there(Path(plan)):
         raise RequestError(
             f"{plan!r} is no plan; a model needs its hardware beside it", "PLAN",
             (f"ridgewise export {plan} 'H100 SXM' --to vllm", "ridgewise export plan.json --to vllm"),

@@ -28,6 +28,14 @@ def own(kind: str) -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def there(path: Path) -> bool:
+    """Is there something at a path? What is no path at all is not there."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def keep(kind: str, name: str, text: str) -> Path:
     """Write one file of the user's catalogue, whole or not at all."""
     path = home() / kind / name

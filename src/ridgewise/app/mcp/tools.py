@@ -116,14 +116,15 @@ def allowed(name: str, where: str, root: Path | None) -> None:
 
     RequestError says what may stand there.
     """
+    from ridgewise.app.home import own, there
+
     path = Path(name)
     if ":" in name or name.startswith(("~", "\\")):
-        from ridgewise.app.home import own
         from ridgewise.models.read import find
 
         find(name, own("models"))  # an alias such as qwen3:30b may hold a colon
         return
-    if not path.is_absolute() and ".." not in path.parts and not path.exists():
+    if not path.is_absolute() and ".." not in path.parts and not there(path):
         return
     if root is None or not path.resolve().is_relative_to(root.resolve()):
         what = "files of this machine are read only under --root" if root is None else f"is not under {root.name}"
