@@ -418,7 +418,7 @@ USERS = (
     ),
     User(
         "a start-up, 2,000 requests a minute",
-        f"capacity {_STARTUP} --rate 33.3 --slo-ttft p95=1s --slo-tpot p95=50ms --top 1",
+        f"capacity {_STARTUP} --rate 33.3 --slo-ttft p95=1s --slo-tpot p95=50ms",
         f'{_STARTUP} --concurrency 170 --slo-ttft 1s --slo-tpot 50ms --hardware "RTX 4090"', "one RTX 4090",
         ("kv-cache",),
     ),
