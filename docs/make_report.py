@@ -98,7 +98,7 @@ were are predicted better.
 | macro | mean over source × device of the medians, so that one diligent publisher does not decide |
 | in 80 % | share of the measurements inside the interval that the *other* sources or devices gave; 80 % is right |
 | high/low | median width of that interval |
-| roofline, constant | median error of the datasheet roofline, and of the same times one fitted constant per metric |
+| roofline, constant | median error of the datasheet roofline, and of it times a constant fitted to the rest |
 
 In the plots a dot on the line is right; the dashed lines are a factor of two. Colours are regimes.
 This is the fit of the measurements that ship with Ridgewise and that anyone can repeat (`ridgewise validate`); the

@@ -10,6 +10,7 @@ from ridgewise.facts import catalog_path, source
 from ridgewise.facts.catalog import read_toml
 from ridgewise.hardware import DEVICE_KINDS, load_devices
 from ridgewise.timing import load_blocks
+from ridgewise.timing.coefficients import Block
 from ridgewise.training.estimate import TrainingEfficiency, load_training_calibration
 
 BLOCKS = load_blocks()
@@ -89,3 +90,12 @@ def test_every_coefficient_is_explained_where_it_is_defined() -> None:
         for one in dataclasses.fields(kind):
             if one.name not in ("rows", "devices", "sources", "note"):
                 assert one.name in text, f"{kind.__name__}.{one.name}"
+
+
+def test_evidence_of_answers_is_none_of_prompts() -> None:
+    seen = {"stack": {"s"}, "device": {"d|s"}, "cell": {"d|s|m"}, "answer stack": {"s"}, "answer device": {"d|s"},
+            "answer cell": {"d|s|m"}, "prompt stack": {"s"}, "prompt device": set(), "prompt cell": set()}  # fmt: skip
+    block = Block("b", {}, {level: frozenset(groups) for level, groups in seen.items()})
+    keys = {"device": "d", "stack": "s", "cell": "d|s|m"}
+    assert block.support(keys, "decode_tok_s") == block.support(keys, "tpot_ms") == "cell"
+    assert block.support(keys, "prefill_tok_s") == block.support(keys, "ttft_ms") == "stack"

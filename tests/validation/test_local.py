@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -209,3 +210,11 @@ def test_shared_measurements_are_predicted_well(shared: Path) -> None:
                 assert float(np.median(np.abs(ratio[mine]))) < limit
                 # Next to nothing beats the datasheet by more than unstated boosts and unevenly routed batches explain.
                 assert float(np.mean(roof[mine] > 0.25)) < 0.05
+
+
+def test_a_board_with_less_power_reads_prompts_slower() -> None:
+    """RTX 6000 Ada lists a tenth more than RTX 4090 and may draw a third less."""
+    run = understood({**ROW, "precision": "Q4_K_M"}).run
+    strong, weak = (rates(replace(run, device=device(name)))[0] for name in ("nvidia-rtx-4090", "nvidia-rtx-6000-ada"))
+    assert weak.peak > strong.peak
+    assert weak.peak * weak.reach < strong.peak * strong.reach

@@ -459,6 +459,7 @@ class Phase:
     intensity_flop_per_byte: float
     low_s: float | None
     high_s: float | None
+    tier: str
     coefficients: dict[str, float]
 
 
@@ -652,6 +653,7 @@ def _phase(name: str, setup: Setup, parts: tuple[Part, ...], seconds: Num, token
         sum(row.work_flop for row in rows.values()) / moved,
         total * band.low,
         total * band.high,
+        setup.prompt_tier if name == "prefill" else setup.tier,
         {f"{key}_s" if key.endswith("overhead") else key: value for key, value in setup.coefficients(tokens).items()},
     )
 

@@ -252,7 +252,7 @@ def option_document(option: Option, rank: int, work: object) -> OptionDocument:
         context_limit_tokens=option.context_limit,
         batch_limit_requests=option.batch_limit,
         concurrency_requests=speed.concurrency if speed else None,
-        ttft_s=_around(speed.ttft, speed.ttft_band, tier, prefill_basis) if speed else None,
+        ttft_s=_around(speed.ttft, speed.ttft_band, speed.prompt_tier, prefill_basis) if speed else None,
         tpot_s=_around(speed.tpot, speed.tpot_band, tier, decode_basis) if speed else None,
         decode_tokens_per_s=_around(speed.each, inverse(speed.tpot_band), tier, decode_basis) if speed else None,
         total_tokens_per_s=_around(speed.total, speed.total_band, tier, decode_basis) if speed else None,

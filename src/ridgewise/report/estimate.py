@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ridgewise.advise.estimating import Estimation, Phase
+from ridgewise.economics.cost import worst
 from ridgewise.report.document import SCHEMA_VERSION, Estimate, Layout
 from ridgewise.serving import Setup
 from ridgewise.serving.outcome import Range
@@ -110,15 +111,17 @@ def document(found: Estimation) -> EstimateDocument:
         concurrency_requests=float(load.concurrency),
         cached_share=float(load.cached),
         together=load.together,
-        ttft_s=around(outcome.ttft, fast, reading.tier),
+        ttft_s=around(outcome.ttft, fast, reading.prompt_tier),
         tpot_s=around(outcome.tpot, slow),
-        e2e_s=around(outcome.e2e, both),
+        e2e_s=around(outcome.e2e, both, worst(setup.tier, reading.prompt_tier)),
         user_tokens_per_s=around(outcome.tpot.inverse, slow),
         output_tokens_per_s=around(outcome.output, both),
         requests_per_s=around(outcome.requests, both),
         running_requests=float(outcome.running),
         batch_limit_requests=found.batch_limit,
-        documents=tuple(ReadingDocument(n, around(seconds, fast, reading.tier)) for n, seconds in found.documents),
+        documents=tuple(
+            ReadingDocument(n, around(seconds, fast, reading.prompt_tier)) for n, seconds in found.documents
+        ),
         prefill=_phase(found.prefill),
         decode=_phase(found.decode),
         ridge_point_flop_per_byte=peak[0] / bandwidth if peak and bandwidth else None,

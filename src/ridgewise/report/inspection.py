@@ -188,7 +188,7 @@ def _show_phase(phase: Phase, console: Console) -> None:
     if phase.step_s is None or phase.low_s is None or phase.high_s is None:
         total = "unknown: the catalogue has no peak rate for this device"
     else:
-        total = f"{duration(phase.step_s)} ({duration(phase.low_s)}–{duration(phase.high_s)}, 80 %)"
+        total = f"{duration(phase.step_s)} ({duration(phase.low_s)}–{duration(phase.high_s)}, 80 %, {phase.tier})"
     console.print()
     console.print(table)
     console.print(Text(f"{phase.phase} step: {total}", style="bold"))

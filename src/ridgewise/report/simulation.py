@@ -133,9 +133,10 @@ class SimulationDocument(Shown):
     notes: tuple[str, ...]
 
 
-def estimate(three: tuple[float, float, float], setup: Setup) -> Estimate:
+def estimate(three: tuple[float, float, float], setup: Setup, latency: str = "") -> Estimate:
     """A simulated figure with its interval."""
-    return Estimate(*three, tier_of(setup), (f"calibration.{setup.block.name}",))
+    tier = cast("Tier", setup.prompt_tier) if latency == "ttft" else tier_of(setup)
+    return Estimate(*three, tier, (f"calibration.{setup.block.name}",))
 
 
 def tier_of(setup: Setup) -> Tier:
@@ -150,7 +151,7 @@ def document(
     """A run and its repetitions; ``told``: what was assumed, ``elapsed``: how long it took."""
     run, found, level = done.run, done.found, done.found.level
     latencies = {
-        name: {statistic: estimate(three, setup) for statistic, three in values.items()}
+        name: {statistic: estimate(three, setup, name) for statistic, three in values.items()}
         for name, values in done.latencies.items()
     }
     shown: dict[str, Any] = {f"{name}_s": latencies.get(name, {}) for name in LATENCIES}

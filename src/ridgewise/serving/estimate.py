@@ -47,6 +47,7 @@ class Speed:
     peak          precision of the peak that prefill was held against
     lone          the coefficients rest on one device alone
     ttft_spread, tpot_spread, total_band   80 % intervals as ratios to the values, as calibrated
+    tier, prompt_tier   evidence of answers and of prompts
     key           the block of coefficients
     setup, prompt, load   what was timed: the deployment, the prompt it reads, one decode step
     """
@@ -59,6 +60,7 @@ class Speed:
     tpot_spread: Band
     total_band: Band
     tier: str
+    prompt_tier: str
     key: str
     lone: bool
     peak: str
@@ -284,7 +286,8 @@ def speed(setup: Setup, work: SingleUser | Service, batch: float, ttft: float, t
     first, rest, whole = bands(setup, concurrency / setup.replicas)
     peak = setup.peak  # a guessed one will do for a rate, not for a wait
     return Speed(
-        None if peak is None else ttft, tpot, total, concurrency, first, rest, whole, setup.tier, setup.block.name,
+        None if peak is None else ttft, tpot, total, concurrency, first, rest, whole, setup.tier,
+        setup.prompt_tier, setup.block.name,
         setup.lone, "" if peak is None else peak[1], setup, work.prompt, decode(work.prompt + work.output / 2, batch),
     )  # fmt: skip
 

@@ -20,8 +20,9 @@ from ridgewise.hardware.device import Device
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import Format
 from ridgewise.serving.keys import model_class
-from ridgewise.serving.rates import UNKNOWN_RIDGE, matrix_to_vector
+from ridgewise.serving.rates import CEILING, THROTTLING, UNKNOWN_RIDGE, matrix_to_vector
 from ridgewise.timing import Efficiency, Rates, step_seconds
+from ridgewise.timing.reach import reachable
 from ridgewise.timing.roofline import LINK_LATENCY, UNNAMED_LINK
 from ridgewise.units import Num, Seconds, Tokens
 from ridgewise.work import Plan, Step, Work, decode, forward, prefill
@@ -167,7 +168,15 @@ def rates(run: Run, tokens: float = 512.0) -> tuple[Rates, bool]:
     wide = wide or peak
     link = run.device.number("link_bandwidth") or UNNAMED_LINK
     latency = LINK_LATENCY["fast" if link > 100e9 else "pcie"]
-    return Rates(peak, moved, vector or wide / matrix_to_vector(run.device), link, latency, wide), guessed
+    reach = reached(run, peak) if run.block == "local-gpu" else 1.0
+    return Rates(peak, moved, vector or wide / matrix_to_vector(run.device), link, latency, wide, reach), guessed
+
+
+def reached(run: Run, peak: float) -> float:
+    """Share of a graphics chip's peak that its maker's matrix units and the power of its board allow, as for services:
+    boards of 300 W and of 450 W with one chip list one peak. Other engines than llama.cpp's kin were measured on too
+    few cards to tell, and are predicted no better with it."""
+    return float(CEILING * reachable(peak, run.device.number("board_power"), run.device.vendor, THROTTLING))
 
 
 def quantised(fmt: Format) -> bool:

@@ -307,7 +307,8 @@ def band(setup: Setup) -> Band:
 
 def tier(setup: Setup) -> str:
     """Evidence of a job's seconds: never better than borrowed from prompts ("transferred")."""
-    return "transferred" if setup.tier in ("measured", "interpolated") else setup.tier
+    found = setup.tier if setup.many else setup.prompt_tier
+    return "transferred" if found in ("measured", "interpolated") else found
 
 
 def generates(arch: Architecture) -> str:

@@ -20,12 +20,14 @@ from ridgewise.serving.local import Run, known
 from ridgewise.serving.rates import matrix_peak, service_rates
 from ridgewise.serving.speculation import Draft
 from ridgewise.timing import Efficiency, Rates
-from ridgewise.timing.coefficients import Band, Block, load_blocks
+from ridgewise.timing.coefficients import Band, Block, load_blocks, phase
 from ridgewise.work import Plan, Step, Work, forward
 from ridgewise.work.forward import pointwise
 
 #: The load that plans are made for: people who ask again some time after the last answer.
 LOAD = "closed_loop"
+#: A metric of each phase.
+PROMPTS, ANSWERS = "prefill_tok_s", "tpot_ms"
 #: Evidence by how well the measurements support a case.
 TIERS: Mapping[str, str] = {
     "cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet",
@@ -152,22 +154,36 @@ class Setup:
         known = [kind for kind in named if local.figure(self.device, run.unit, f"peak_{kind}")]
         return None if found is None or not known else (found, known[0])
 
-    @cached_property
-    def support(self) -> str:
-        """How well the measurements support this deployment: "cell", "device", "stack" or "none"; those of another
-        engine no better than "stack"."""
-        found = self.block.support(self.keys())
+    def supported(self, metric: str) -> str:
+        """How well the measurements support this deployment in a metric: "own", "cell", "device", "stack" or "none";
+        those of another engine no better than "stack"."""
+        found = self.block.support(self.keys(), metric)
         return "stack" if found in ("cell", "device") and self.engine.borrows(self.backend) else found
 
     @cached_property
+    def support(self) -> str:
+        """The same of its answers."""
+        return self.supported(ANSWERS)
+
+    @cached_property
     def tier(self) -> str:
-        """Evidence of a speed: by support, and assumed where a figure of the device is."""
+        """Evidence of the speed of answers: by support, and assumed where a figure of the device is."""
+        return self._evidence(ANSWERS)
+
+    @cached_property
+    def prompt_tier(self) -> str:
+        """Evidence of the speed at which prompts are read: a device may have been measured in answers alone."""
+        return self._evidence(PROMPTS)
+
+    def _evidence(self, metric: str) -> str:
         bandwidth = self.device.figures.get("bandwidth")
         if bandwidth is None or bandwidth.kind == "assumed":
             return "assumed"
-        if self.support == "own":
-            return TIERS["cell" if self.keys()["cell"] in self.block.seen.get("cell", ()) else "device"]
-        return TIERS[self.support]
+        support = self.supported(metric)
+        if support == "own":
+            cells = self.block.seen.get(f"{phase(metric)} cell", self.block.seen.get("cell", ()))
+            return TIERS["cell" if self.keys()["cell"] in cells else "device"]
+        return TIERS[support]
 
     @cached_property
     def lone(self) -> bool:
@@ -184,7 +200,7 @@ class Setup:
 
     def band(self, metric: str, sequences: float = 1.0) -> Band:
         """The 80 % interval of a metric, as ratios to its prediction."""
-        found = self.block.band(metric, self.regime(sequences), self.support)
+        found = self.block.band(metric, self.regime(sequences), self.supported(metric))
         wider = UNSURE if self.tier == "assumed" else 1.0
         return Band(found.low / wider, found.high * wider, found.rows)
 

@@ -56,6 +56,16 @@ class Coefficient:
         return min(max(value, self.low), self.high)
 
 
+#: Metrics that tell of reading prompts; all others tell of answers.
+PROMPT_METRICS = ("prefill_tok_s", "ttft_ms")
+PHASES = ("prompt", "answer")
+
+
+def phase(metric: str) -> str:
+    """The phase of a run that a metric tells of: "prompt" or "answer". Evidence of one is none of the other."""
+    return "prompt" if metric in PROMPT_METRICS else "answer"
+
+
 #: How much further each way an interval reaches where no engine or framework of the kind was measured.
 UNLIKE = 1.4
 
@@ -73,7 +83,7 @@ class Band:
 class Block:
     """The coefficients of one family, fitted together.
 
-    seen    level → groups among the measurements
+    seen    level → groups among the measurements; "phase level" → those of one phase, where both were measured
     bands   "metric regime/support" → interval; an empty part stands for all
     rows    measurements fitted; ``devices`` and ``sources`` (source → rows) they came from
     data    hash of the measurements
@@ -97,12 +107,12 @@ class Block:
         """Every coefficient of a case with these group keys."""
         return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
 
-    def support(self, keys: Mapping[str, str]) -> str:
-        """How well the measurements support a case: the user's "own" device under this stack, the same "cell"
-        (device, stack, model), the "device" under the same stack, the "stack" elsewhere, or "none"."""
+    def support(self, keys: Mapping[str, str], metric: str = "tpot_ms") -> str:
+        """How well the measurements support a case of a metric: the user's "own" device under this stack, the same
+        "cell" (device, stack, model), the "device" under the same stack, the "stack" elsewhere, or "none"."""
         pair = f"{keys['device']}|{keys['stack']}"
         for level, group in (("own", pair), ("cell", keys["cell"]), ("device", pair), ("stack", keys["stack"])):
-            if group in self.seen.get(level, ()):
+            if group in self.seen.get(f"{phase(metric)} {level}", self.seen.get(level, ())):
                 return level
         return "none"
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from ridgewise.evidence import Table
-from ridgewise.timing.coefficients import Block, Coefficient, Deviation
+from ridgewise.timing.coefficients import PHASES, Block, Coefficient, Deviation
 from ridgewise.validation import judge
 from ridgewise.validation.domain import Cases, Domain
 from ridgewise.validation.domains import domain_of
@@ -57,11 +57,15 @@ def _anchored(block: Block, domain: Domain, cases: Cases) -> Block:
         coefficients[name] = _moved(coefficients[name], level, group, float(log), float(doubt), cases)
     seen = {level: set(groups) for level, groups in block.seen.items()}
     used = np.flatnonzero(weight > 0)
+    for one in PHASES:  # what of a user's own was not measured rests on what ships
+        seen.setdefault(f"{one} own", set())
+    told, where = judge.phases(cases), judge.places(cases)
     for i in used:
-        seen.setdefault("cell", set()).add(keys[i]["cell"])
-        seen.setdefault("stack", set()).add(keys[i]["stack"])
-        for level in ("device", "own"):
-            seen.setdefault(level, set()).add(f"{keys[i]['device']}|{keys[i]['stack']}")
+        own = {"own": where["device"][i]}
+        for level, group in [*((level, groups[i]) for level, groups in where.items()), *own.items()]:
+            seen.setdefault(level, set()).add(group)
+            if f"{told[i]} {level}" in seen:
+                seen[f"{told[i]} {level}"].add(group)
     if cases.anchor:
         seen.setdefault("anchor", set()).update(judge.anchors(cases, weight))
     return replace(

@@ -17,7 +17,7 @@ import numpy as np
 
 from ridgewise.evidence import Row
 from ridgewise.evidence.tables import number
-from ridgewise.timing.coefficients import Band, Block, Coefficient
+from ridgewise.timing.coefficients import Band, Block, Coefficient, phase
 from ridgewise.validation.domain import Cases, Domain, predicted
 from ridgewise.validation.pooling import Found, Layout, fit, layout
 
@@ -107,12 +107,37 @@ def fitting(domain: Domain, cases: Cases) -> Fitting:
 
 
 def support(cases: Cases, weight: np.ndarray) -> np.ndarray:
-    """How well each row is supported by the rows with weight: same cell, device and stack, stack, or nothing."""
+    """How well each row is supported by the rows with weight that tell of the same phase: same cell, device and
+    stack, stack, or nothing."""
     found = np.full(len(cases.rows), "none", dtype=object)
-    pairs = [f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True)]
-    for name, keys in (("stack", cases.keys["stack"]), ("device", pairs), ("cell", cases.keys["cell"])):
-        seen = {key for key, w in zip(keys, weight, strict=True) if w > 0 and key}
-        found[[key in seen for key in keys]] = name
+    told = phases(cases)
+    for name, keys in places(cases).items():
+        seen = {(t, key) for t, key, w in zip(told, keys, weight, strict=True) if w > 0 and key}
+        found[[(t, key) in seen for t, key in zip(told, keys, strict=True)]] = name
+    return found
+
+
+def phases(cases: Cases) -> list[str]:
+    """The phase that each row tells of."""
+    return [phase(metric(row)) for row in cases.rows]
+
+
+def places(cases: Cases) -> dict[str, tuple[str, ...]]:
+    """Levels of support, widest first, with the group of each row."""
+    pairs = tuple(f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True))
+    return {"stack": cases.keys["stack"], "device": pairs, "cell": cases.keys["cell"]}
+
+
+def seen_groups(cases: Cases, weight: np.ndarray) -> dict[str, frozenset[str]]:
+    """Level → groups among the rows with weight, and "phase level" → those of one phase where the rows tell of
+    both."""
+    told, found = phases(cases), {}
+    for level, keys in places(cases).items():
+        used = [(t, key) for t, key, w in zip(told, keys, weight, strict=True) if w > 0 and key]
+        found[level] = frozenset(key for _, key in used)
+        if len(set(told)) > 1:
+            for name in sorted(set(told)):
+                found[f"{name} {level}"] = frozenset(key for t, key in used if t == name)
     return found
 
 
@@ -141,8 +166,8 @@ def cross_validate(job: Fitting) -> list[Withheld]:
     """Refit without each source, without each device and, where one source is all there is, without each model:
     from nothing each time, since a start that has seen the withheld rows may remember them."""
     cases = job.cases
-    lone = len(set(_names(cases, "source")[job.weight > 0])) < 2
-    schemes = {scheme: _names(cases, scheme) for scheme in ("model" if lone else "source", "device")}
+    lone = len(set(withheld_names(cases, "source")[job.weight > 0])) < 2
+    schemes = {scheme: withheld_names(cases, scheme) for scheme in ("model" if lone else "source", "device")}
     found = []
     for scheme, names in schemes.items():
         rows, ratios, supports = [], [], []
@@ -160,7 +185,7 @@ def cross_validate(job: Fitting) -> list[Withheld]:
     return found
 
 
-def _names(cases: Cases, scheme: str) -> np.ndarray:
+def withheld_names(cases: Cases, scheme: str) -> np.ndarray:
     """What is left out together: the source, model or device of each row."""
     if scheme == "device":
         return np.array(cases.keys["device"])
@@ -238,12 +263,7 @@ def block(job: Fitting, found: Found, withheld: Sequence[Withheld], note: str = 
     """What is kept of a fit."""
     cases, used = job.cases, job.weight > 0
     coefficients: Mapping[str, Coefficient] = found.written(job.weight)
-    pairs = {
-        "cell": cases.keys["cell"],
-        "stack": cases.keys["stack"],
-        "device": tuple(f"{d}|{s}" for d, s in zip(cases.keys["device"], cases.keys["stack"], strict=True)),
-    }
-    seen = {level: frozenset(k for k, u in zip(keys, used, strict=True) if u and k) for level, keys in pairs.items()}
+    seen = seen_groups(cases, job.weight)
     if cases.anchor:
         seen["anchor"] = anchors(cases, job.weight)
     sources = Counter(row.get("source_key", "") for row, u in zip(cases.rows, used, strict=True) if u)
@@ -320,7 +340,7 @@ def score(
 def crossed(cases: Cases, part: Withheld, alike: float | None = ALIKE) -> list[Band]:
     """For every withheld row the interval made from the withheld rows of other groups: sources (or devices)
     that this row has no share in, so that coverage is judged on what the interval has not seen."""
-    names = _names(cases, part.scheme)[part.rows]
+    names = withheld_names(cases, part.scheme)[part.rows]
     found: list[Band | None] = [None] * len(part.rows)
     for name in sorted(set(names)):
         rest = names != name

@@ -50,9 +50,9 @@ def from_block(domain: Domain, cases: Cases, block: Block | None) -> tuple[np.nd
     found = predicted(domain, cases, columns)
     supports, bands = [], []
     for i, key in enumerate(keys):
-        support = block.support(key) if block else "none"
-        supports.append(support)
         metric = judge.metric(cases.rows[i])
+        support = block.support(key, metric) if block else "none"
+        supports.append(support)
         bands.append(block.band(metric, cases.regimes[i], support) if block else Band(0.33, 3.0))
     return found, supports, bands
 
@@ -89,13 +89,21 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
                 table.row_id(int(place)), judge.figure(row),
                 value if good else float("nan"),
                 value * bands[i].low / wider, value * bands[i].high * wider,
-                ("assumed" if assumed else TIERS[supports[i]]) if good else "",
+                ("assumed" if assumed else _tier(cases, i, supports[i], block)) if good else "",
                 "" if good else "unsupported: a figure of the device that enters is not in the catalogue",
                 metric, cases.regimes[i], cells[i], row.get("use", "score") == "score",
                 dict(zip(BASELINES, (base, base * scale), strict=True)),
             )  # fmt: skip
     reasons = {**loose, **ready.unsupported, **_other_units(table)}
     return [_without(table, i, reasons) if i in reasons or i not in found else found[i] for i in range(len(table.rows))]
+
+
+def _tier(cases: Cases, place: int, support: str, block: Block | None) -> str:
+    """Evidence of a prediction: on a user's own device the model itself was measured, or others were."""
+    if support == "own":
+        assert block is not None
+        support = "cell" if cases.keys["cell"][place] in block.seen.get("cell", frozenset()) else "device"
+    return TIERS[support]
 
 
 def _other_units(table: Table) -> dict[int, str]:
@@ -170,6 +178,7 @@ def withheld(job: judge.Fitting, parts: Sequence[judge.Withheld]) -> dict[str, l
     found: dict[str, list[Regime]] = {}
     for part in parts:
         limits = judge.crossed(cases, part, job.alike)
+        names = judge.withheld_names(cases, part.scheme)
         rows = []
         for i, ratio, limit in zip(part.rows, part.ratio, limits, strict=True):
             measured = float(np.exp(job.target[i]))
@@ -179,19 +188,17 @@ def withheld(job: judge.Fitting, parts: Sequence[judge.Withheld]) -> dict[str, l
                 Prediction(
                     "", measured, value, value * limit.low, value * limit.high, "", "",
                     judge.metric(cases.rows[i]), cases.regimes[i], cells[i], True,
-                    dict(zip(BASELINES, (base, base * _scale(job, roof, i)), strict=True)),
+                    dict(zip(BASELINES, (base, base * _scale(job, roof, names, i)), strict=True)),
                 )
             )  # fmt: skip
         found[part.scheme] = compared(rows)
     return found
 
 
-def _scale(job: judge.Fitting, roof: np.ndarray, row: int) -> float:
-    """Median of measured over roofline among the rows of other sources: the best constant efficiency."""
-    cases = job.cases
-    source = cases.rows[row].get("source_key", "")
-    others = np.array([
-        r.get("source_key", "") != source and judge.metric(r) == judge.metric(cases.rows[row]) for r in cases.rows
-    ])  # fmt: skip
-    ratios = (job.target - roof)[others & (job.weight > 0) & np.isfinite(roof)]
+def _scale(job: judge.Fitting, roof: np.ndarray, names: np.ndarray, row: int) -> float:
+    """Median of measured over roofline among the rows that were not left out with this one: the best constant
+    efficiency, without what the fit did without. ``names``: what is left out together."""
+    metric = judge.metric(job.cases.rows[row])
+    alike = np.array([judge.metric(r) == metric for r in job.cases.rows])
+    ratios = (job.target - roof)[alike & (names != names[row]) & (job.weight > 0) & np.isfinite(roof)]
     return float(np.exp(np.median(ratios))) if len(ratios) else 1.0
