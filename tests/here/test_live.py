@@ -48,7 +48,6 @@ def test_the_loop_closes(
     assert (found["device"], found["rows"], found["partial"]) == ("this-machine", 4, "")
     for one in found["compared"]:
         assert one["measured"] > 0 and 0 < one["low"] < one["predicted"] < one["high"]
-    assert any(one["afterwards"] != one["predicted"] for one in found["compared"])
     assert main(["measurements", "list", "--json"]) == 0
     kinds = {group["kind"] for group in json.loads(capsys.readouterr().out)["measurements"]}
     assert kinds == {"local", "matmul"}

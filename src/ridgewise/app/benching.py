@@ -194,8 +194,8 @@ def local_rows(
             "stdev": plain(one.spread * one.value), "n_runs": str(one.rounds), "prompt_tokens": str(one.phase.prompt),
             "gen_tokens": str(one.phase.output), "context_depth": str(one.phase.depth),
             "batch": str(one.phase.batch), "ubatch": "512", "derived": "0", "offload": "full",
-            "notes": f"threads={threads}" + ("; disturbed" if one.disturbed else "") + ("; partial" if partial else ""),
-        }, "bench", SOURCE)
+            "notes": f"threads={threads}" + ("; partial" if partial else ""),
+        }, "bench", SOURCE, ("others were at work",) if one.disturbed else ())
         for one in done
     ]  # fmt: skip
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated
 
+from ridgewise.errors import RequestError
 from ridgewise.here.contention import OURS
-from ridgewise.here.llama_server import LlamaServer, Timings
+from ridgewise.here.llama_server import ANSWER, LlamaServer, Timings
+from ridgewise.here.load import Load, drive
 
 #: Token ids of prompts: words of any vocabulary lie there.
 FIRST, LAST = 300, 8000
@@ -99,14 +100,26 @@ def _round(
     output = phase.output or 1
     wall, cpu = time.perf_counter(), server.busy()
     if phase.batch > 1:
-        with ThreadPoolExecutor(phase.batch) as pool:
-            prompts = [_ids(length, rng, last) for _ in range(phase.batch)]
-            done = list(pool.map(lambda prompt: server.complete(prompt, output), prompts))
+        rate = together(server.url, length, output, phase.batch, rng.randrange(1 << 30))
     else:
-        done = [server.complete(_ids(length, rng, last), output)]
+        rate = _rate(server.complete(_ids(length, rng, last), output), phase)
     after = server.busy()
     share = None if cpu is None or after is None else (after - cpu) / ((time.perf_counter() - wall) * threads)
-    return sum(_rate(one, phase) for one in done), share
+    return rate, share
+
+
+def together(url: str, depth: int, output: int, slots: int, seed: int) -> float:
+    """Tokens per second of ``slots`` answers together, from the last one's first token to the first one's last: while
+    prompts are still read, nobody decodes at full speed."""
+    load = Load(slots, depth, output, slots, seconds=ANSWER, seed=seed)
+    run = drive(url, "", load)
+    if len(run.answered) < slots:
+        raise RequestError(next(one.error for one in run.outcomes if one.error), url)
+    start, end = max(one.pieces[0] for one in run.answered), min(one.pieces[-1] for one in run.answered)
+    pieces = sum(start < piece <= end for one in run.answered for piece in one.pieces)
+    if not pieces:
+        raise RequestError("answers one after the other, not together", url, ("more tokens: --output 128",))
+    return pieces / (end - start)
 
 
 def _rate(one: Timings, phase: Phase) -> float:

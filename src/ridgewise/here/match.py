@@ -66,7 +66,7 @@ def matched(here: Here, extra: Path | None = None) -> tuple[Detected, ...]:
     held_ids = {one.device for one in several if one.device}
     cpu = _cpu(here, extra)
     whole = any(_kind(name, extra) == "unified" for name in held_ids)
-    rest = [cpu] if cpu.device not in held_ids and (cpu.device or not whole) else []
+    rest = [cpu] if cpu.label and cpu.device not in held_ids and (cpu.device or not whole) else []
     for npu in here.npus:
         sheet, reason = _by_pci(npu.pci, None, extra)
         if sheet is not None and sheet.id in held_ids:
@@ -112,7 +112,7 @@ def _cpu(here: Here, extra: Path | None) -> Detected:
             break
         sheet = None
     sockets = here.cpu.sockets
-    reason = "" if sheet else f"no sheet is called {name!r}: ridgewise probe makes one" if name else "it has no name"
+    reason = "" if sheet else f"no sheet is called {name!r}: ridgewise probe makes one"
     if sheet is not None and sheet.id != OURS:
         cores = sheet.number("cores")
         if cores and here.cpu.cores and not 0.9 <= here.cpu.cores / (cores * sockets) <= 1.1:
