@@ -22,7 +22,7 @@ from ridgewise.errors import RequestError, nearest
 #: Longest text of an option, and most entries of one that repeats.
 LONGEST, ENTRIES = 400, 64
 #: Options of the terminal that mean nothing here.
-TERMINAL = ("json", "markdown", "export", "form", "rules", "out")
+TERMINAL = ("json", "markdown", "export", "form", "rules", "out", "have")
 #: Options that the terminal calls otherwise, since it takes a file there as well.
 RENAMED = {"idea": "model", "plan": "model"}
 #: Options that hold the name of a model.
@@ -58,7 +58,9 @@ class Asked(BaseModel):
 
     def flags(self) -> Flags:
         """The options that were given, and the usual values of those with one."""
-        return {name: value for name, value in self if value not in (None, [], "")}
+        usual = {name: about.default for name, about in type(self).model_fields.items()}
+        unsaid: tuple[Any, ...] = (None, [], "")
+        return {n: v for n, v in self if v not in unsaid and not (v is False and usual[n] is False)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +102,9 @@ def asked(name: str) -> type[Asked]:
     usual = dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
     fields: dict[str, Any] = {}
     for option in names:
-        called = RENAMED.get(option, option)
+        called = RENAMED.get(option, option.rstrip("_"))
         made = _field(called, hints[option], usual.get(option, ...))
-        if made is not None and option not in TERMINAL:
+        if made is not None and called not in TERMINAL:
             fields[called] = made
     return create_model(f"{name.capitalize()}Question", __base__=Asked, **fields)
 
@@ -155,36 +157,31 @@ def refused(errors: Any, question: Question | None) -> RequestError:
 def _plan(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app import planning
 
-    if flags.get("have"):
-        raise RequestError("is asked on the command line", "have", ("hardware", "check"))
-    found = planning.planned(_named(flags), top=flags.get("top"))
+    found = planning.planned(named(flags), top=flags.get("top"))
     further = {"cost": found.money, "insight": found.insight}
     return found.document, {name: one for name, one in further.items() if one is not None}
 
 
-def _named(flags: Flags) -> Flags:
-    """Prices and devices as the commands pass them on."""
+def named(flags: Flags) -> Flags:
+    """Prices, weights and names as the commands pass them on."""
     from ridgewise.app import planning
 
-    made = {name: value for name, value in flags.items() if name not in ("price", "hardware", "top")}
+    made = {name: value for name, value in flags.items() if name not in ("price", "weight", "top")}
     if flags.get("price"):
         made["prices"] = planning.own_prices(flags["price"])
-    made = {name.rstrip("_"): value for name, value in made.items()}  # an option whose name is a word of Python
     if flags.get("weight"):
-        made["weights"] = planning.own_weights(made.pop("weight"))
-    for name in ("ignore", "why_not"):
+        made["weights"] = planning.own_weights(flags["weight"])
+    for name in ("hardware", "ignore", "why_not"):
         if flags.get(name):
-            made[name] = planning.names(flags[name])
-    if flags.get("hardware"):
-        many = flags["hardware"]
-        made["hardware"] = planning.names([many] if isinstance(many, str) else many)
+            many = flags[name]
+            made[name] = planning.names([many] if isinstance(many, str) else many)
     return made
 
 
 def _check(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app import checking
 
-    return checking.checked(_named(flags)), {}
+    return checking.checked(named(flags)), {}
 
 
 def _export(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
@@ -199,7 +196,7 @@ def _export(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
 def _cost(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app.costing import costed
 
-    return costed(_named(flags)), {}
+    return costed(named(flags)), {}
 
 
 def _one(home: str, name: str) -> Callable[[Flags], tuple[Any, Mapping[str, Any]]]:
@@ -222,7 +219,7 @@ def _compare(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
 def _capacity(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app.simulating import sized
 
-    made = _named(flags) | ({"top": flags["top"]} if flags.get("top") else {})
+    made = named(flags) | ({"top": flags["top"]} if flags.get("top") else {})
     return sized(made.pop("model"), made), {}
 
 

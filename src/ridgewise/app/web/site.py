@@ -17,7 +17,7 @@ from fastapi.staticfiles import StaticFiles
 
 from ridgewise.app.rest import catalogue
 from ridgewise.app.rest.desk import Answer, BusyError, TooLongError
-from ridgewise.app.rest.questions import QUESTIONS, Flags, checked
+from ridgewise.app.rest.questions import QUESTIONS, Flags, checked, named
 from ridgewise.app.rest.service import tagged
 from ridgewise.app.web import view, why
 from ridgewise.errors import RequestError, RidgewiseError
@@ -225,7 +225,8 @@ class Pages:
         pictures = dict(money_pictures(found)) if hasattr(found, "ways") else {}
         part = request.headers.get(PART) is not None
         return await self.show("money.html" if part else "page.html", part="money.html", panel=part,
-                               title=f"The money of {name}", query=query, d=found, name=name, pictures=pictures, path="/money",
+                               title=f"The money of {name}", query=query, d=found, name=name,
+                               pictures=pictures, path="/money",
                                known=QUESTIONS["cost"].asked.model_fields)  # fmt: skip
 
     async def service(self, request: Request) -> Response:
@@ -357,14 +358,13 @@ class Pages:
 
     async def toml(self, request: Request) -> Response:
         """The question as a plan file."""
-        from ridgewise.app import planning
+        from ridgewise.app.advising import FURTHER
         from ridgewise.app.request import from_flags, plan_text
 
         query = fitting(given(request, "plan"))
         try:
             flags = checked(QUESTIONS["plan"], query).flags()
-            named = {k: v for k, v in flags.items() if k not in ("price", "top")}
-            text = plan_text(from_flags(None, named | {"prices": planning.own_prices(flags.get("price", []))}))
+            text = plan_text(from_flags(None, {k: v for k, v in named(flags).items() if k not in FURTHER}))
         except RidgewiseError as error:
             return await self.refused(error, query, request)
         return Response(text, media_type="application/toml",
