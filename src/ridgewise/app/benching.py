@@ -284,6 +284,7 @@ def train(model: str, device: str | None, options: Mapping[str, Any]) -> BenchDo
     """Steps of a decoder with random weights in PyTorch."""
     from ridgewise.evidence.completion import complete
     from ridgewise.evidence.importers.reading import plain
+    from ridgewise.here.contention import OURS
     from ridgewise.here.power import Power
     from ridgewise.here.probe import cores
     from ridgewise.here.train_bench import train as steps
@@ -310,9 +311,9 @@ def train(model: str, device: str | None, options: Mapping[str, Any]) -> BenchDo
         "sharding": "none", "tp": "1", "pp": "1", "dp": "1", "recompute": "none", "flash_attention": "1",
         "metric": "tokens_s_per_gpu", "value": plain(tokens / done.seconds), "calibration": "absolute",
         "notes": f"threads={threads}" + ("; partial" if done.cut else ""),
-    }, "bench", SOURCE)  # fmt: skip
+    }, "bench", SOURCE, () if done.busy >= OURS else ("others were at work",))  # fmt: skip
     compared = closed("training", [row], [(f"{micro} × {length} tokens a step", "tokens/s", done.spread)])
-    notes = [] if done.busy >= 0.85 else [f"others were at work: {100 * done.busy:.0f} % of the time was ours"]
+    notes = [] if done.busy >= OURS else [f"others were at work: {100 * done.busy:.0f} % of the time was ours"]
     return BenchDocument(
         1, "bench", f"PyTorch {done.version}, {threads} threads", f"{cells['model_id']} {dtype}", place.device,
         tuple(compared), 1, done.cut, (), power.watts, done.memory, (), tuple(notes),
