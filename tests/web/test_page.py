@@ -86,6 +86,8 @@ def test_an_address_is_the_whole_scenario(page: Any, browser: Any, server: str) 
     assert "users = 20" in plan and f'model = "{LLAMA}"' in plan
     table = page.request.get(page.locator(".take a", has_text="CSV").get_attribute("href")).text()
     assert table.splitlines()[0].startswith("rank,name,device") and pick(page) in table
+    memo = page.request.get(page.locator('.take a[href^="/memo.html"]').get_attribute("href"))
+    assert pick(page) in memo.text() and "attachment" in memo.headers["content-disposition"]
     assert f"ridgewise plan {LLAMA} --users 20" in page.locator(".command").inner_text()
 
 

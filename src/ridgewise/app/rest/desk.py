@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
@@ -61,7 +62,8 @@ def _warm() -> None:
 
 @dataclass
 class Desk:
-    """Puts questions to at most ``workers`` processes; ``waiting`` more may queue, each for ``seconds`` at most."""
+    """Puts questions to at most ``workers`` processes, and quick ones to one more; ``waiting`` further ones may queue,
+    each for ``seconds`` at most."""
 
     workers: int = 2
     waiting: int = 200
@@ -70,18 +72,19 @@ class Desk:
     counts: dict[str, float] = field(default_factory=lambda: {"kept": 0, "computed": 0, "refused": 0, "late": 0})
     queue: int = 0
     _answers: OrderedDict[str, Answer] = field(default_factory=OrderedDict)
-    _limiter: anyio.CapacityLimiter | None = None
+    _limiters: dict[bool, anyio.CapacityLimiter] = field(default_factory=dict)
 
-    def _limit(self) -> anyio.CapacityLimiter:
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(self.workers)
-        return self._limiter
+    def _limit(self, quick: bool = False) -> anyio.CapacityLimiter:
+        if quick not in self._limiters:
+            self._limiters[quick] = anyio.CapacityLimiter(1 if quick else self.workers)
+        return self._limiters[quick]
 
     async def warm(self) -> None:
         """Start the workers and let each read the catalogue."""
         async with anyio.create_task_group() as tasks:
-            for _ in range(self.workers):
-                tasks.start_soon(lambda: to_process.run_sync(_warm, cancellable=True, limiter=self._limit()))
+            for place in range(self.workers + 1):
+                limiter = self._limit(quick=place == self.workers)
+                tasks.start_soon(partial(to_process.run_sync, _warm, cancellable=True, limiter=limiter))
 
     async def ask(self, name: str, flags: Flags) -> Answer:
         """The answer to a checked question, kept or computed; RequestError, BusyError or TooLongError."""
@@ -96,7 +99,8 @@ class Desk:
         self.queue += 1
         try:
             with anyio.fail_after(self.seconds):
-                found = await to_process.run_sync(_work, name, flags, cancellable=True, limiter=self._limit())
+                limiter = self._limit(questions.QUESTIONS[name].quick)
+                found = await to_process.run_sync(_work, name, flags, cancellable=True, limiter=limiter)
         except TimeoutError:
             self.counts["late"] += 1
             raise TooLongError(f"no answer within {self.seconds:g} s") from None

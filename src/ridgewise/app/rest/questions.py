@@ -65,12 +65,16 @@ class Asked(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command that can be asked: what it is called, how it answers, and an example."""
+    """A command that can be asked: what it is called, how it answers, and an example.
+
+    quick   answered in milliseconds, so that it need not wait behind what takes longer
+    """
 
     name: str
     answer: Callable[[Flags], tuple[Any, Mapping[str, Any]]]
     example: Flags
     documents: tuple[str, ...]
+    quick: bool = False
 
     @property
     def asked(self) -> type[Asked]:
@@ -245,17 +249,17 @@ QUESTIONS: Mapping[str, Question] = {
         Question("check", _check, {**_LLAMA, "hardware": ["H100 SXM"], "users": "1"},
                  (f"{_R}.checking:CheckDocument",)),
         Question("fit", _one("ridgewise.app.inspecting", "fitted"), {**_CARD, "context": "32k"},
-                 ("ridgewise.advise.deployment:FitAnswer",)),
+                 ("ridgewise.advise.deployment:FitAnswer",), True),
         Question("estimate", _one("ridgewise.app.estimating", "estimated"), {**_CARD, "concurrency": "8"},
-                 (f"{_R}.estimate:EstimateDocument", f"{_R}.jobs:JobDocument")),
+                 (f"{_R}.estimate:EstimateDocument", f"{_R}.jobs:JobDocument"), True),
         Question("explain", _one("ridgewise.app.inspecting", "explained"), _CARD,
-                 ("ridgewise.advise.deployment:Explanation",)),
+                 ("ridgewise.advise.deployment:Explanation",), True),
         Question("compare", _compare, {**_LLAMA, "hardware": ["RTX 4090", "H100 SXM"]},
-                 (f"{_R}.comparison:ComparisonDocument",)),
+                 (f"{_R}.comparison:ComparisonDocument",), True),
         Question("cost", _cost, {**_LLAMA, "users": "20", "country": "DE"},
                  (f"{_R}.cost:CostDocument", f"{_R}.cost:InfeasibleDocument")),
         Question("export", _export, {**_LLAMA, "hardware": "RTX 4090", "to": "llama.cpp"},
-                 ("ridgewise.app.exporting:ExportDocument",)),
+                 ("ridgewise.app.exporting:ExportDocument",), True),
         Question("train", _one("ridgewise.app.training", "trained"),
                  {"model": "Llama-3.1-8B", "hardware": "H100 SXM", "goal": "qlora", "tokens": "20M"},
                  (f"{_R}.training:TrainingDocument", f"{_R}.training:ClassicTrainingDocument")),

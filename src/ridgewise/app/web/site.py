@@ -44,7 +44,7 @@ def site(app: FastAPI) -> None:
         ("/models/{name:path}", pages.model), ("/hardware", pages.hardware), ("/hardware/{name}", pages.device),
         ("/configuration", pages.configuration),
         ("/reference", pages.reference), ("/pictures/{name}.svg", pages.picture), ("/plan.toml", pages.toml),
-        ("/options.csv", pages.table), ("/find", pages.find),
+        ("/options.csv", pages.table), ("/memo.{form}", pages.memo), ("/find", pages.find),
     ):  # fmt: skip
         app.get(path, include_in_schema=False, response_class=HTMLResponse)(page)
     app.post("/upload", include_in_schema=False)(pages.upload)
@@ -369,6 +369,24 @@ class Pages:
             return await self.refused(error, query, request)
         return Response(text, media_type="application/toml",
                         headers={"Content-Disposition": 'attachment; filename="plan.toml"'})  # fmt: skip
+
+    async def memo(self, request: Request, form: str) -> Response:
+        """The memo of a plan, for whoever signs: a file to keep."""
+        from ridgewise.app.reporting import forms, made
+
+        query = fitting(given(request, "plan"))
+        try:
+            known = {ending.lstrip("."): write for ending, write in forms().items()}
+            if form not in known:
+                raise RequestError(f"no memo is written as {form!r}", "form", tuple(known))
+            found = await self.ask("plan", query)
+            _, explained = await self.behind(query, found.document)
+            memo = made(found.document, explained, found.further.get("cost"))
+            text = await to_thread.run_sync(lambda: known[form](memo))
+        except RidgewiseError as error:
+            return await self.refused(error, query, request)
+        media = {"html": "text/html", "pdf": "application/pdf"}.get(form, "text/markdown")
+        return Response(text, media_type=media, headers={"Content-Disposition": f'attachment; filename="memo.{form}"'})
 
     async def table(self, request: Request) -> Response:
         """The ranked options as a table."""
