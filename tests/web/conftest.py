@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("fastapi", reason="the page needs ridgewise[web]")
-
 Start = Callable[..., str]
 
 
