@@ -19,8 +19,8 @@ def check(case: Case) -> Iterator[Finding]:
     boxes = Machine(case.device, case.count).nodes
     yield Finding(
         "warning",
-        f"a computer holds about {digits(held)} of {case.device.name}: {whole(case.count)} need {whole(boxes)} of them, "
-        "with a network between",
+        f"a computer holds about {digits(held)} of {case.device.name}: {whole(case.count)} need {whole(boxes)}, with "
+        "a network between",
         Measure("cards", float(case.count), float(held), "1"),
         f"{whole(boxes)} hosts, and what is split over them exchanges over the network",
         Cure(f"plan with {digits(held)} (--hardware '{held}x {case.device.id}')",
