@@ -51,13 +51,16 @@ def spent(found: CostDocument) -> str:
         sheet.text(WIDTH - RIGHT + 14, place, WORDS[way.way], size=12, bold=True, colour=colours[way.way],
                    name=f"label {way.way}")  # fmt: skip
         sheet.text(WIDTH - RIGHT + 14, place + 14, f"{money(way.cost_usd_per_month)}/month", size=11)
-    for even in found.break_even:
-        if even.load_ratio == 1.0 and even.month is not None:
+    told_evens = [even for even in found.break_even if even.load_ratio == 1.0]
+    for place, even in enumerate(told_evens):
+        if even.month is not None:
             at = x(even.month)
             sheet.path(f"M{at:.1f} {TOP}V{HEIGHT - BOTTOM}", name="even", colour=AXIS, dash="4 4")
             label = f"buying beats {WORDS.get(even.against, even.against)}: month {whole(even.month)}"
             near = at > (WIDTH - RIGHT) * 0.6
-            sheet.text(at + (-6 if near else 6), TOP + 12, label, anchor="end" if near else "start", size=11)
+            sheet.text(
+                at + (-6 if near else 6), TOP + 12 + 15 * place, label, anchor="end" if near else "start", size=11
+            )
     return sheet.svg()
 
 

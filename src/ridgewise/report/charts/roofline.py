@@ -13,7 +13,7 @@ from ridgewise.advise.deployment import Mark
 from ridgewise.report.charts.canvas import AXIS, COLOURS, Scale, Sheet, line, spread
 from ridgewise.units import digits, rate, share
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 360, 92, 20, 40, 58
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 560, 372, 92, 20, 40, 72
 
 
 def roofline(title: str, marks: Sequence[Mark], peak: float, precision: str, bandwidth: float) -> str:
@@ -37,9 +37,9 @@ def roofline(title: str, marks: Sequence[Mark], peak: float, precision: str, ban
     sheet.path(roof, name="roof", colour=AXIS, width=2.2)
     sheet.path(f"M{x(ridge):.1f} {y(peak):.1f}V{HEIGHT - BOTTOM}", name="ridge", colour=AXIS, dash="4 4")
     sheet.text(x(ridge), y(peak) - 9, f"ridge point {digits(ridge)} FLOP/B", anchor="middle", size=12, bold=True)
-    sheet.text(x(ridge) - 10, HEIGHT - BOTTOM - 8, "memory decides", anchor="end", size=11)
+    sheet.text(x(ridge) - 10, HEIGHT - BOTTOM + 36, "← memory decides", anchor="end", size=11)
     if x(x.high) - x(ridge) > 110:
-        sheet.text(x(ridge) + 10, HEIGHT - BOTTOM - 8, "compute decides", size=11)
+        sheet.text(x(ridge) + 10, HEIGHT - BOTTOM + 36, "compute decides →", size=11)
     shown = sorted(enumerate(marks), key=lambda pair: y(pair[1].reached_flop_per_s))
     below = spread([y(mark.reached_flop_per_s) + 4 for _, mark in shown], 16)
     for (number, mark), label_y in zip(shown, below, strict=True):
