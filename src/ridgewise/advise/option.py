@@ -118,4 +118,4 @@ class Option:
         """Wall energy per generated token while working."""
         if self.draw is None or self.speed is None:
             return None
-        return self.draw.wall / self.speed.total
+        return float(self.draw.wall / self.speed.total)

@@ -10,11 +10,14 @@ import math
 from dataclasses import dataclass
 from typing import Annotated
 
+import numpy as np
+
 from ridgewise.economics.energy import kilowatt_hours
 from ridgewise.economics.power import Draw, host_kind, power_range
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, newest_price_year, purchase_price, rental_price
+from ridgewise.units import Num
 
 #: Months over which a purchase is spread: three years, the usual depreciation of servers.
 AMORTISATION_MONTHS = 36
@@ -128,7 +131,7 @@ def worst(*tiers: str) -> str:
     return max(tiers, key=order.index)
 
 
-def waiting_power(device: Device, count: int, draw: Draw) -> float:
+def waiting_power(device: Device, count: int, draw: Draw) -> Num:
     """Watts at the wall of what is on and waits: boards with the model in their memory (idle ones where that was not
     measured), and their part of an idle host."""
     known = power_range(device)
@@ -136,13 +139,14 @@ def waiting_power(device: Device, count: int, draw: Draw) -> float:
     shell = next((h for h in hosts() if h.kind == host_kind(device, count)), None)
     around = shell.idle_power * math.ceil(count / shell.boards_max) if shell else 0.0
     share = min(count / shell.boards_max, 1.0) if shell and device.kind in SERVER_KINDS else 1.0
-    return max(boards + around * share, 0.1 * draw.wall)
+    found: Num = np.maximum(boards + around * share, 0.1 * draw.wall)
+    return found
 
 
-def energy_month(device: Device, count: int, draw: Draw, hours_per_day: float, busy: float, tariff: float) -> float:
+def energy_month(device: Device, count: int, draw: Draw, hours_per_day: Num, busy: Num, tariff: Num) -> Num:
     """USD per month: at the wall while working, at idle for the rest of the hours it is on."""
     hours = hours_per_day * HOURS_PER_MONTH / 24
-    return float(kilowatt_hours(draw.wall, waiting_power(device, count, draw), busy, hours) * tariff)
+    return kilowatt_hours(draw.wall, waiting_power(device, count, draw), busy, hours) * tariff
 
 
 def monthly_cost(
@@ -159,7 +163,7 @@ def monthly_cost(
     """Purchase, rent and the month of one option: owning where a price is known, else renting."""
     bought = purchase(device, count, memory, own, host)
     rented = rental_price(device)
-    energy = energy_month(device, count, draw, hours_per_day, busy, tariff) if draw else None
+    energy = float(energy_month(device, count, draw, hours_per_day, busy, tariff)) if draw else None
     ways = {}
     if bought is not None and energy is not None:
         ways["own"] = (bought.low + bought.high) / 2 / AMORTISATION_MONTHS + energy

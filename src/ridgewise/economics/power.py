@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
+import numpy as np
+
 from ridgewise.facts.catalog import catalog_path, read_toml
 from ridgewise.hardware.device import Device
 from ridgewise.hardware.machine import Machine
@@ -24,15 +26,15 @@ LEAST_RANGE = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """Power of a machine at work [W]: all boards together, and the wall with its 80 % interval.
+    """Power of a machine at work [W]: all boards together, and the wall with its 80 % interval; numbers or columns.
 
     support   how well measured watts support it: "cell", "device", "stack" or "none"
     """
 
-    board: Annotated[float, "W"]
-    wall: Annotated[float, "W"]
-    low: Annotated[float, "W"]
-    high: Annotated[float, "W"]
+    board: Annotated[Any, "W"]
+    wall: Annotated[Any, "W"]
+    low: Annotated[Any, "W"]
+    high: Annotated[Any, "W"]
     support: str = "none"
 
 
@@ -84,9 +86,9 @@ def wall_power(
         return None
     idle, limit = found
     block = (blocks if blocks is not None else load_blocks()).get(BLOCK) or load_blocks()[BLOCK]
-    board = count * float(board_watts(effort, rates, idle, limit, block.at(keys)))
+    board = count * np.asarray(board_watts(effort, rates, idle, limit, block.at(keys)), dtype=float)[()]
     support = block.support(keys)
     band = block.band("watts", regime, support)
-    low, high = max(board * band.low, count * idle), min(board * band.high, count * limit)
+    low, high = np.maximum(board * band.low, count * idle), np.minimum(board * band.high, count * limit)
     around = host_draw(device, count)
     return Draw(board, board + around, low + around, high + around, support)
