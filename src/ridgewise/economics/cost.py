@@ -149,6 +149,16 @@ def energy_month(device: Device, count: int, draw: Draw, hours_per_day: Num, bus
     return kilowatt_hours(draw.wall, waiting_power(device, count, draw), busy, hours) * tariff
 
 
+def month_owned(price: Num, energy: Num) -> Num:
+    """A month of what is owned [USD]: its price [USD] over :data:`AMORTISATION_MONTHS`, and energy [USD]."""
+    return price / AMORTISATION_MONTHS + energy
+
+
+def month_rented(rate: Num, count: int, hours_per_day: Num) -> Num:
+    """A month of ``count`` rented devices [USD], each at a rate per hour [USD/h]."""
+    return rate * count * HOURS_PER_MONTH * hours_per_day / 24
+
+
 def monthly_cost(
     device: Device,
     count: int,
@@ -166,9 +176,9 @@ def monthly_cost(
     energy = float(energy_month(device, count, draw, hours_per_day, busy, tariff)) if draw else None
     ways = {}
     if bought is not None and energy is not None:
-        ways["own"] = (bought.low + bought.high) / 2 / AMORTISATION_MONTHS + energy
+        ways["own"] = float(month_owned((bought.low + bought.high) / 2, energy))
     if rented is not None:
-        ways["rent"] = (rented.low + rented.high) / 2 * count * HOURS_PER_MONTH * hours_per_day / 24
+        ways["rent"] = float(month_rented((rented.low + rented.high) / 2, count, hours_per_day))
     at_home = device.kind not in SERVER_KINDS and "own" in ways
     tenure = "own" if at_home else min(ways, key=lambda way: ways[way], default="own")
     return cost_of(bought, rented, count, ways.get(tenure), energy, tenure)

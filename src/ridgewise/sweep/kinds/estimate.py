@@ -1,0 +1,151 @@
+"""What ``ridgewise estimate`` says, and what it costs: one deployment a case, its loads and prices as columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ridgewise.advise.deployment import deploy
+from ridgewise.advise.drawing import serving_draw
+from ridgewise.economics import Draw, purchase
+from ridgewise.economics.cost import (
+    HOURS_PER_MONTH,
+    SERVER_KINDS,
+    TARIFF,
+    energy_month,
+    month_owned,
+    month_rented,
+)
+from ridgewise.engines import engine
+from ridgewise.errors import RequestError
+from ridgewise.hardware.offers import rental_price
+from ridgewise.hardware.sheets import device
+from ridgewise.models.formats import weight_format
+from ridgewise.models.read import load_model
+from ridgewise.serving import Setup
+from ridgewise.serving.outcome import Load, Range, outcome
+from ridgewise.workloads import Service
+
+#: What makes a case, and what it is where nothing is said. ``tp``: a number, or "least": the fewest devices that hold
+#: one request of the longest prompt and answer.
+NAMES: Mapping[str, Any] = {
+    "model": None, "hardware": None, "engine": "usual", "quant": "usual", "kv_bits": "16", "tp": 1, "pp": 1,
+    "replicas": 1,
+}  # fmt: skip
+#: How a service is used where nothing is said.
+USUAL = {field.name: field.default for field in fields(Service)}
+#: The column of every number, its usual value, the lowest and the highest.
+NUMBERS: Mapping[str, tuple[str, float, float, float]] = {
+    "prompt": ("prompt_tokens", 1024.0, 1.0, 1e8),
+    "output": ("output_tokens", 512.0, 1.0, 1e8),
+    "cached": ("cached_share", 0.0, 0.0, 0.999),
+    "concurrency": ("concurrency", 1.0, 1.0, 1e6),
+    "price": ("price_factor", 1.0, 0.0, 1e3),
+    "tariff": ("tariff_usd_per_kwh", TARIFF, 0.0, 100.0),
+    "hours": ("hours_per_day", USUAL["hours_per_day"], 0.01, 24.0),
+    "busy": ("busy_share", USUAL["busy"], 1e-6, 1.0),
+}
+WORDS = ("model", "hardware", "engine", "quant", "tier")
+SPEED = {"ttft_s": "ttft", "tpot_s": "tpot", "e2e_s": "e2e", "output_tokens_per_s": "output",
+         "requests_per_s": "requests"}  # fmt: skip
+ENERGY = ("power_w", "joules_per_token")
+MONEY = ("buy_usd", "rent_usd_per_h", "energy_usd_per_month", "cost_usd_per_month", "usd_per_million_output_tokens")
+COLUMNS = (
+    *WORDS, "kv_bits", "tp", "pp", "replicas", "devices", *(column for column, *_ in NUMBERS.values()),
+    "fits", "running_requests", "room_requests",
+    *(name + end for name in SPEED for end in ("", "_low", "_high")), *ENERGY, *MONEY,
+)  # fmt: skip
+#: Rows of a part.
+PART = 262_144
+#: Numbers of devices that "least" tries.
+COUNTS = (1, 2, 4, 8, 16)
+SECONDS_PER_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A deployment and its prices: bought with everything around it, rented per device and hour [USD]."""
+
+    setup: Setup
+    bought: float
+    rented: float
+
+
+def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
+    """The deployment of a case; RequestError where it cannot be."""
+    folders = {name: Path(path) if path else None for name, path in settings["own"].items()}
+    model = load_model(case["model"], folders["models"])
+    box = device(case["hardware"], "hardware", folders["hardware"])
+    told = None if case["engine"] == "usual" else engine(case["engine"])
+    fmt = model.format if case["quant"] == "usual" else weight_format(case["quant"])
+
+    def laid_out(tp: int) -> Setup:
+        found = deploy(model.arch, box, told, fmt, str(case["kv_bits"]), tp, None, None, int(case["pp"]))
+        return _copied(found, int(case["replicas"]))
+
+    if case["tp"] != "least":
+        return _priced(laid_out(int(case["tp"])))
+    longest = Load(settings["longest"]["prompt"], settings["longest"]["output"])
+    for tp in COUNTS:
+        try:
+            setup = laid_out(tp)
+        except RequestError:
+            if tp == 1:
+                raise
+            continue
+        if float(outcome(setup, longest).room) >= 1:
+            return _priced(setup)
+    raise RequestError(f"does not fit {COUNTS[-1]} of them, or the layout cannot be", "tp")
+
+
+def _copied(setup: Setup, replicas: int) -> Setup:
+    return replace(setup, replicas=replicas) if replicas > 1 else setup
+
+
+def _priced(setup: Setup) -> Case:
+    bought, rented = purchase(setup.device, setup.count), rental_price(setup.device)
+    middles = ((offer.low + offer.high) / 2 if offer else np.nan for offer in (bought, rented))
+    return Case(setup, *middles)
+
+
+def computed(case: Case, numbers: Mapping[str, np.ndarray], needed: set[str]) -> dict[str, Any]:
+    """The columns of a case, or those that are needed."""
+    setup, plan = case.setup, case.setup.plan
+    load = Load(numbers["prompt"], numbers["output"], numbers["concurrency"], numbers["cached"])
+    found = outcome(setup, load)
+    columns: dict[str, Any] = {
+        "model": setup.arch.name, "hardware": setup.device.id, "engine": setup.engine.id, "quant": plan.format.id,
+        "tier": setup.tier, "kv_bits": float(plan.kv_bits), "tp": float(plan.tp), "pp": float(plan.pp),
+        "replicas": float(setup.replicas), "devices": float(setup.count),
+        "fits": np.asarray(found.room) >= 1, "running_requests": found.running, "room_requests": found.room,
+    }  # fmt: skip
+    for name, field in SPEED.items():
+        ranged: Range = getattr(found, field)
+        columns |= {name: ranged.value, f"{name}_low": ranged.low, f"{name}_high": ranged.high}
+    wanted = needed or set(COLUMNS)
+    draw = None
+    if wanted & {*ENERGY, *MONEY[2:]}:
+        each = found.output.value / setup.replicas
+        draw = serving_draw(setup, load.prompt, load.output, found.running, each, load.cached)
+        watts = np.nan if draw is None else draw.wall
+        columns |= {"power_w": watts, "joules_per_token": watts / found.output.value}
+    if wanted & set(MONEY):
+        columns |= _money(case, numbers, found.output.value, draw)
+    return columns
+
+
+def _money(case: Case, numbers: Mapping[str, np.ndarray], output: np.ndarray, draw: Draw | None) -> dict[str, Any]:
+    """Prices, and what a month and a million tokens cost in the cheaper way (machines of a desk are owned)."""
+    setup, hours, busy = case.setup, numbers["hours"], numbers["busy"]
+    buy, rent = case.bought * numbers["price"], case.rented * numbers["price"]
+    energy = np.asarray(np.nan)
+    if draw is not None:
+        energy = np.asarray(energy_month(setup.device, setup.count, draw, hours, busy, numbers["tariff"]))
+    owned, rented = month_owned(buy, energy), month_rented(rent, setup.count, hours)
+    month = np.fmin(owned, rented) if setup.device.kind in SERVER_KINDS else np.where(np.isnan(owned), rented, owned)
+    tokens = output * busy * hours / 24.0 * HOURS_PER_MONTH * SECONDS_PER_HOUR
+    return dict(zip(MONEY, (buy, rent * setup.count, energy, month, 1e6 * month / tokens), strict=True))
