@@ -23,6 +23,8 @@ from ridgewise.sweep.kinds import Kind, kind
 
 LIMIT = 1 << 20
 MOST_ROWS = 10**12
+#: Cases of a part at most: each takes some thousandths of a second to make ready.
+CASES = 1024
 TABLES = ("kind", "seed", "names", "numbers", "keep")
 
 
@@ -33,6 +35,7 @@ class Grid:
     names   the values of every name; their product, in this order, makes the cases
     axes    the numbers; their product, in this order, makes the rows of a case
     own     folders of the user's own ``hardware`` and ``models``, or None
+    part    rows of a part
     """
 
     kind: str
@@ -41,6 +44,12 @@ class Grid:
     keep: Keep
     seed: int = 0
     own: Mapping[str, str | None] = field(default_factory=lambda: {"hardware": None, "models": None})
+    part: int = 0
+
+    def __post_init__(self) -> None:
+        """Where nothing is said, parts have the rows of the kind, or those of so many cases where these are short."""
+        if not self.part:
+            object.__setattr__(self, "part", min(self.does.PART, CASES * self.per_case))
 
     @property
     def does(self) -> Kind:
@@ -64,8 +73,8 @@ class Grid:
 
     @property
     def parts(self) -> int:
-        """Parts of :data:`Kind.PART` rows; the last one may be shorter."""
-        return -(-self.rows // self.does.PART)
+        """Parts of that many rows; the last one may be shorter."""
+        return -(-self.rows // self.part)
 
     def case(self, place: int) -> dict[str, Any]:
         """The names of one case."""

@@ -144,7 +144,7 @@ def _sums(groups: np.ndarray, many: int, name: str, columns: Sequence[np.ndarray
     least, most = np.full(many, np.inf), np.full(many, -np.inf)
     np.fmin.at(least, groups, columns[0])
     np.fmax.at(most, groups, columns[1])
-    total, known = (np.bincount(groups, column, many) for column in columns[2:])
+    total, known = (np.bincount(groups, column, many).astype(float) for column in columns[2:])
     return dict(zip((f"{name}_{what}" for what in SUMS), (least, most, total, known), strict=True))
 
 

@@ -85,14 +85,15 @@ class Account:
 
 def _computed(grid: Grid, number: int, words: Words, account: Account) -> Iterator[Columns]:
     """The rows of a part that pass, box by box."""
-    begin, per_case = number * grid.does.PART, grid.per_case
-    end = min(begin + grid.does.PART, grid.rows)
+    begin, per_case = number * grid.part, grid.per_case
+    end = min(begin + grid.part, grid.rows)
     for place in range(begin // per_case, -(-end // per_case)):
         case, before = grid.case(place), place * per_case
         try:
             ready = grid.does.prepared(case, grid.settings)
         except RequestError as error:
-            account.skip(case, error)
+            if before >= begin:  # else the part in which the case begins has told
+                account.skip(case, error)
             continue
         for box in boxes(grid.shape, max(begin - before, 0), min(end - before, per_case)):
             account.rows += box.rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -26,6 +26,8 @@ from ridgewise.sweep.keep import Columns
 from ridgewise.sweep.part import ACCOUNT, as_table
 
 MANIFEST, PARTS, RESULT = "manifest.json", "parts", "result.parquet"
+#: What a folder's manifest and a grid must agree in, to go on.
+SAME = {"ridgewise": "version", "grid": "grid", "catalogue": "catalogue", "part_rows": "size of parts"}
 #: Rows that are gathered from parts before they are reduced again.
 GATHERED = 1_000_000
 
@@ -76,7 +78,7 @@ def manifest(grid: Grid) -> dict[str, Any]:
         "grid": grid.hash, "catalogue": catalogue_hash(),
         "names": {name: list(values) for name, values in grid.names.items()},
         "numbers": {axis.name: axis.size for axis in grid.axes},
-        "cases": grid.cases, "rows": grid.rows, "parts": grid.parts, "part_rows": grid.does.PART,
+        "cases": grid.cases, "rows": grid.rows, "parts": grid.parts, "part_rows": grid.part,
     }  # fmt: skip
 
 
@@ -86,9 +88,9 @@ def opened(grid: Grid, folder: Path) -> set[int]:
     try:
         if (folder / MANIFEST).exists():
             held = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-            for name in ("ridgewise", "grid", "catalogue"):
+            for name, what in SAME.items():
                 if not isinstance(held, dict) or held.get(name) != wanted[name]:
-                    raise RequestError(f"holds a sweep of another {name}", str(folder), ("another --out",))
+                    raise RequestError(f"holds a sweep of another {what}", str(folder), ("another --out",))
         elif folder.exists() and any(folder.iterdir()):
             raise RequestError("is not empty and holds no sweep", str(folder), ("another --out",))
         parts.mkdir(parents=True, exist_ok=True)
@@ -100,7 +102,7 @@ def opened(grid: Grid, folder: Path) -> set[int]:
     return {int(path.stem.removeprefix("part-")) for path in parts.glob("part-*.parquet")}
 
 
-def computed(grid: Grid, folder: Path, on: str, workers: int, address: str = "") -> Iterator[Progress]:
+def computed(grid: Grid, folder: Path, on: str, workers: int, address: str = "") -> Generator[Progress]:
     """Compute the parts that are missing; says after each how many there are."""
     have = opened(grid, folder)
     done = len(have)

@@ -27,11 +27,9 @@ def run(grid: Grid, parts: Iterable[int], workers: int, address: str) -> Iterato
         with ProcessPoolExecutor(workers, context, _start, (grid,)) as pool:
             try:
                 while True:
-                    while again and len(running) <= workers:
-                        running[pool.submit(_part, again[-1])] = again.pop()
-                    for number in islice(left, max(workers + 1 - len(running), 0)):
-                        again.append(number)
-                        running[pool.submit(_part, number)] = again.pop()
+                    while len(running) <= workers and (again := again or list(islice(left, 1))):
+                        future = pool.submit(_part, again[-1])
+                        running[future] = again.pop()
                     if not running:
                         return
                     for future in wait(running, return_when=FIRST_COMPLETED).done:

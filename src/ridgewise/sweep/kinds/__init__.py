@@ -7,6 +7,7 @@ case of names, ready for any numbers; RequestError where there is no such case) 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +33,7 @@ class Kind(Protocol):
         """Columns by name, of shapes that broadcast to the box of the numbers; words as they are."""
 
 
+@cache
 def kinds() -> tuple[str, ...]:
     """Every kind there is."""
     return tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,9 @@ from ridgewise.hardware.offers import rental_price
 from ridgewise.hardware.sheets import device
 from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load_model
+from ridgewise.models.stored import Model
 from ridgewise.serving import Setup
+from ridgewise.serving.estimate import memory_batch
 from ridgewise.serving.outcome import Load, Range, outcome
 from ridgewise.workloads import Service
 
@@ -78,7 +81,7 @@ class Case:
 def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
     """The deployment of a case; RequestError where it cannot be."""
     folders = {name: Path(path) if path else None for name, path in settings["own"].items()}
-    model = load_model(case["model"], folders["models"])
+    model = _model(case["model"], folders["models"])
     box = device(case["hardware"], "hardware", folders["hardware"])
     told = None if case["engine"] == "usual" else engine(case["engine"])
     fmt = model.format if case["quant"] == "usual" else weight_format(case["quant"])
@@ -89,7 +92,7 @@ def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
 
     if case["tp"] != "least":
         return _priced(laid_out(int(case["tp"])))
-    longest = Load(settings["longest"]["prompt"], settings["longest"]["output"])
+    longest = settings["longest"]["prompt"] + settings["longest"]["output"]
     for tp in COUNTS:
         try:
             setup = laid_out(tp)
@@ -97,9 +100,15 @@ def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
             if tp == 1:
                 raise
             continue
-        if float(outcome(setup, longest).room) >= 1:
+        if float(memory_batch(setup, longest)) >= 1:
             return _priced(setup)
     raise RequestError(f"does not fit {COUNTS[-1]} of them, or the layout cannot be", "tp")
+
+
+@lru_cache(maxsize=16)
+def _model(name: str, own: Path | None) -> Model:
+    """Cases of one model stand side by side."""
+    return load_model(name, own)
 
 
 def _copied(setup: Setup, replicas: int) -> Setup:

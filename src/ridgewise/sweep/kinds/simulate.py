@@ -7,19 +7,17 @@ times through the queue (Monte Carlo): what a mean of step times cannot show, si
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ridgewise.errors import RequestError
 from ridgewise.serving import Setup
 from ridgewise.simulation.arrivals import Arrivals, arrivals, open_load
 from ridgewise.simulation.fleet import Fleet, router_of, run
 from ridgewise.simulation.lengths import Lengths
 from ridgewise.simulation.metrics import measured
-from ridgewise.simulation.system import System, system
+from ridgewise.simulation.system import System, cache_tokens, system
 from ridgewise.sweep.kinds import estimate
 
 NAMES: Mapping[str, Any] = {**estimate.NAMES, "arrivals": "poisson"}
@@ -48,33 +46,39 @@ COLUMNS = (
 PART = 16
 
 
-def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[Setup, Arrivals]:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One replica, how many there are, how requests come; systems made ready so far, by tokens of a request."""
+
+    setup: Setup
+    replicas: int
+    form: Arrivals
+    systems: dict[float, System | None] = field(default_factory=dict)
+
+    def system(self, context: float) -> System | None:
+        """A replica for requests of so many tokens; None where not one fits."""
+        if context not in self.systems:
+            self.systems[context] = system(self.setup, context=context) if cache_tokens(self.setup, context) else None
+        return self.systems[context]
+
+
+def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
     """The deployment of one replica, and how requests come."""
-    found = estimate.prepared(case, settings).setup
-    return replace(found, replicas=int(case["replicas"])), arrivals(case["arrivals"], "arrivals")
+    one = estimate.prepared({**case, "replicas": 1}, settings).setup
+    return Case(one, int(case["replicas"]), arrivals(case["arrivals"], "arrivals"))
 
 
-@lru_cache(maxsize=8)
-def _system(setup: Setup, context: float) -> System | None:
-    """One replica for requests of so many tokens; None where not one fits."""
-    try:
-        return system(replace(setup, replicas=1), context=context)
-    except RequestError:
-        return None
-
-
-def computed(prepared: tuple[Setup, Arrivals], numbers: Mapping[str, np.ndarray], needed: set[str]) -> dict[str, Any]:
+def computed(case: Case, numbers: Mapping[str, np.ndarray], needed: set[str]) -> dict[str, Any]:
     """The columns of a case: every row a run of its own."""
-    setup, form = prepared
     shape = np.broadcast_shapes(*(column.shape for column in numbers.values()))
     flat = {name: np.broadcast_to(column, shape).ravel() for name, column in numbers.items()}
     every = (dict(zip(flat, values, strict=True)) for values in zip(*flat.values(), strict=True))
-    rows = [_row(setup, form, {name: float(value) for name, value in at.items()}) for at in every]
-    plan = setup.plan
+    rows = [_row(case, {name: float(value) for name, value in at.items()}) for at in every]
+    setup, plan = case.setup, case.setup.plan
     columns: dict[str, Any] = {
         "model": setup.arch.name, "hardware": setup.device.id, "engine": setup.engine.id, "quant": plan.format.id,
-        "tier": setup.tier, "arrivals": str(form), "kv_bits": float(plan.kv_bits), "tp": float(plan.tp),
-        "pp": float(plan.pp), "replicas": float(setup.replicas), "devices": float(setup.count),
+        "tier": setup.tier, "arrivals": str(case.form), "kv_bits": float(plan.kv_bits), "tp": float(plan.tp),
+        "pp": float(plan.pp), "replicas": float(case.replicas), "devices": float(setup.count * case.replicas),
     }  # fmt: skip
     names = COLUMNS[COLUMNS.index("fits") :]
     told = {name: np.array([row.get(name, np.nan) for row in rows]).reshape(shape) for name in names}
@@ -85,14 +89,14 @@ def _lengths(mean: float, spread: float) -> Lengths:
     return Lengths("lognormal", mean, spread) if spread else Lengths("fixed", mean)
 
 
-def _row(setup: Setup, form: Arrivals, at: Mapping[str, float]) -> dict[str, float]:
+def _row(case: Case, at: Mapping[str, float]) -> dict[str, float]:
     """One run; what is not known of one that does not fit is left out."""
     lengths = _lengths(at["prompt"], at["prompt_spread"]), _lengths(at["output"], at["output_spread"])
-    one = _system(setup, at["prompt"] + at["output"])
+    one = case.system(at["prompt"] + at["output"])
     if one is None:
         return {"fits": 0.0}
-    load = open_load(form, at["rate"], int(at["requests"]), *lengths, int(at["seed"]))
-    fleet = Fleet((one.slower(at["slowness"]),) * setup.replicas, router_of(setup.replicas, closed=False))
+    load = open_load(case.form, at["rate"], int(at["requests"]), *lengths, int(at["seed"]))
+    fleet = Fleet((one.slower(at["slowness"]),) * case.replicas, router_of(case.replicas, closed=False))
     found = measured(run(fleet, load))
     seconds = {
         f"{name}_{statistic}_s": found.latencies[name].get(statistic, np.nan)
