@@ -27,7 +27,7 @@ from ridgewise.work import Plan, Step, decode
 
 
 def serving_draw(
-    setup: Setup, prompt: Tokens, answer: Tokens, running: Count, output: float, cached: float = 0.0
+    setup: Setup, prompt: Tokens, answer: Tokens, running: Count, output: Num, cached: Num = 0.0
 ) -> Draw | None:
     """Draw while each replica answers ``running`` requests at once and yields ``output`` tokens per second.
 
@@ -45,7 +45,7 @@ def drawn(setup: Setup, effort: Effort) -> Draw | None:
 
 
 def serving_effort(
-    setup: Setup, prompt: Tokens, answer: Tokens, running: Count, output: Num, cached: float = 0.0
+    setup: Setup, prompt: Tokens, answer: Tokens, running: Count, output: Num, cached: Num = 0.0
 ) -> Effort:
     """What a device does per second at this load: numbers, or columns for deployments together."""
     at_once = np.maximum(running, 1.0)

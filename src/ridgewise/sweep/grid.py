@@ -78,11 +78,11 @@ class Grid:
 
     def case(self, place: int) -> dict[str, Any]:
         """The names of one case."""
-        found = {}
-        for name, values in reversed(self.names.items()):
-            place, at = divmod(place, len(values))
-            found[name] = values[at]
-        return dict(reversed(found.items()))
+        found = dict.fromkeys(self.names)
+        for name in reversed(list(self.names)):
+            place, at = divmod(place, len(self.names[name]))
+            found[name] = self.names[name][at]
+        return found
 
     def every(self) -> Iterator[dict[str, Any]]:
         """All cases, in order."""

@@ -102,7 +102,7 @@ def opened(grid: Grid, folder: Path) -> set[int]:
     return {int(path.stem.removeprefix("part-")) for path in parts.glob("part-*.parquet")}
 
 
-def computed(grid: Grid, folder: Path, on: str, workers: int, address: str = "") -> Generator[Progress]:
+def computed(grid: Grid, folder: Path, on: str, workers: int, address: str = "") -> Generator[Progress, None, None]:
     """Compute the parts that are missing; says after each how many there are."""
     have = opened(grid, folder)
     done = len(have)

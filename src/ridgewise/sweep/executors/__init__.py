@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from ridgewise.errors import RequestError, nearest
 from ridgewise.sweep.grid import Grid
@@ -34,4 +34,4 @@ def executor(name: str) -> Executor:
     """The executor of a name; RequestError with the nearest."""
     if name not in executors():
         raise RequestError(f"unknown executor {name!r}", "--executor", nearest(name, executors()) or executors())
-    return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+    return cast(Executor, import_module(f"{__name__}.{name}"))

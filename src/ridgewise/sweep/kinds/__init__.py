@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 
@@ -43,4 +43,4 @@ def kind(name: str, where: str) -> Kind:
     """The kind of a name; RequestError with the nearest."""
     if name not in kinds():
         raise RequestError(f"unknown kind {name!r}", where, nearest(name, kinds()) or kinds())
-    return import_module(f"{__name__}.{name}")  # type: ignore[return-value]
+    return cast(Kind, import_module(f"{__name__}.{name}"))

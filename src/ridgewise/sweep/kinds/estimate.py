@@ -31,6 +31,7 @@ from ridgewise.models.stored import Model
 from ridgewise.serving import Setup
 from ridgewise.serving.estimate import memory_batch
 from ridgewise.serving.outcome import Load, Range, outcome
+from ridgewise.units import Num
 from ridgewise.workloads import Service
 
 #: What makes a case, and what it is where nothing is said. ``tp``: a number, or "least": the fewest devices that hold
@@ -40,7 +41,7 @@ NAMES: Mapping[str, Any] = {
     "replicas": 1,
 }  # fmt: skip
 #: How a service is used where nothing is said.
-USUAL = {field.name: field.default for field in fields(Service)}
+USUAL: Mapping[str, Any] = {field.name: field.default for field in fields(Service)}
 #: The column of every number, its usual value, the lowest and the highest.
 NUMBERS: Mapping[str, tuple[str, float, float, float]] = {
     "prompt": ("prompt_tokens", 1024.0, 1.0, 1e8),
@@ -147,7 +148,7 @@ def computed(case: Case, numbers: Mapping[str, np.ndarray], needed: set[str]) ->
     return columns
 
 
-def _money(case: Case, numbers: Mapping[str, np.ndarray], output: np.ndarray, draw: Draw | None) -> dict[str, Any]:
+def _money(case: Case, numbers: Mapping[str, np.ndarray], output: Num, draw: Draw | None) -> dict[str, Any]:
     """Prices, and what a month and a million tokens cost in the cheaper way (machines of a desk are owned)."""
     setup, hours, busy = case.setup, numbers["hours"], numbers["busy"]
     buy, rent = case.bought * numbers["price"], case.rented * numbers["price"]
