@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from pathlib import Path
 
-from benchmarks import estimates, loading, plan, readers, simulator, start, steps, training
+from benchmarks import estimates, loading, plan, readers, simulator, start, steps, sweeps, training
 
 HEADER = """# Benchmarks
 
@@ -18,7 +18,7 @@ same run. Times move with the machine, ratios hardly.
 
 
 def main() -> None:
-    parts = (start, plan, estimates, readers, simulator, training, steps, loading)
+    parts = (start, plan, estimates, readers, simulator, training, steps, loading, sweeps)
     rows = [row for part in parts for row in part.rows()]
     lines = [f"| {what} | {median} | {floor} | {ratio:.2f} |" for what, median, floor, ratio in rows]
     machine = f"{platform.machine()}, Python {platform.python_version()}"
