@@ -143,12 +143,15 @@ def test_a_changed_fact_moves_the_answers_that_rest_on_it_and_no_others(ask: Ask
     assert score[1] <= score[0]
 
 
-def test_a_changed_power_limit_moves_power_and_cost_alone(ask: Ask) -> None:
+def test_a_halved_power_limit_moves_power_cost_and_prompts_and_no_answer(ask: Ask) -> None:
     before = ask(MODEL, users="1", hardware=CARDS)
     devices = tuple(halved(d, "board_power") if d.id == "nvidia-rtx-4090" else d for d in before.question.hardware)
     after = answer(replace(before.question, hardware=devices), ())
     was, now = (next(o for o in found.options if o.device.id == "nvidia-rtx-4090") for found in (before, after))
-    assert was.speed == now.speed and was.memory == now.memory
+    assert was.speed is not None and now.speed is not None and was.memory == now.memory
+    assert now.speed.tpot == pytest.approx(was.speed.tpot), "reading weights is not bound by power"
+    assert was.speed.ttft is not None and now.speed.ttft is not None
+    assert 1.0 < now.speed.ttft / was.speed.ttft < 2.0, "products are, and part of a wait is not products"
     assert was.draw is not None and now.draw is not None
     limit = now.device.number("board_power")
     assert limit is not None
