@@ -133,6 +133,20 @@ def test_what_is_kept_does_not_depend_on_parts(make: Make, tmp_path: Path, keep:
         assert column == other, name
 
 
+def test_cases_side_by_side_are_what_they_are_alone(make: Make, tmp_path: Path) -> None:
+    """Of few rows a case many deployments are computed as one; in parts that cut a case each is computed alone."""
+    names = {"model": ["Llama-3.1-8B-Instruct", "openai/gpt-oss-120b"], "tp": "least",
+             "hardware": ["nvidia-rtx-*", "kind:unified", "kind:gpu-datacenter", "kind:cpu"]}  # fmt: skip
+    numbers = {"prompt": [128, 8192], "concurrency": [1, 40], "tariff": [0.1, 0.4]}
+    many, alone = (
+        read(swept(make(part=part, names=names, numbers=numbers), tmp_path / str(part)).result) for part in (8000, 3001)
+    )
+    assert many["row"] == alone["row"] and len(set(many["hardware"])) > 80
+    for name, column in many.items():
+        told: Any = pytest.approx(alone[name], rel=1e-12, nan_ok=True) if isinstance(column[0], float) else alone[name]
+        assert column == told, name
+
+
 def test_cases_that_cannot_be_are_counted_and_named(make: Make, tmp_path: Path) -> None:
     names = {"model": ["Llama-3.1-8B-Instruct"], "hardware": ["RTX 4090", "H100 SXM"], "engine": ["mlx", "vllm"]}
     found = swept(make(names=names), tmp_path / "a")

@@ -154,7 +154,7 @@ def month_owned(price: Num, energy: Num) -> Num:
     return price / AMORTISATION_MONTHS + energy
 
 
-def month_rented(rate: Num, count: int, hours_per_day: Num) -> Num:
+def month_rented(rate: Num, count: Num, hours_per_day: Num) -> Num:
     """A month of ``count`` rented devices [USD], each at a rate per hour [USD/h]."""
     return rate * count * HOURS_PER_MONTH * hours_per_day / 24
 

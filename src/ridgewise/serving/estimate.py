@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import reduce
 from typing import Annotated
 
 import numpy as np
@@ -104,7 +105,7 @@ class Speed:
     @property
     def slow_tpot(self) -> float:
         """Seconds per token at the slow end of the interval."""
-        return self.tpot * self.tpot_spread.high
+        return float(self.tpot * self.tpot_spread.high)
 
     @property
     def slow_ttft(self) -> float | None:
@@ -259,7 +260,7 @@ def bands(setup: Setup, sequences: float = 1.0) -> tuple[Band, Band, Band]:
 def floor_seconds(setup: Setup, parts_: Sequence[Part]) -> Seconds:
     """Seconds that no engine can beat: all FLOPs at the datasheet's peak, or all weights and cache at its bandwidth."""
     offered = [setup.rates(tokens) for tokens in (1.0, local.FEW_TOKENS + 1.0)]
-    peak = max(float(np.max(peak)) for rates in offered for peak in (rates.peak, rates.scores))
+    peak = reduce(np.maximum, [peak for rates in offered for peak in (rates.peak, rates.scores)])
     seconds: Seconds = 0.0
     for part in parts_:
         work = setup.work(part.step, _tokens(part.step)).values()

@@ -156,7 +156,7 @@ def _band(setup: Setup, what: str, running: Count) -> tuple[Num, Num]:
     """Low and high of a metric as ratios to its prediction: those of one sequence, or of several at once."""
     place = {"ttft": 0, "tpot": 1, "output": 2}[what]
     one, several = (bands(setup, n)[place] for n in (1.0, 2.0))
-    if one == several:
+    if np.array_equal(one.low, several.low) and np.array_equal(one.high, several.high):
         return one.low, one.high
     alone = np.asarray(running) <= 1
     return np.where(alone, one.low, several.low)[()], np.where(alone, one.high, several.high)[()]

@@ -16,6 +16,7 @@ from ridgewise.serving.limits import limits
 from ridgewise.serving.local import Run
 from ridgewise.serving.setup import Setup
 from ridgewise.timing import Rates
+from ridgewise.timing.coefficients import Band
 
 T = TypeVar("T")
 
@@ -74,6 +75,11 @@ class Together(Setup):
             self._known[way] = {name: _column([one[name] for one in found])[rows] for name in found[0]}
         return self._known[way]
 
+    def band(self, metric: str, sequences: float = 1.0) -> Band:
+        found = [member.band(metric, sequences) for member in self.members]
+        low, high = _column([one.low for one in found]), _column([one.high for one in found])
+        return Band(low, high, min(one.rows for one in found))
+
     @cached_property
     def _offered(self) -> dict[str, Rates]:
         return {}
@@ -97,9 +103,10 @@ def alike(setup: Setup) -> Hashable:
     if setup.host is not None or setup.draft is not None or setup.adapters:
         return id(setup)
     rules = policy(engine.memory, device.architecture).id, device.kind.startswith("gpu")
-    common = (engine.id, plan.format.id, float(plan.pp), float(plan.kv_bits), float(plan.attn_dp), *rules)
+    common = (engine.id, plan.format.id, float(plan.pp), float(plan.kv_bits), float(plan.attn_dp), *rules,
+              limits(engine.id, device), float(plan.sequences))  # fmt: skip
     if setup.many:
-        return (*common, limits(engine.id, device).tokens)
+        return common
     run = setup.run
     ways = (local.product(run, tokens) for tokens in (1.0, local.FEW_TOKENS + 1.0))
     return (*common, float(plan.tp), run.engine, run.backend, run.unit, run.split, run.ubatch, *ways)

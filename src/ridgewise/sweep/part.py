@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ridgewise.errors import RequestError
-from ridgewise.sweep.axes import Box, boxes, columns
+from ridgewise.sweep.axes import boxes, columns
 from ridgewise.sweep.grid import Grid
 from ridgewise.sweep.keep import ROW, Columns
 
+#: Rows up to which cases are computed side by side.
+FEW = 64
 #: Rows of a row group.
 GROUP = 131_072
 #: Where a part's own account stands in its file.
@@ -30,9 +32,12 @@ class Words:
 
     seen: dict[str, dict[str, int]] = field(default_factory=dict)
 
-    def code(self, column: str, word: str) -> int:
+    def code(self, column: str, words: str | Sequence[str]) -> np.ndarray:
+        """The place of a word, or of a word for each of several cases, as a column of shape (cases, 1)."""
         known = self.seen.setdefault(column, {})
-        return known.setdefault(word, len(known))
+        if isinstance(words, str):
+            return np.asarray(known.setdefault(words, len(known)))
+        return np.array([[known.setdefault(word, len(known))] for word in words])
 
 
 def part_bytes(grid: Grid, number: int) -> bytes:
@@ -84,35 +89,61 @@ class Account:
 
 
 def _computed(grid: Grid, number: int, words: Words, account: Account) -> Iterator[Columns]:
-    """The rows of a part that pass, box by box."""
+    """The rows of a part that pass."""
     begin, per_case = number * grid.part, grid.per_case
     end = min(begin + grid.part, grid.rows)
+    ready: list[tuple[int, Any]] = []
     for place in range(begin // per_case, -(-end // per_case)):
         case, before = grid.case(place), place * per_case
         try:
-            ready = grid.does.prepared(case, grid.settings)
+            found = grid.does.prepared(case, grid.settings)
         except RequestError as error:
             if before >= begin:  # else the part in which the case begins has told
                 account.skip(case, error)
             continue
+        if per_case <= FEW and grid.part % per_case == 0 and hasattr(grid.does, "together"):
+            ready.append((before, found))
+            continue
         for box in boxes(grid.shape, max(begin - before, 0), min(end - before, per_case)):
             account.rows += box.rows
-            yield _box(grid, ready, box, before, words)
+            row = np.arange(before + box.begin, before + box.begin + box.rows).reshape(box.shape)
+            yield _rows(grid, found, columns(grid.axes, box), row, words)
+    if ready:
+        account.rows += len(ready) * per_case
+        yield _side_by_side(grid, ready, words)
 
 
-def _box(grid: Grid, ready: Any, box: Box, before: int, words: Words) -> Columns:
-    numbers = columns(grid.axes, box)
-    found = {**grid.does.computed(ready, numbers, grid.keep.needed), "draw": numbers.get("draw", 0.0)}
+def _side_by_side(grid: Grid, ready: Sequence[tuple[int, Any]], words: Words) -> Columns:
+    """Cases of few rows each: those that can be are computed as one, case by case below each other."""
+    (whole,) = boxes(grid.shape, 0, grid.per_case)
+    wide = {name: np.broadcast_to(column, whole.shape) for name, column in columns(grid.axes, whole).items()}
+    numbers = {name: column.reshape(1, -1) for name, column in wide.items()}
+    found = []
+    for places, cases in grid.does.together([case for _, case in ready]):  # type: ignore[attr-defined]
+        row = np.array([[ready[place][0]] for place in places]) + np.arange(grid.per_case)
+        found.append(_rows(grid, cases, numbers, row, words))
+    rows = {name: np.concatenate([some[name] for some in found]) for name in found[0]}
+    order = np.argsort(rows[ROW])
+    return {name: column[order] for name, column in rows.items()}
+
+
+def _rows(grid: Grid, ready: Any, numbers: Columns, row: np.ndarray, words: Words) -> Columns:
+    """The rows that pass, of numbers that broadcast to the shape of their places ``row``."""
+    found = {**grid.does.computed(ready, numbers, grid.keep.needed), "draw": numbers.get("draw", 0.0), ROW: row}
     found |= {column: numbers[name] for name, (column, *_) in grid.does.NUMBERS.items()}
     looked_at = {condition.column for condition in grid.keep.where}
-    mask = grid.keep.passing({name: np.broadcast_to(found[name], box.shape) for name in looked_at})
-    found[ROW] = np.arange(before + box.begin, before + box.begin + box.rows).reshape(box.shape)
+    mask = grid.keep.passing({name: np.broadcast_to(_column(found[name]), row.shape) for name in looked_at})
     rows: Columns = {}
     for name in (ROW, *_wanted(grid)):
         value = words.code(name, found[name]) if name in grid.does.WORDS else found[name]
-        wide = np.broadcast_to(value, box.shape)
+        wide = np.broadcast_to(value, row.shape)
         rows[name] = wide.ravel() if mask is None else wide[mask]
     return rows
+
+
+def _column(values: Any) -> Any:
+    """Words of several cases as a column."""
+    return np.array(values)[:, np.newaxis] if isinstance(values, list) else values
 
 
 def as_table(rows: Columns, words: Mapping[str, list[str]]) -> Any:

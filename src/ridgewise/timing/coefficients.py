@@ -74,8 +74,8 @@ UNLIKE = 1.4
 class Band:
     """Ratios between which 80 % of measured over predicted fell when sources and devices were left out."""
 
-    low: Annotated[float, "ratio"]
-    high: Annotated[float, "ratio"]
+    low: Annotated[Any, "ratio"]  # a number, or a column for deployments together
+    high: Annotated[Any, "ratio"]
     rows: int = 0
 
 

@@ -44,7 +44,7 @@ def _better(mine: Option, other: Option) -> bool:
     if other.feasible and not mine.feasible:
         return True
     fast = 1.0 / (mine.speed.tpot * mine.speed.tpot_band.low)
-    return 1.0 / other.speed.slow_tpot > fast
+    return bool(1.0 / other.speed.slow_tpot > fast)
 
 
 RULE = Rule(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ridgewise.advise.deployment import deploy
-from ridgewise.advise.drawing import serving_draw
-from ridgewise.economics import Draw, purchase
+from ridgewise.advise.drawing import drawn, serving_effort
+from ridgewise.economics import purchase
 from ridgewise.economics.cost import (
     HOURS_PER_MONTH,
     SERVER_KINDS,
@@ -29,8 +29,10 @@ from ridgewise.models.formats import weight_format
 from ridgewise.models.read import load_model
 from ridgewise.models.stored import Model
 from ridgewise.serving import Setup
-from ridgewise.serving.estimate import memory_batch
-from ridgewise.serving.outcome import Load, Range, outcome
+from ridgewise.serving.estimate import footprint
+from ridgewise.serving.outcome import Load, Outcome, Range, outcome
+from ridgewise.serving.together import Together, alike
+from ridgewise.timing.power import Effort
 from ridgewise.units import Num
 from ridgewise.workloads import Service
 
@@ -72,11 +74,16 @@ SECONDS_PER_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A deployment and its prices: bought with everything around it, rented per device and hour [USD]."""
+    """A deployment, or several that are timed as one, and their prices: bought with everything around it, rented per
+    device and hour [USD]; of several, columns of shape (rows, 1)."""
 
     setup: Setup
-    bought: float
-    rented: float
+    bought: Num
+    rented: Num
+
+    @property
+    def members(self) -> tuple[Setup, ...]:
+        return self.setup.members if isinstance(self.setup, Together) else (self.setup,)
 
 
 def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
@@ -101,7 +108,7 @@ def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
             if tp == 1:
                 raise
             continue
-        if float(memory_batch(setup, longest)) >= 1:
+        if float(footprint(setup, 1.0, longest).left) >= 0:
             return _priced(setup)
     raise RequestError(f"does not fit {COUNTS[-1]} of them, or the layout cannot be", "tp")
 
@@ -122,40 +129,73 @@ def _priced(setup: Setup) -> Case:
     return Case(setup, *middles)
 
 
+def together(cases: Sequence[Case]) -> Iterator[tuple[list[int], Case]]:
+    """Cases that are timed as one, and their places: those of one model whose deployments are alike."""
+    groups: dict[Hashable, list[int]] = {}
+    for place, case in enumerate(cases):
+        setup = case.setup
+        groups.setdefault((id(setup.arch), setup.replicas, alike(setup)), []).append(place)
+    for places in groups.values():
+        some = [cases[place] for place in places]
+        prices = (np.array([[getattr(case, name)] for case in some]) for name in ("bought", "rented"))
+        yield places, Case(Together.of([case.setup for case in some]), *prices)
+
+
 def computed(case: Case, numbers: Mapping[str, np.ndarray], needed: set[str]) -> dict[str, Any]:
     """The columns of a case, or those that are needed."""
     setup, plan = case.setup, case.setup.plan
     load = Load(numbers["prompt"], numbers["output"], numbers["concurrency"], numbers["cached"])
     found = outcome(setup, load)
     columns: dict[str, Any] = {
-        "model": setup.arch.name, "hardware": setup.device.id, "engine": setup.engine.id, "quant": plan.format.id,
-        "tier": setup.tier, "kv_bits": float(plan.kv_bits), "tp": float(plan.tp), "pp": float(plan.pp),
-        "replicas": float(setup.replicas), "devices": float(setup.count),
+        "model": setup.arch.name, "hardware": [member.device.id for member in case.members],
+        "engine": setup.engine.id, "quant": plan.format.id, "tier": [member.tier for member in case.members],
+        "kv_bits": float(plan.kv_bits), "tp": plan.tp, "pp": float(plan.pp), "replicas": float(setup.replicas),
+        "devices": plan.tp * plan.pp * setup.replicas,
         "fits": np.asarray(found.room) >= 1, "running_requests": found.running, "room_requests": found.room,
     }  # fmt: skip
     for name, field in SPEED.items():
         ranged: Range = getattr(found, field)
         columns |= {name: ranged.value, f"{name}_low": ranged.low, f"{name}_high": ranged.high}
     wanted = needed or set(COLUMNS)
-    draw = None
     if wanted & {*ENERGY, *MONEY[2:]}:
-        each = found.output.value / setup.replicas
-        draw = serving_draw(setup, load.prompt, load.output, found.running, each, load.cached)
-        watts = np.nan if draw is None else draw.wall
-        columns |= {"power_w": watts, "joules_per_token": watts / found.output.value}
+        watts, energy = _energy(case, load, found, numbers)
+        columns |= {"power_w": watts, "joules_per_token": watts / found.output.value, "energy_usd_per_month": energy}
     if wanted & set(MONEY):
-        columns |= _money(case, numbers, found.output.value, draw)
+        columns |= _money(case, numbers, found.output.value, columns.get("energy_usd_per_month", np.nan))
     return columns
 
 
-def _money(case: Case, numbers: Mapping[str, np.ndarray], output: Num, draw: Draw | None) -> dict[str, Any]:
+def _energy(case: Case, load: Load, found: Outcome, numbers: Mapping[str, np.ndarray]) -> tuple[Num, Num]:
+    """Watts at the wall, and what a month of them costs [USD]; NaN of devices whose limit is not known."""
+    setup = case.setup
+    each = found.output.value / setup.replicas
+    effort = serving_effort(setup, load.prompt, load.output, found.running, each, load.cached)
+    alone = len(case.members) == 1
+    bills = [numbers[name] if alone else numbers[name][0] for name in ("hours", "busy", "tariff")]
+    watts, energy = [], []
+    for place, member in enumerate(case.members):
+        own = effort
+        if not alone:
+            own = Effort(*(np.broadcast_to(part, np.shape(each))[place] for part in (effort.moved, effort.computed)))
+        draw = drawn(member, own)
+        watts.append(np.nan if draw is None else draw.wall)
+        energy.append(np.nan if draw is None else energy_month(member.device, member.count, draw, *bills))
+    if alone:
+        return watts[0], energy[0]
+    across = np.shape(each)[1:]
+    rows = [np.array([np.broadcast_to(row, across) for row in column]) for column in (watts, energy)]
+    return rows[0], rows[1]
+
+
+def _money(case: Case, numbers: Mapping[str, np.ndarray], output: Num, energy: Num) -> dict[str, Any]:
     """Prices, and what a month and a million tokens cost in the cheaper way (machines of a desk are owned)."""
-    setup, hours, busy = case.setup, numbers["hours"], numbers["busy"]
+    hours, busy = numbers["hours"], numbers["busy"]
+    count = np.array([[float(member.count)] for member in case.members])
+    served = np.array([[member.device.kind in SERVER_KINDS] for member in case.members])
+    if len(case.members) == 1:
+        count, served = count[0, 0], served[0, 0]
     buy, rent = case.bought * numbers["price"], case.rented * numbers["price"]
-    energy = np.asarray(np.nan)
-    if draw is not None:
-        energy = np.asarray(energy_month(setup.device, setup.count, draw, hours, busy, numbers["tariff"]))
-    owned, rented = month_owned(buy, energy), month_rented(rent, setup.count, hours)
-    month = np.fmin(owned, rented) if setup.device.kind in SERVER_KINDS else np.where(np.isnan(owned), rented, owned)
+    owned, rented = month_owned(buy, energy), month_rented(rent, count, hours)
+    month = np.where(served, np.fmin(owned, rented), np.where(np.isnan(owned), rented, owned))
     tokens = output * busy * hours / 24.0 * HOURS_PER_MONTH * SECONDS_PER_HOUR
-    return dict(zip(MONEY, (buy, rent * setup.count, energy, month, 1e6 * month / tokens), strict=True))
+    return dict(zip(MONEY, (buy, rent * count, energy, month, 1e6 * month / tokens), strict=True))
