@@ -22,7 +22,7 @@ from ridgewise.report.cost import CostDocument, InfeasibleDocument
 from ridgewise.report.document import Estimate, OptionDocument, PlanDocument
 from ridgewise.report.estimate import EstimateDocument
 from ridgewise.report.provenance import CitedDocument
-from ridgewise.report.text import TIER_TEXT, heading, options_table
+from ridgewise.report.text import TIER_TEXT, heading, options_table, two
 from ridgewise.report.training import TrainingDocument
 from ridgewise.units import count, digits, duration, money, power, size, whole
 
@@ -207,8 +207,8 @@ def _expected(option: OptionDocument) -> list[tuple[str, Estimate | None, Any]]:
     return [
         ("first token (TTFT)", option.ttft_s, duration),
         ("each further token (TPOT)", option.tpot_s, duration),
-        ("tokens/s for each user", option.decode_tokens_per_s, digits),
-        ("tokens/s in all", option.total_tokens_per_s, digits),
+        ("tokens/s for each user", option.decode_tokens_per_s, two),
+        ("tokens/s in all", option.total_tokens_per_s, two),
         ("the run takes", option.run_s, duration),
         ("memory per device", option.memory_bytes, size),
         ("power at the wall", option.power_w, power),

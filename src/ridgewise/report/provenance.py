@@ -9,12 +9,13 @@ from typing import Any
 from ridgewise.errors import RequestError
 from ridgewise.facts import load_sources
 from ridgewise.hardware import Device
+from ridgewise.hardware.device import FIGURES
 from ridgewise.hardware.offers import hosts, purchase_offers, rental_offers
 from ridgewise.report.cost import SourceDocument
 from ridgewise.timing.coefficients import Block, load_blocks
-from ridgewise.units import quantity, whole
+from ridgewise.units import money, quantity, whole
 
-#: Sources of coefficients that are named; the others are counted.
+#: Sources of coefficients and prices that are named; the others are counted.
 NAMED = 6
 
 
@@ -28,6 +29,7 @@ class CitedDocument:
     kind: str
     as_of: str
     sources: tuple[SourceDocument, ...]
+    note: str = ""
 
 
 def keys(answer: Any) -> Iterator[str]:
@@ -49,10 +51,15 @@ def _keys(value: Any) -> Iterator[str]:
             yield from _keys(item)
 
 
-def cited(basis: Iterable[str], devices: Mapping[str, Device], model: str = "") -> tuple[CitedDocument, ...]:
-    """The facts behind keys, the model's file first; keys of which the catalogue knows no more stand alone."""
+def cited(
+    basis: Iterable[str], devices: Mapping[str, Device], model: str = "", *, apart: bool = False
+) -> tuple[CitedDocument, ...]:
+    """The facts behind keys, the model's file first; keys of which the catalogue knows no more stand alone.
+
+    apart   the first prices of a device each by itself, instead of how many there are
+    """
     found = [_model(model)] if model else []
-    return tuple(one for one in (*found, *(_fact(key, devices) for key in basis)) if one is not None)
+    return tuple(one for one in (*found, *(one for key in basis for one in _facts(key, devices, apart))) if one)
 
 
 def _sources(named: Iterable[str]) -> tuple[SourceDocument, ...]:
@@ -75,28 +82,40 @@ def _model(name: str) -> CitedDocument | None:
     )
 
 
-def _fact(key: str, devices: Mapping[str, Device]) -> CitedDocument:
+def _facts(key: str, devices: Mapping[str, Device], apart: bool) -> Iterator[CitedDocument]:
     owner, _, name = key.partition(".")
+    device, known = devices.get(owner), load_sources()
+    shell = next((host for host in hosts() if host.key == key), None) if owner == "host" else None
     if owner == "calibration":
-        return _coefficients(key, name)
-    if owner == "host":
-        shell = next((host for host in hosts() if host.key == key), None)
-        if shell is not None:
-            return CitedDocument(
-                key, "the computer around the boards", "", shell.figure_kind, "", _sources(shell.sources)
-            )
-    device = devices.get(owner)
-    if device is not None and name in device.figures:
+        yield _coefficients(key, name)
+    elif shell is not None:
+        yield CitedDocument(key, "the computer around the boards", "", shell.figure_kind, "", _sources(shell.sources))
+    elif device is not None and name in device.figures:
         figure = device.figures[name]
         value = quantity(figure.number, figure.unit) if not isinstance(figure.value, str) else figure.value
-        what = f"{device.name}: {name.replace('_', ' ')}"
-        return CitedDocument(key, what, value, figure.kind, figure.as_of, _sources(figure.sources))
-    if device is not None and name in ("purchase", "rent"):
-        offers = purchase_offers(owner) if name == "purchase" else rental_offers(owner)
-        newest = max((offer.as_of for offer in offers), default="")
-        told = dict.fromkeys(source for offer in offers if offer.as_of == newest for source in offer.sources)
-        return CitedDocument(key, f"{device.name}: {name}", f"{len(offers)} prices", "spec", newest, _sources(told))
-    return CitedDocument(key, key, "", "", "", ())
+        what = f"{device.name}: {FIGURES.get(name, ('', name.replace('_', ' ')))[1]}"
+        yield CitedDocument(key, what, value, figure.kind, figure.as_of, _sources(figure.sources), figure.note)
+    elif device is not None and name in ("purchase", "rent"):
+        yield from _prices(key, device, name, apart)
+    elif key in known:
+        yield CitedDocument(key, known[key].title, "", "", known[key].date, _sources((key,)))
+    else:
+        yield CitedDocument(key, key, "", "", "", ())
+
+
+def _prices(key: str, device: Device, name: str, apart: bool) -> Iterator[CitedDocument]:
+    """What is asked for a device: the first few offers, or how many there are."""
+    offers = purchase_offers(device.id) if name == "purchase" else rental_offers(device.id)
+    if apart:
+        each = "" if name == "purchase" else " per device and hour"
+        for offer in offers[:NAMED]:
+            span = f"{money(offer.low)} to {money(offer.high)}" if offer.high > offer.low else money(offer.low)
+            yield CitedDocument(key, f"{device.name}: {offer.terms}{each}", span, "offer", offer.as_of,
+                                _sources(offer.sources))  # fmt: skip
+        return
+    newest = max((offer.as_of for offer in offers), default="")
+    told = dict.fromkeys(source for offer in offers if offer.as_of == newest for source in offer.sources)
+    yield CitedDocument(key, f"{device.name}: {name}", f"{len(offers)} prices", "spec", newest, _sources(told))
 
 
 def _coefficients(key: str, name: str) -> CitedDocument:

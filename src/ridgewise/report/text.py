@@ -54,7 +54,8 @@ def _range(low: str, high: str) -> str:
     return f"{low}–{high.removeprefix('$')}" if low.startswith("$") else f"{low}–{high}"
 
 
-def _two(value: float) -> str:
+def two(value: float) -> str:
+    """As many digits as the speed of a plan deserves."""
     return digits(value, 2)
 
 
@@ -173,9 +174,9 @@ def blocks(table: Table) -> Iterator[str]:
 
 
 def _inference_row(option: OptionDocument) -> tuple[str, ...]:
-    rate = between(option.decode_tokens_per_s, _two)
+    rate = between(option.decode_tokens_per_s, two)
     if option.total_tokens_per_s and option.concurrency_requests and option.concurrency_requests > 1:
-        rate += f"\n{_two(option.total_tokens_per_s.value)} in all"
+        rate += f"\n{two(option.total_tokens_per_s.value)} in all"
     loads = option.memory_left_bytes >= 0
     return (
         str(option.rank),

@@ -15,16 +15,21 @@ from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
+from ridgewise.app.home import own
 from ridgewise.app.rest import catalogue
 from ridgewise.app.rest.desk import Answer, BusyError, TooLongError
 from ridgewise.app.rest.questions import QUESTIONS, Flags, checked, named
 from ridgewise.app.rest.service import tagged
 from ridgewise.app.web import view, why
 from ridgewise.errors import RequestError, RidgewiseError
+from ridgewise.hardware.sheets import load_devices
 from ridgewise.report.charts import field, knee, money, roofline, scaling, topology, waterfall
+from ridgewise.report.provenance import CitedDocument, cited
 
 #: What the page answers before anything is asked.
 FIRST: Flags = {"model": "meta-llama/Llama-3.1-8B-Instruct", "users": "1"}
+#: People of a service, where nobody said how many.
+MANY = "200"
 #: Options of a plan that its money and its service are asked with as well.
 MONEY = tuple(QUESTIONS["cost"].asked.model_fields)
 #: How a browser's script asks for a part of a page.
@@ -182,7 +187,8 @@ class Pages:
                 raise RequestError("does not answer token by token; the command line says how fast it is", "model")
             same = _only(query, ("model", "hardware", "engine", "quant", "tp", "pp", "ep"))
             held = _only(query, ("kv_bits", "memory", "free", "concurrency"))
-            fit = (await self.ask("fit", same | held | ({"context": context} if context else {}))).document
+            holds = same | held | ({"context": context} if context else {})
+            fit = (await self.ask("fit", holds)).document
             told = _only(query, ("prompt", "output")) | (
                 {"batch": query["concurrency"]} if "concurrency" in query else {}
             )
@@ -191,11 +197,13 @@ class Pages:
         except RidgewiseError as error:
             return await self.refused(error, query, request, "/look")
         query = query | ({"context": context} if context else {})
-        pictures = dict(look_pictures(estimated, fit, explained))
-        return await self.show("page.html", part="look.html", title=f"{name} on {fit.device}", query=query, d=estimated,
+        pictures = dict(fit_pictures(fit)) | {"roofline": roof(explained)}
+        title = f"{name} on {view.named(fit.device)}"
+        return await self.show("page.html", part="look.html", title=title, query=query, d=estimated,
                                fit=fit, e=explained, name=name, pictures=pictures, path="/look",
+                               asked={"fit": holds, "explain": same | told},
                                targets=await to_thread.run_sync(targets),
-                               grounds=why.grounds(tuple(one.key for one in explained.inputs)),
+                               grounds=grounds(one.key for one in explained.inputs),
                                known={*QUESTIONS["estimate"].asked.model_fields, "context"})  # fmt: skip
 
     async def train(self, request: Request) -> Response:
@@ -232,6 +240,8 @@ class Pages:
     async def service(self, request: Request) -> Response:
         """How much hardware a service needs, and when it no longer does."""
         query = given(request, "capacity")
+        if not {"users", "rate"} & query.keys():
+            query = dict(FIRST) | query | {"users": MANY}
         try:
             found = (await self.ask("capacity", query)).document
             name = self.shelf.name_of(query["model"])
@@ -269,11 +279,11 @@ class Pages:
         except RidgewiseError as error:
             return await self.refused(error, query, request)
         kind = why.kind_of(place)
-        grounds = await to_thread.run_sync(lambda: why.grounds(tuple(getattr(number, "basis", ()))))
+        found_on = await to_thread.run_sync(lambda: grounds(getattr(number, "basis", ())))
         part = request.headers.get(PART) is not None
         said = why.subject(found, place)
         return await self.show("why.html" if part else "page.html", part="why.html", title=kind.name.capitalize(),
-                               query=query, e=number, kind=kind, grounds=grounds, said=said, place=place,
+                               query=query, e=number, kind=kind, grounds=found_on, said=said, place=place,
                                question=question, name=None, path="/")  # fmt: skip
 
     async def models(self, request: Request) -> Response:
@@ -308,7 +318,6 @@ class Pages:
     async def device(self, request: Request, name: str) -> Response:
         """One device: every figure with its source."""
         from ridgewise.app.cataloguing import hardware_document
-        from ridgewise.app.home import own
         from ridgewise.hardware.sheets import device
 
         try:
@@ -316,8 +325,8 @@ class Pages:
         except RidgewiseError as error:
             return await self.refused(error, {}, request, "/hardware")
         document = await to_thread.run_sync(hardware_document, found)
-        grounds = why.grounds(tuple(f"{found.id}.{key}" for key in found.figures))
-        return await self.show("page.html", part="device.html", title=found.name, query={}, d=document, grounds=grounds,
+        return await self.show("page.html", part="device.html", title=found.name, query={}, d=document,
+                               grounds=grounds(f"{found.id}.{key}" for key in found.figures),
                                name=None, path="/hardware")  # fmt: skip
 
     async def reference(self, request: Request) -> Response:
@@ -424,6 +433,11 @@ class Pages:
         return RedirectResponse(view.address("/", {**query, "model": told["model"]}), 303)
 
 
+def grounds(keys: Iterable[str]) -> tuple[CitedDocument, ...]:
+    """What the keys of an estimate mean, every price by itself."""
+    return cited(keys, load_devices(own("hardware")), apart=True)
+
+
 def targets() -> tuple[str, ...]:
     """What a served deployment can be written down for."""
     from ridgewise.report.manifests import targets as known
@@ -486,19 +500,13 @@ def roof(e: Any) -> str:
                              e.peak_flop_per_s / e.ridge_point_flop_per_byte)  # fmt: skip
 
 
-def look_pictures(estimated: Any, fit: Any, explained: Any) -> list[tuple[str, str]]:
-    """The pictures of one deployment."""
-    layout = estimated.layout
-    return [
-        *fit_pictures(fit), ("roofline", roof(explained)),
-        ("topology", topology.topology(estimated.device, layout.tp, layout.pp, layout.replicas, fit.parts_bytes,
-                                       fit.memory_total_bytes)),
-    ]  # fmt: skip
-
-
 def fit_pictures(fit: Any) -> list[tuple[str, str]]:
-    return [("memory", waterfall.waterfall(f"Memory of each {fit.device}", fit.memory_total_bytes, fit.parts_bytes,
-                                           fit.reserved_bytes))]  # fmt: skip
+    """The memory of one device, and all that hold one copy."""
+    return [
+        ("memory", waterfall.waterfall(f"Memory of each {fit.device}", fit.memory_total_bytes, fit.parts_bytes,
+                                       fit.reserved_bytes)),
+        ("topology", topology.topology(fit.device, fit.tp, fit.pp, 1, fit.parts_bytes, fit.memory_total_bytes)),
+    ]  # fmt: skip
 
 
 def money_pictures(d: Any) -> list[tuple[str, str]]:

@@ -13,9 +13,12 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup, escape
 
 from ridgewise import __version__
+from ridgewise.app.home import own
 from ridgewise.app.web.why import KINDS, TIERS
+from ridgewise.hardware.sheets import load_devices
 from ridgewise.report.charts.canvas import around
 from ridgewise.report.charts.field import CLASSES, interval
+from ridgewise.report.charts.money import WORDS
 from ridgewise.report.text import TIER_MARK
 from ridgewise.units import count, digits, duration, money, power, rate, share, size, whole
 
@@ -132,13 +135,19 @@ def deployment(option: Any, document: Any, query: Query) -> dict[str, Any]:
     return {name: value if isinstance(value, str) else str(value) for name, value in found.items() if value is not None}
 
 
+def named(device: str) -> str:
+    """A device as people call it; one that the catalogue does not know as it was asked for."""
+    known = load_devices(own("hardware")).get(device)
+    return known.name if known is not None else device
+
+
 def environment() -> Environment:
     """The templates with everything they may call."""
     made = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True, trim_blocks=True,
                        lstrip_blocks=True)  # fmt: skip
     made.globals.update(
-        address=address, fixes=fixes, scale=scale, bar=bar, span=span, look=look, tiers=TIERS, kinds=KINDS,
-        mark=TIER_MARK, classes=CLASSES, goals=GOALS, priorities=PRIORITIES, version=__version__,
+        address=address, fixes=fixes, named=named, ways=WORDS, scale=scale, bar=bar, span=span, look=look, tiers=TIERS,
+        kinds=KINDS, mark=TIER_MARK, classes=CLASSES, goals=GOALS, priorities=PRIORITIES, version=__version__,
     )  # fmt: skip
     made.filters.update(
         count=count, digits=digits, duration=duration, money=money, power=power, rate=rate, share=share, size=size,

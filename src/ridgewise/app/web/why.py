@@ -1,20 +1,15 @@
-"""What stands behind a number: what it is, how it is counted, and the facts and measurements it rests on."""
+"""What a number of an answer is, how it is counted and written; what it rests on stands in `report.provenance`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ridgewise.advise.deployment import FORMULAS
-from ridgewise.app.home import own
 from ridgewise.errors import RequestError
-from ridgewise.facts import load_sources
-from ridgewise.hardware.device import FIGURES
-from ridgewise.hardware.offers import purchase_offers, rental_offers
-from ridgewise.hardware.sheets import load_devices
-from ridgewise.timing.coefficients import load_blocks
-from ridgewise.units import digits, duration, energy, money, power, quantity, size
+from ridgewise.report.text import two
+from ridgewise.units import digits, duration, energy, money, power, size
 
 #: What a tier of evidence means.
 TIERS: Mapping[str, str] = {
@@ -45,9 +40,9 @@ KINDS: Mapping[str, Kind] = {
     "ttft_s": Kind("time to the first token", duration, (PARTS, STEP, SHARE, SERVICE), "how-it-counts"),
     "tpot_s": Kind("time for each further token", duration, (PARTS, STEP, SHARE, SERVICE), "how-it-counts"),
     "e2e_s": Kind("time for a whole answer", duration, ("E2E = TTFT + (answer − 1) · TPOT", STEP), "how-it-counts"),
-    "decode_tokens_per_s": Kind("tokens per second for each user", digits, ("1 / TPOT", PARTS, STEP), "how-it-counts"),
+    "decode_tokens_per_s": Kind("tokens per second for each user", two, ("1 / TPOT", PARTS, STEP), "how-it-counts"),
     "user_tokens_per_s": Kind("tokens per second for each user", digits, ("1 / TPOT", PARTS, STEP), "how-it-counts"),
-    "total_tokens_per_s": Kind("tokens per second of the system", digits, ("requests in flight / TPOT", SERVICE, STEP),
+    "total_tokens_per_s": Kind("tokens per second of the system", two, ("requests in flight / TPOT", SERVICE, STEP),
                                "how-it-counts"),
     "output_tokens_per_s": Kind("tokens per second of the system", digits, (SERVICE, STEP), "how-it-counts"),
     "requests_per_s": Kind("requests per second", digits, ("running / whole answer", SERVICE), "how-it-counts"),
@@ -70,19 +65,6 @@ KINDS: Mapping[str, Kind] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """One thing a number rests on."""
-
-    key: str
-    what: str
-    value: str
-    kind: str
-    as_of: str
-    note: str
-    sources: tuple[Mapping[str, str], ...]
-
-
 def estimate_at(document: Any, place: str) -> Any:
     """The estimate at ``options.0.ttft_s`` of a document; RequestError where there is none."""
     found = document
@@ -100,51 +82,6 @@ def kind_of(place: str) -> Kind:
     """What kind of number stands at a place."""
     name = place.rpartition(".")[2]
     return KINDS.get(name, Kind(name.replace("_", " "), digits, (), "how-it-counts"))
-
-
-def grounds(basis: tuple[str, ...]) -> list[Ground]:
-    """What the keys of an estimate mean."""
-    return [ground for key in basis for ground in _ground(key)]
-
-
-def _cited(keys: Any) -> tuple[Mapping[str, str], ...]:
-    known = load_sources()
-    return tuple(
-        {"title": known[key].title, "url": known[key].url, "date": known[key].date} if key in known
-        else {"title": key, "url": "", "date": ""}
-        for key in keys
-    )  # fmt: skip
-
-
-def _ground(key: str) -> Iterator[Ground]:
-    first, _, rest = key.partition(".")
-    if first == "calibration":
-        name = rest.split("/")[0].removesuffix("." + rest.rpartition(".")[2]) if "." in rest else rest
-        blocks = load_blocks()
-        if name in blocks:
-            block = blocks[name]
-            devices = len({pair.partition("|")[0] for pair in block.seen.get("device", ())})
-            told = f"{block.rows:,} measurements, {devices} devices, {len(block.sources)} sources"
-            yield Ground(key, f"coefficients fitted on measurements ({name})", told, "measured", "", "", ())
-            return
-    device = load_devices(own("hardware")).get(first)
-    if device is not None and rest in device.figures:
-        figure = device.figures[rest]
-        about = FIGURES.get(rest, ("", rest))[1]
-        yield Ground(key, f"{device.name}: {about}", quantity(figure.number, figure.unit), figure.kind, figure.as_of,
-                     figure.note, _cited(figure.sources))  # fmt: skip
-        return
-    if device is not None and rest in ("purchase", "rent"):
-        offers = purchase_offers(device.id) if rest == "purchase" else rental_offers(device.id)
-        for offer in list(offers)[:6]:
-            each = "" if rest == "purchase" else " per device and hour"
-            span = f"{money(offer.low)} to {money(offer.high)}" if offer.high > offer.low else money(offer.low)
-            yield Ground(key, f"{device.name}: {offer.terms}{each}", span, "offer", offer.as_of, "",
-                         _cited(offer.sources))  # fmt: skip
-        return
-    known = load_sources()
-    yield Ground(key, known[key].title if key in known else key, "", "", known[key].date if key in known else "", "",
-                 _cited((key,)) if key in known else ())  # fmt: skip
 
 
 def subject(document: Any, place: str) -> str:

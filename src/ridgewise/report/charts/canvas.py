@@ -86,6 +86,10 @@ class Sheet:
             f'fill="{colour}"{weight}{turn}>{escape(words)}</text>'
         )
 
+    def heading(self, x: float, y: float, words: str) -> None:
+        """What the picture shows, in letters small enough to end within its width."""
+        self.text(x, y, words, size=round(min(13, (self.width - x - 8) / (0.64 * len(words))), 1), bold=True)
+
     def path(
         self, drawn: str, *, name: str = "axis", colour: str = AXIS, width: float = 1, dash: str = "",
         opacity: float = 1,

@@ -26,7 +26,7 @@ def knee(found: CapacityDocument) -> str:
     height = TOP + 2 * PANEL + GAP + 46
     told = f"up to {digits(found.most_when_slow)} {found.curve_unit} every limit is kept at the slow end"
     sheet = Sheet(title, WIDTH, height, told)
-    sheet.text(LEFT, 18, title, size=13, bold=True)
+    sheet.heading(LEFT, 18, title)
     loads = [point.load for point in points]
     x = Scale(0.0, max(loads) * 1.02, LEFT, WIDTH - RIGHT)
     for number, (name, heading) in enumerate((("ttft", "first token (TTFT)"), ("tpot", "each further token (TPOT)"))):
@@ -54,7 +54,7 @@ def knee(found: CapacityDocument) -> str:
             sheet.path(
                 f"M{LEFT} {y(limit):.1f}H{WIDTH - RIGHT}", name="limit", colour=COLOURS[1], dash="6 4", width=1.4
             )
-            sheet.text(WIDTH - RIGHT, y(limit) - 5, f"limit {duration(limit)}", anchor="end", size=11)
+            sheet.text(LEFT + 4, y(limit) - 5, f"limit {duration(limit)}", size=11)
         most = x(found.most_when_slow)
         sheet.path(f"M{most:.1f} {top}V{top + PANEL - 12}", name="even", colour=AXIS, dash="4 4")
     sheet.text((LEFT + WIDTH - RIGHT) / 2, height - 8, f"load [{found.curve_unit}]", anchor="middle", size=11.5)
