@@ -24,6 +24,7 @@ from ridgewise.simulation.interval import QUICK, SLOW, Interval, bands_of, inter
 from ridgewise.simulation.lengths import Lengths
 from ridgewise.simulation.metrics import Limit, Metrics
 from ridgewise.simulation.request import Requests
+from ridgewise.simulation.steptimes import StepTimes
 from ridgewise.simulation.system import System, system
 from ridgewise.work import decode
 
@@ -37,8 +38,10 @@ PRECISION, SLOW_KNEE, KNEE = 0.03, (0.3, 0.6, 0.85, 1.0), (0.4, 0.7, 0.9, 1.0, 1
 WARM = 0.1
 #: Token budgets that are tried, over the engine's own; the largest; how much more load makes one worth telling.
 BUDGETS, MOST_BUDGET, GAINED = (0.25, 0.5, 2.0), 16384, 1.05
-#: Sequences at once for which the bound takes its intervals; how often replicas are added to a fleet that misses.
-TYPICAL, ADDED = 8.0, 3
+#: Sequences at once, besides the most, for which the bound takes its intervals.
+BATCHES = (1.0, 8.0, 32.0)
+#: How often replicas are added to a fleet that misses.
+ADDED = 3
 #: Shares from which something counts as full.
 FULL, WAITS = 0.97, 0.25
 
@@ -198,37 +201,56 @@ def _whole(shape: Shape, amount: float) -> float:
 
 
 def bound(candidate: Candidate, shape: Shape, limits: Sequence[Limit]) -> float:
-    """Load that no replica of this kind carries more of: from mean step times at the slow end, without any queue.
+    """Load that no replica of this kind carries more of for long: from mean step times at the slow end.
 
-    With b requests at work a step takes T(b) and carries b/o prompts; b is limited by TPOT, memory and places. A
-    request takes first + o·T, so conversations are b·(R + think)/R and arrivals b/R (Little's law).
+    With b answers at work a step takes T(b) and reads b/o prompts, which cost what they add to the fullest step that
+    holds them, the least that they can; b is limited by TPOT, memory and places. Requests leave at b/(o·T) per second,
+    and conversations are that times (R + think), R as long as the limits let one wait (Little's law). The interval
+    narrows with the sequences measured at once: the narrowest is taken. A short run may carry more while it fills up.
     """
-    calibrated = bands_of(candidate.setup, TYPICAL)
-    system = candidate.system.slower(calibrated["tpot"].high)
-    longer = max(calibrated["ttft"].high / calibrated["tpot"].high, 1.0)
-    times, output = system.times, shape.output.mean
+    output = shape.output.mean / candidate.system.gained
+    context = shape.context - shape.output.mean / 2
+    most = int(max(min(candidate.system.sequences, candidate.system.capacity / max(context, 1.0)), 1))
+    calibrated = [bands_of(candidate.setup, float(b)) for b in (*(b for b in BATCHES if b < most), most)]
+    slower = min(one["tpot"].high for one in calibrated)
+    longer = max(min(one["ttft"].high for one in calibrated) / slower, 1.0)
+    system = candidate.system.slower(slower)
+    times = system.times
     prompt = max(int(min(shape.prompt.mean, len(times.base) - 1)), 1)
-    context = shape.context - output / 2
-    chunks = max(shape.prompt.mean / prompt, 1.0)
-    read = times.seconds(0, 0.0, [(0, prompt)]) * chunks
-    added = max(read - float(times.dec[min(1, len(times.dec) - 1)]), 0.0)
-    most = int(max(min(system.sequences, system.capacity / max(shape.context, 1.0)), 1))
-    batch = np.unique(np.round(np.geomspace(1, most, 40))).astype(int)
-    alone = np.array([times.seconds(int(b), context) for b in batch])
-    step = alone + batch / output * added
-    able = np.ones(len(batch), dtype=bool)
+    read = times.seconds(0, 0.0, [(0, prompt)]) * max(shape.prompt.mean / prompt, 1.0)
+    wait = slowest = longest = math.inf
     for one in limits:
         if one.latency == "tpot":
-            able &= step <= one.most
-        elif one.latency == "ttft" and (read + system.overhead) * longer > one.most:
-            return 0.0
+            slowest = min(slowest, one.most * system.gained)
+        elif one.latency == "ttft":
+            wait = min(wait, one.most)
         elif one.latency == "e2e":
-            able &= read + output * step <= one.most
-    if not able.any():
+            longest = min(longest, one.most)
+    if (read + system.overhead) * longer > wait or read > longest:
         return 0.0
-    whole = read + output * step
-    carried = batch * (whole + shape.people.think) / whole if shape.people is not None else batch / whole
-    return float(carried[able].max())
+    slowest = min(slowest, (longest - read) / output)
+    batch = np.unique(np.round(np.geomspace(1, most, 40))).astype(int)
+    alone = np.array([times.seconds(int(b), context) for b in batch])
+    added = np.array([_added(times, int(b), context, prompt) for b in batch]) * shape.prompt.mean
+    step = np.maximum.accumulate(alone + batch / output * added)
+    if step[0] > slowest:
+        return 0.0
+    answers = np.append(batch, np.interp(slowest, step, batch))
+    step = np.append(step, min(slowest, float(step[-1])))
+    able = step <= slowest
+    leaving = answers / (output * step)
+    if shape.people is None:
+        return float(leaving[able].max())
+    whole = np.minimum(wait + output * step, longest)
+    return float((leaving * (whole + shape.people.think))[able].max())
+
+
+def _added(times: StepTimes, batch: int, context: float, prompt: int) -> float:
+    """What a token of a prompt adds to a step of so many answers that has no room for more prompts [s]."""
+    room = max(len(times.base) - 1 - batch * times.rows_each, 1)
+    chunks = [(0, min(prompt, room))] * max(room // prompt, 1)
+    more = times.seconds(batch, context, chunks) - times.seconds(batch, context)
+    return max(more, 0.0) / sum(new for _, new in chunks)
 
 
 #: All replicas of a kind under the whole load.
@@ -285,8 +307,9 @@ def search(
     """The cheapest kinds of replica for ``amount`` of load in all, one per device, those that cost less than ``below``.
 
     Candidates are simulated in the order of the least they could cost; a search ends when no other could be cheaper
-    than the ``top`` found, or after ``most`` that keep the limits. ``largest``: most devices of a kind. Weights below 8
-    bits are tried last, and on devices where wider ones did not do: what they cost in quality is no matter of load.
+    than the ``top`` found, or after ``most`` that keep the limits. What a short run carries beyond :func:`bound` counts
+    for nothing, so the cheapest is the same whatever ``top``. ``largest``: most devices of a kind. Weights below 8 bits
+    are tried last, and on devices where wider ones did not do: what they cost in quality is no matter of load.
     ``together`` simulates a whole fleet, which must keep the limits too; where it is None, one replica stands for all.
     """
     ranked: list[tuple[tuple[bool, float, int, int], float, Candidate]] = []
@@ -322,7 +345,7 @@ def search(
         if not alone.good:  # no load is little enough
             missed.append(Missed(candidate, alone))
             continue
-        held, last = most_load(candidate, shape, limits, 0.8 * carries, amount)
+        held, last = most_load(candidate, shape, limits, 0.8 * min(carries, amount), min(carries, amount))
         if held <= 0:
             missed.append(Missed(candidate, last))
             continue
@@ -346,7 +369,8 @@ def _unbounded(found: Answer, shape: Shape, amount: float, limits: Sequence[Limi
     """The same with the most load that one replica carries, where the search ended at what was asked."""
     if found.most < amount:
         return found
-    return replace(found, most=max(most_load(found.candidate, shape, limits, 1.5 * amount)[0], amount))
+    carries = bound(found.candidate, shape, limits)
+    return replace(found, most=max(most_load(found.candidate, shape, limits, 1.5 * amount, carries)[0], amount))
 
 
 def answer(
@@ -393,7 +417,8 @@ def tuned(
             continue
         policy = replace(now.policy, tokens=tokens, sequences=now.sequences)
         made = system(now.setup, policy, shape.context, float(now.capacity))
-        carried, _ = most_load(replace(candidate, system=made), shape, limits, most)
+        other = replace(candidate, system=made)
+        carried, _ = most_load(other, shape, limits, most, bound(other, shape, limits))
         if carried > GAINED * most:
             yield f"max_num_batched_tokens={tokens}", carried
 
