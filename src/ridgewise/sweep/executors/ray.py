@@ -38,7 +38,7 @@ def run(grid: Grid, parts: Iterable[int], workers: int, address: str) -> Iterato
     try:
         compute = ray.remote(max_retries=PATIENCE)(part_bytes)
         held, left = ray.put(grid), iter(parts)
-        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        resources: dict[str, float] = ray.cluster_resources()
         most = AHEAD * max(int(resources.get("CPU", 1)), 1)
         running = {compute.remote(held, number): number for number in islice(left, most)}
         while running:
