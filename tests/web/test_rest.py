@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from html import unescape
+from re import findall
 from typing import Any
 
 import anyio
@@ -97,6 +99,25 @@ def test_a_refusal_names_the_field_and_what_would_do(
     assert told["status"] == status and told["title"] and told["detail"]
     assert told["field"] == field
     assert near is None or near in told["nearest"]
+
+
+def test_a_body_that_is_no_json_and_an_address_of_nothing_are_said_plainly(web: httpx.Client) -> None:
+    said = web.post("/v1/plan", content=b"{bad", headers={"Content-Type": "application/json"})
+    assert said.status_code == 422 and said.json()["field"] == "body" and said.json()["detail"].startswith("no JSON")
+    lost = web.get("/nowhere", headers={"Accept": "text/html"})
+    assert lost.status_code == 404 and "no page at /nowhere" in lost.text
+
+
+def test_a_service_asks_for_its_rate_on_the_page(web: httpx.Client) -> None:
+    said = web.get("/service?model=Llama-3.1-8B-Instruct&rate=2&hardware=H100 SXM").text
+    assert 'name="rate" value="2"' in said and "to buy" in said and "2 requests/s" in said
+
+
+def test_what_is_kept_of_a_closer_look_is_of_the_deployment_shown(web: httpx.Client) -> None:
+    said = web.get("/look?model=Llama-3.1-8B&hardware=RTX 4090&concurrency=4&context=16k").text
+    kept = [unescape(one) for one in findall(r'href="(/pictures/memory\.svg[^"]*)"', said)]
+    assert len(kept) == 1
+    assert web.get(kept[0]).text.strip() in said
 
 
 def test_pages_of_a_list_follow_each_other(web: httpx.Client) -> None:

@@ -149,6 +149,8 @@ def checked(question: Question, given: Mapping[str, Any]) -> Asked:
 def refused(errors: Any, question: Question | None) -> RequestError:
     """The first thing wrong with a request, in the words of the command line."""
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    if first["type"] == "json_invalid":
+        return RequestError(f"no JSON: {first.get('ctx', {}).get('error', 'cannot be read')}", "body")
     places = [str(part) for part in first["loc"] if part not in ("body", "query", "path")]
     place = places[0] if places else "request"
     known = tuple(question.asked.model_fields) if question else ()

@@ -16,7 +16,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
 from ridgewise.app.home import own
-from ridgewise.app.rest import catalogue
+from ridgewise.app.rest import catalogue, problems
 from ridgewise.app.rest.desk import Answer, BusyError, TooLongError
 from ridgewise.app.rest.questions import QUESTIONS, Flags, checked, named
 from ridgewise.app.rest.service import tagged
@@ -53,6 +53,7 @@ def site(app: FastAPI) -> None:
     ):  # fmt: skip
         app.get(path, include_in_schema=False, response_class=HTMLResponse)(page)
     app.post("/upload", include_in_schema=False)(pages.upload)
+    app.add_exception_handler(404, pages.missing)
 
 
 def given(request: Request, question: str) -> Flags:
@@ -111,6 +112,14 @@ class Pages:
         return await self.show("problem.html" if part else "page.html", status_of(error), part="problem.html",
                                title="That cannot be answered", name=None,
                                **problem_seen(error, query, path))  # fmt: skip
+
+    async def missing(self, request: Request, error: Exception) -> Response:
+        """An address of nothing: a page for people, a problem for programs."""
+        if request.url.path.startswith("/v1/") or "text/html" not in request.headers.get("accept", ""):
+            return problems.problem(404, str(getattr(error, "detail", "")))
+        told = RequestError(f"there is no page at {request.url.path[:100]}", "")
+        return await self.show("page.html", 404, part="problem.html", title="Not found", name=None,
+                               **problem_seen(told, {}, "/"))  # fmt: skip
 
     async def plan(self, request: Request) -> Response:
         """The three questions and their answer."""

@@ -34,7 +34,7 @@ def spent(found: CostDocument) -> str:
     title = f"{found.model}: spent over {months} months"
     told = "; ".join(f"{WORDS[way.way]} {money(way.cost_usd.value)}" for way in found.ways)
     sheet = Sheet(title, WIDTH, HEIGHT, told)
-    sheet.text(LEFT, 18, title, size=13, bold=True)
+    sheet.heading(LEFT, 18, title)
     sheet.upwards(y, LEFT, WIDTH - RIGHT, money)
     for month in range(0, months + 1, max(round(months / 6), 1)):
         sheet.text(x(month), HEIGHT - BOTTOM + 17, f"{month}", anchor="middle", size=11)
@@ -75,9 +75,10 @@ def swings(found: CostDocument) -> str:
     room = 0.12 * max(high - low, 1.0)
     x = Scale(low - room, high + room, SWING, WIDTH - 60)
     height = 30 + ROW * len(shown) + 28
-    title = f"What moves the month of {WORDS.get(found.sensitivity_of, found.sensitivity_of)}"
+    one, less, other = found.sensitivity_of.partition(" less ")
+    title = f"What moves the month: {WORDS.get(one, one)}{less}{WORDS.get(other, other)}"
     sheet = Sheet(title, WIDTH, height)
-    sheet.text(12, 18, title, size=13, bold=True)
+    sheet.heading(12, 18, title)
     sheet.across(x, 28, height - 26, money, 5)
     for place, one in enumerate(shown):
         y = 32 + ROW * place

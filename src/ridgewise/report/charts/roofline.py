@@ -25,7 +25,7 @@ def roofline(title: str, marks: Sequence[Mark], peak: float, precision: str, ban
     y = Scale(10 ** math.floor(min(heights)), 10 ** math.ceil(max(heights) + 0.1), HEIGHT - BOTTOM, TOP, True)
     told = "; ".join(f"{m.phase} at {digits(m.intensity_flop_per_byte)} FLOP/B" for m in marks)
     sheet = Sheet(title, WIDTH, HEIGHT, f"Ridge point at {digits(ridge)} FLOP/B; {told}")
-    sheet.text(LEFT, 18, title, size=13, bold=True)
+    sheet.heading(LEFT, 18, title)
     sheet.across(x, TOP, HEIGHT - BOTTOM, lambda value: f"{value:g}", 9)
     sheet.upwards(y, LEFT, WIDTH - RIGHT, lambda value: rate(value, "FLOP/s"))
     start = max(x.low, y.low / bandwidth)
