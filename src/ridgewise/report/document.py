@@ -133,6 +133,8 @@ class PlanDocument(Shown):
     parameters_active: int
     goal: str
     workload: dict[str, float | str | None]
+    budget_usd: float | None
+    max_power_w: float | None
     priority: str
     weights: dict[str, float]
     phase: str
@@ -168,6 +170,8 @@ def plan_document(answer: Answer) -> PlanDocument:
         parameters_active=question.arch.parameters_active,
         goal=work.goal,
         workload=_with_units(asdict(work)),
+        budget_usd=question.budget,
+        max_power_w=question.max_power,
         priority=question.priority,
         weights=asdict(answer.weights),
         phase=answer.verdict.phase,

@@ -24,7 +24,7 @@ from ridgewise.report.estimate import EstimateDocument
 from ridgewise.report.provenance import CitedDocument
 from ridgewise.report.text import TIER_TEXT, heading, options_table, two
 from ridgewise.report.training import TrainingDocument
-from ridgewise.units import count, digits, duration, money, power, size, whole
+from ridgewise.units import count, digits, duration, money, power, share, size, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,9 @@ def _figures(rows: Sequence[tuple[str, Estimate | None, Any]]) -> list[Part]:
 def _plan(plan: PlanDocument, explained: Explanation | None, money_: CostDocument | None) -> Iterator[Parts]:
     work = plan.workload
     asked = [f"{heading(plan)}"]
-    asked += [_said(name, value) for name, value in work.items() if value is not None]
+    asked += [_said(name, value) for name, value in work.items() if value is not None and name not in SAID]
+    asked += [f"most to spend: {money(plan.budget_usd)}"] if plan.budget_usd is not None else []
+    asked += [f"most to draw at the wall: {power(plan.max_power_w)}"] if plan.max_power_w is not None else []
     yield (
         "Question",
         [Words(f"What hardware for {plan.model}: goal {plan.goal}, priority {plan.priority}?"), *_listed(asked)],
@@ -185,13 +187,40 @@ def _plan(plan: PlanDocument, explained: Explanation | None, money_: CostDocumen
 
 #: Units that a workload's keys end with, in words.
 UNITS = {"_tokens": "tokens", "_s": "s", "_requests": "requests", "_total": "tokens"}
+#: Parts of a workload that a memo says elsewhere.
+SAID = ("goal",)
+#: Keys of a workload in words; the others are read as they are.
+WORDS = {
+    "users": "people with access",
+    "prompt_tokens": "prompt",
+    "output_tokens": "answer",
+    "context_tokens": "longest context",
+    "active_share": "of them in a conversation at the busiest time",
+    "think_s": "pause between questions",
+    "slo_ttft_s": "first token within",
+    "slo_tpot_s": "each further token within",
+    "hours_per_day": "hours a day on",
+    "busy": "of those hours at work",
+    "deadline_s": "done within",
+    "tokens_total": "tokens to learn from",
+    "length_tokens": "sequence length",
+}
+#: Keys whose value is a share.
+SHARES = ("active_share", "busy")
 
 
 def _said(name: str, value: Any) -> str:
     """A key of the workload with its value: its unit after it instead of in the name."""
     ending = next((end for end in UNITS if name.endswith(end)), "")
-    shown = f"{value:,g}" if isinstance(value, int | float) else str(value)
-    return f"{name.removesuffix(ending).replace('_', ' ')}: {shown} {UNITS.get(ending, '')}".rstrip()
+    told = WORDS.get(name, name.removesuffix(ending).replace("_", " "))
+    if name in SHARES:
+        return f"{told}: {share(float(value))}"
+    if ending == "_s":
+        return f"{told}: {duration(float(value))}"
+    shown = count(value) if isinstance(value, int | float) and value >= 1e6 else (
+        f"{value:,g}" if isinstance(value, int | float) else str(value)
+    )  # fmt: skip
+    return f"{told}: {shown} {UNITS.get(ending, '')}".rstrip()
 
 
 def _how(option: OptionDocument) -> str:
