@@ -34,8 +34,12 @@ PRECISIONS = {"integer": "int8", "unpacked": "fp16", "half": "fp16"}
 GGML = ("llama.cpp", "ik_llama.cpp", "ollama", "lm-studio", "koboldcpp", "llamafile")
 #: CPU engines that use matrix extensions (AMX) where the processor has them.
 MATRIX_CPU = ("autoawq", "openvino-genai", "vllm", "ipex-llm", "sglang", "pytorch", "transformers")
-#: Vector operations one 32-value block of an integer product costs, as INT8 FLOP per FP32 FLOP: 64 / (2 · 4).
+#: Vector operations one 32-value block of an integer product costs (conversion, two products, one sum), as INT8 FLOP
+#: per FP32 FLOP: 64 / (2 · 4).
 BLOCK_SCALE = 8.0
+#: Instructions a multiprocessor issues per FP32 instruction its sheet counts: Turing and GA100 have FP32 lanes for half
+#: of what their four schedulers issue (NVIDIA's white papers TU102 and GA100), conversions and integers take the rest.
+ISSUED = {"Turing|gddr": 2.0, "Ampere|hbm": 2.0}
 #: INT8 over FP32 rate of a processor's vector units: four products per 32-bit lane.
 VECTOR_INT8 = 4.0
 #: FP32 FLOP per cycle of a core whose vector units no sheet describes: two 256-bit multiply-adds.
@@ -223,14 +227,25 @@ def peaks(run: Run, tokens: float) -> tuple[float | None, float | None, float | 
     single = single or base / matrix_to_vector(run.device)
     kind, ggml = product(run, tokens), run.engine in GGML
     if kind == "integer" and whole:
-        slow = run.device.vendor == "AMD" and "CDNA" not in run.device.architecture
-        dots = min(whole, VECTOR_INT8 * single) if slow else whole
-        return (1 / (1 / dots + 1 / (BLOCK_SCALE * single)) if ggml else whole), base, single
+        return (block_peak(run.device, whole, half, single) if ggml else whole), base, single
     halved = half is not None and half > single and (run.device.kind == "gpu-consumer" or half < 2.5 * single)
     geforce = run.device.vendor == "NVIDIA" and halved
     if ggml and run.backend == "cuda" and geforce:
         return 2 * base, base, single
     return base, base, single
+
+
+def block_peak(device: Device, whole: float, half: float | None, single: float) -> float:
+    """Peak of integer products with a scale per block [FLOP/s] of a graphics chip.
+
+    Matrix units of their own work while the vector units scale, so the slower of both decides. Dot products on the
+    vector units themselves (DP4A of Pascal and RDNA, WMMA of RDNA) take turns with the scales.
+    """
+    scales = BLOCK_SCALE * single * ISSUED.get(chip(device), 1.0)
+    units = device.vendor == "NVIDIA" or "CDNA" in device.architecture
+    if units and half is not None and half > single:
+        return min(whole, scales)
+    return 1 / (1 / min(whole, VECTOR_INT8 * single) + 1 / scales)
 
 
 def _cpu_peaks(
@@ -300,6 +315,11 @@ def memory_class(device: Device) -> str:
     return "gddr"
 
 
+def chip(device: Device) -> str:
+    """Chips of one architecture with one kind of memory."""
+    return f"{device.architecture or device.id}|{memory_class(device)}"
+
+
 def number_class(fmt: Format) -> str:
     """The family of kernels a format needs."""
     name = fmt.id
@@ -322,7 +342,7 @@ def keys(run: Run, tokens: float = 512.0) -> dict[str, str]:
     how = product(run, tokens)
     stack = f"{run.engine}|{run.backend}"
     family = "cuda" if run.backend == "cuda" else run.backend.partition("-")[0]
-    chip = f"{run.device.architecture or run.device.id}|{memory_class(run.device)}"
+    silicon = chip(run.device)
     device = run.device.id if run.unit == native_unit(run.device) else f"{run.device.id}/{run.unit}"
     kind = number_class(run.format)
     attention = "flash" if run.flash else "plain"
@@ -331,13 +351,13 @@ def keys(run: Run, tokens: float = 512.0) -> dict[str, str]:
         "engine": run.engine,
         "stack": stack,
         "memory": memory_class(run.device),
-        "chip": chip,
-        "driven": f"{stack}|{chip}",
+        "chip": silicon,
+        "driven": f"{stack}|{silicon}",
         "device": device,
         "format": f"{ggml}|{kind}",
         "kernel": f"{ggml}|{family}|{kind}",
         "product": f"{stack}|{how}",
-        "silicon": f"{stack}|{chip}|{how}",
+        "silicon": f"{stack}|{silicon}|{how}",
         "class": model_class(run.arch),
         "flash": f"{stack}|{attention}",
         "release": f"{run.engine}|{era(run.released)}",
