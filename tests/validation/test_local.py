@@ -158,6 +158,25 @@ def test_kernels_by_device_release_and_tokens() -> None:
     assert keys(half)["product"] == "llama.cpp|cuda|half"
 
 
+@pytest.mark.parametrize(
+    ("name", "backend", "peak"),
+    [
+        ("nvidia-rtx-4090", "cuda", 660.6e12),  # 8 · 82.58 TFLOP/s of FP32 issue, as much as the matrix units offer
+        ("nvidia-h100-sxm", "cuda", 535.2e12),  # 8 · 66.9: far below 1,979
+        ("nvidia-a100-sxm4-80gb", "cuda", 312e12),  # 8 · 2 · 19.5: its schedulers issue twice what its FP32 lanes take
+        ("nvidia-t4", "cuda", 129.6e12),  # 8 · 2 · 8.1
+        ("nvidia-p40", "cuda", 31.3e12),  # 47 and 8 · 11.76 one after the other: dot products on the vector units
+        ("amd-rx-6800-xt", "rocm", 55.3e12),  # 4 · 20.74 and 8 · 20.74 likewise
+    ],
+)
+def test_integer_products_wait_for_the_slower_of_two_units_or_for_one_twice(
+    name: str, backend: str, peak: float
+) -> None:
+    run = Run(load("meta-llama/Llama-3.1-8B-Instruct"), weight_format("q4_k_m"), device(name), backend=backend)
+    assert product(run, 512) == "integer"
+    assert rates(run)[0].peak == pytest.approx(peak, rel=2e-3)
+
+
 def test_a_prompt_passes_in_micro_batches() -> None:
     run = Run(load("meta-llama/Llama-3.1-8B-Instruct"), weight_format("q4_k_m"), device("nvidia-rtx-4090"))
     parts = prompt_steps(run, 1300.0, 100.0)
