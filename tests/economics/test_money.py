@@ -141,6 +141,15 @@ def test_ranges_are_ranges_and_every_price_names_its_facts(name: str) -> None:
 
 def test_an_old_price_is_called_stale() -> None:
     assert is_stale("2021-05") and not is_stale("2026-06") and not is_stale("")
+    assert is_stale("2024-03") and not is_stale(
+        "2024-11"
+    )  # of the newest, in mid-2026, two years are counted in months
+
+
+def test_a_small_mac_costs_what_its_shop_asks() -> None:
+    for size, price in ((16, 599.0), (24, 799.0), (32, 1499.0)):
+        offer = purchase_price(device("Apple M4"), size * 2.0**30)
+        assert offer is not None and (offer.low, offer.high) == (price, price)
 
 
 def test_the_worst_tier_wins() -> None:

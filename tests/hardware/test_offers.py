@@ -41,6 +41,9 @@ def row(low: float, high: float | None = None, terms: str = "street", as_of: str
         ([row(10, memory=96 * GIB), row(20, memory=256 * GIB)], 128 * GIB, 20, 20),
         ([row(10, memory=96 * GIB), row(20)], 128 * GIB, 20, 20),
         ([row(10, terms="msrp", sources=("assumed",)), row(20, terms="msrp", as_of="2025")], None, 20, 20),
+        ([row(10, trust="A"), row(12, trust="C"), row(9)], None, 10, 10),
+        ([row(10, trust="C"), row(12, trust="C")], None, 10, 12),
+        ([row(10, trust="A", as_of="2024-11"), row(12, trust="C")], None, 12, 12),
     ],
 )
 def test_the_price_rule(rows: list[Offer], memory: float | None, low: float, high: float) -> None:

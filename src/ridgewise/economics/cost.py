@@ -16,7 +16,7 @@ from ridgewise.economics.energy import kilowatt_hours
 from ridgewise.economics.power import Draw, host_kind, power_range
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
-from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, newest_price_year, purchase_price, rental_price
+from ridgewise.hardware.offers import GIB, Offer, hosts, memory_prices, price_age, purchase_price, rental_price
 from ridgewise.units import Num
 
 #: Months over which a purchase is spread: three years, the usual depreciation of servers.
@@ -115,7 +115,7 @@ def purchase(
 
 def is_stale(as_of: str) -> bool:
     """A price so much older than the newest of the catalogue that the device may no longer be sold."""
-    return bool(as_of) and int(as_of[:4]) <= newest_price_year() - STALE_YEARS
+    return bool(as_of) and price_age(as_of) >= STALE_YEARS
 
 
 def sold(device: Device, count: int) -> int:

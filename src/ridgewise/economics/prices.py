@@ -14,7 +14,7 @@ import numpy as np
 
 from ridgewise.economics.finance import declining
 from ridgewise.errors import RequestError, nearest
-from ridgewise.hardware.offers import newest_price_year, price_rows
+from ridgewise.hardware.offers import price_age, price_rows
 
 MILLION = 1e6
 #: What a rent is per.
@@ -49,7 +49,7 @@ class Price:
     @property
     def stale(self) -> bool:
         """Much older than the newest price of the catalogue."""
-        return self.as_of[:4].isdigit() and int(self.as_of[:4]) <= newest_price_year() - STALE_YEARS
+        return self.as_of[:4].isdigit() and price_age(self.as_of) >= STALE_YEARS
 
 
 def own(what: str, value: float, unit: str, source: str = "given with the question", as_of: str = "") -> Price:

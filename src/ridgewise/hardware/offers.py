@@ -135,7 +135,8 @@ def choose_purchase(offers: Iterable[Offer], memory: float | None = None) -> Off
     2. The wanted configuration; without one the next larger, else rows that name no configuration.
     3. New before used, unless the used rows are :data:`STALE_YEARS` newer or more.
     4. Street price before list price before quotation; a sourced row before an assumed one.
-    5. Of what is left, the range over the rows of the newest year.
+    5. Of what is left, the range over the rows of the newest year that are best trusted: what an aggregator rounded
+       does not widen what a shop asks.
     6. A larger configuration that costs less by these rules: nobody pays more for less memory.
     """
     rows = [offer for offer in offers if offer.currency == "USD"]
@@ -156,7 +157,10 @@ def _chosen(rows: list[Offer]) -> Offer | None:
     for terms in ("street", "msrp", "quote"):
         found = [offer for offer in rows if offer.terms == terms]
         if found:
-            return _merged([offer for offer in found if not offer.assumed] or found)
+            found = [offer for offer in found if not offer.assumed] or found
+            recent = [offer for offer in found if _year(offer) == _newest(found)]
+            best = min(_doubt(offer) for offer in recent)
+            return _merged([offer for offer in recent if _doubt(offer) == best])
     return None
 
 
@@ -166,10 +170,20 @@ def rental_price(device: Device, terms: str = "on-demand", own: Path | None = No
     return _merged(rows) if rows else None
 
 
+def price_age(as_of: str) -> Annotated[float, "years"]:
+    """How much older a date is than the newest purchase price of the catalogue: what "today" means to a price."""
+    return _newest_date() - _date(as_of)
+
+
 @cache
-def newest_price_year() -> int:
-    """The year of the newest purchase price of the catalogue: what "today" means to a price."""
-    return max(_year(offer) for offers in _purchases().values() for offer in offers)
+def _newest_date() -> float:
+    return max(_date(offer.as_of) for offers in _purchases().values() for offer in offers)
+
+
+def _date(as_of: str) -> float:
+    """``2024-11-21``, ``2024-11`` or ``2024`` in years, to the month; the middle of a year that is all that is told."""
+    year, month = as_of[:4], as_of[5:7]
+    return int(year) + (int(month) if month.isdigit() else 6) / 12
 
 
 @cache
@@ -316,6 +330,11 @@ def _configured(rows: list[Offer], memory: float | None) -> list[Offer]:
         return rows
     sizes = [offer.memory for offer in rows if offer.memory is not None and offer.memory >= 0.999 * memory]
     return [offer for offer in rows if offer.memory == min(sizes)] if sizes else plain
+
+
+def _doubt(offer: Offer) -> str:
+    """Less is better; a row that says nothing stands last."""
+    return offer.trust or "D"
 
 
 def _year(offer: Offer) -> int:

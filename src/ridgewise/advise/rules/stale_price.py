@@ -8,7 +8,7 @@ from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.economics.cost import STALE_YEARS
-from ridgewise.hardware.offers import newest_price_year
+from ridgewise.hardware.offers import price_age
 from ridgewise.units import digits
 
 
@@ -17,12 +17,12 @@ def check(case: Case) -> Iterator[Finding]:
     option = case.option
     if option is None or not option.cost.stale or case.device.id in case.question.prices:
         return
-    year = int(option.cost.as_of[:4])
-    age = newest_price_year() - year
+    age = price_age(option.cost.as_of)
     yield Finding(
         "warning",
-        f"the price of {case.device.name} is of {year}, {digits(age)} years older than the newest of the catalogue",
-        Measure("age of the price", float(age), float(STALE_YEARS), "years"),
+        f"the price of {case.device.name} is of {option.cost.as_of[:4]}, {digits(age, 2)} years older than the newest "
+        "of the catalogue",
+        Measure("age of the price", age, float(STALE_YEARS), "years"),
         "it may cost more or less today, or not be sold any more",
         Cure(f"get a quote, and plan with it (--price '{case.device.id}=…')"),
     )
