@@ -11,7 +11,17 @@ import pytest
 
 from ridgewise.advise import PRIORITIES, Answer, Question, answer
 from ridgewise.advise.inference import Deployments, Judged, _looked_at, again
-from ridgewise.advise.rank import FAST_ENOUGH, WEIGHTS, quality_loss, ranked, slow_cost, total_cost, utility
+from ridgewise.advise.rank import (
+    FAST_ENOUGH,
+    GAMES,
+    WEIGHTS,
+    points,
+    quality_loss,
+    ranked,
+    slow_cost,
+    total_cost,
+    utility,
+)
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device, load_devices
@@ -300,6 +310,34 @@ def test_a_card_already_owned_costs_its_energy(ask: Ask, pose: Callable[..., Que
 def test_an_owned_card_for_inference_is_priced_at_nothing(pose: Callable[..., Question]) -> None:
     found = answer(pose(MODEL, hardware=("RTX 4090", "H100 PCIe"), prices={"RTX 4090": "0"}, host_price="0"), ())
     assert found.pick is not None and found.pick.device.id == "nvidia-rtx-4090" and found.pick.cost.buy == 0
+
+
+def test_cards_for_games_around_the_clock_lose_what_the_rules_of_the_order_say(ask: Ask) -> None:
+    """An office that depends on it all day and one that is closed at night: the card warned of loses its points in the
+    first alone."""
+    always = ask("Llama-3.1-8B", users="25", hardware=("RTX 4090", "RTX PRO 4000 Blackwell"))
+    closed = ask("Llama-3.1-8B", users="25", hours="10", hardware=("RTX 4090", "RTX PRO 4000 Blackwell"))
+    lost = {}
+    for found in (always, closed):
+        for option in found.options:
+            told = points(found.question, option)["caveats"]
+            lost.setdefault(option.device.kind, []).append(told)
+    assert lost["gpu-consumer"][1] - lost["gpu-consumer"][0] == pytest.approx(GAMES)
+    assert lost["gpu-workstation"][0] == pytest.approx(lost["gpu-workstation"][1])
+    assert [any("cards for games" in text for text in found.ranking) for found in (always, closed)] == [True, False]
+
+
+def test_no_card_without_bf16_builds_a_model_unasked(ask: Ask) -> None:
+    found = ask("Llama-3.1-8B", goal="train", tokens="100B")
+    assert all(option.device.peak("bf16")[1] == "bf16" for option in found.options)
+    named = ask("Llama-3.1-8B", goal="train", tokens="100B", hardware=("V100 32GB", "A100 SXM4 80GB"))
+    assert any(f.rule == "no-bf16" and f.level == "warning" for f in named.findings)
+
+
+def test_a_plan_says_that_its_limits_hold_means(ask: Ask) -> None:
+    found = ask("Llama-3.1-70B", users="200", slo_ttft="1s")
+    assert any("`ridgewise capacity` holds percentiles" in text for text in found.assumptions)
+    assert any(s.startswith("TTFT") and "on average" in s for o in found.options for s in o.shortfalls)
 
 
 # --- boards sold together ---

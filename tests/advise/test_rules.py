@@ -208,6 +208,11 @@ CASES: dict[str, tuple[Idea, Idea, Idea]] = {
         no(L8, "RTX 4090", goal="qlora"),
         no(L8, "Strix Halo", "LoRA works there, slowly", goal="lora"),
     ),
+    "no-bf16": (
+        yes("Qwen2.5-1.5B-Instruct", "8x V100 32GB", "FP16 alone", goal="train", tokens="20B"),
+        no("Qwen2.5-1.5B-Instruct", "8x A100 SXM4 80GB", goal="train", tokens="20B"),
+        no(L8, "V100 32GB", "adapters are trained in FP16 there every day", goal="qlora"),
+    ),
     "endless-run": (
         yes(L70, "64x H100 SXM", "6.4e24 FLOP at 64 × 4e14: 8 years", goal="train", tokens="15T", deadline="10y"),
         no(L70, "512x H100 SXM", goal="train", tokens="2T"),
@@ -239,9 +244,9 @@ CASES: dict[str, tuple[Idea, Idea, Idea]] = {
         no(L8, "RTX 5090", "no budget, no breach"),
     ),
     "budget-margin": (
-        yes(L8, "RTX 5070", "2,249 to 3,549 with its desktop", budget="3000"),
-        no(L8, "RTX 5070", "above its highest price", budget="3600"),
-        no(L8, "RTX 5070", "below its middle: over the budget outright", budget="2500"),
+        yes(L8, "RTX 5070", "1,299 to 2,749 with its desktop", budget="2400"),
+        no(L8, "RTX 5070", "above its highest price", budget="2800"),
+        no(L8, "RTX 5070", "below its middle: over the budget outright", budget="1900"),
     ),
     "over-power": (
         yes(L8, "RTX 5090", "a card of 575 W", max_power="300W"),
@@ -401,6 +406,12 @@ def test_in_a_plan_hardware_nobody_named_gets_notes_alone(ask: Ask) -> None:
     found = ask(L8, users="1")
     assert levels(found, "overkill") == ["note"]
     assert all(f.level == "note" for f in found.findings if f.subject != (found.pick and found.pick.name))
+
+
+def test_a_server_that_costs_many_times_what_does_the_job_is_overkill_for_many_too() -> None:
+    spoken = found("overkill", yes(OSS, "8x B200 SXM", users="500"))
+    assert [f.level for f in spoken] == ["warning"] and "a month" in spoken[0].text
+    assert found("overkill", no(L70, "8x H100 SXM", users="2000")) == []
 
 
 def test_in_a_plan_the_named_training_board_is_warned_of(ask: Ask) -> None:

@@ -158,7 +158,10 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
             f"{AMORTISATION_MONTHS} months of the purchase (--price 'NAME=0' if you own it)"
         )
     if isinstance(work, Service):
-        yield "latencies under load are steady-state means with their interval, not percentiles; bursts wait longer"
+        yield (
+            "latencies under load are steady-state means, and a limit holds the mean at the slow end of its interval; "
+            "bursts wait longer: `ridgewise capacity` holds percentiles"
+        )
     if isinstance(work, SingleUser):
         yield "one request at a time, nothing else running on the machine"
     if pick and pick.speed and pick.speed.ttft is None:

@@ -410,9 +410,9 @@ def _said(name: str, question: Question, option: Option) -> str:
     if name == "memory":
         return _too_full(option)
     if name == "TTFT" and speed.ttft is not None and speed.slow_ttft is not None:
-        return _over(name, speed.ttft, speed.slow_ttft, ttft_limit(question))
+        return _over(name, question, speed.ttft, speed.slow_ttft, ttft_limit(question))
     if name == "TPOT":
-        return _over(name, speed.tpot, speed.slow_tpot, tpot_limit(question))
+        return _over(name, question, speed.tpot, speed.slow_tpot, tpot_limit(question))
     if name == "concurrency":
         held = digits(option.batch_limit or 0.0)
         return f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {held} at once"
@@ -428,11 +428,12 @@ def _too_full(option: Option) -> str:
     return f"memory: {size(option.left)} left per device, the estimate may be off by {doubt}"
 
 
-def _over(what: str, value: float, worst: float, limit: float | None) -> str:
+def _over(what: str, question: Question, value: float, worst: float, limit: float | None) -> str:
     assert limit is not None, "only a limit is missed"
+    mean = " on average" if isinstance(question.workload, Service) else ""
     if value > limit:
-        return f"{what} {duration(value)} over the limit of {duration(limit)}"
-    return f"{what} {duration(value)} may reach {duration(worst)}, over the limit of {duration(limit)}"
+        return f"{what} {duration(value)}{mean}, over the limit of {duration(limit)}"
+    return f"{what} {duration(value)}{mean} may reach {duration(worst)}, over the limit of {duration(limit)}"
 
 
 def money_and_power(question: Question, option: Option, price: float | None) -> Iterator[Shortfall]:

@@ -76,7 +76,7 @@ def _runs(question: Question, device: Device, configuration: float | None) -> It
     counts = [n for n in COUNTS.get(device.kind, ()) if not device.slotted or n <= SLOTTED]
     pretraining = isinstance(work, Pretraining)
     method: Method = "full" if isinstance(work, Pretraining) else work.method
-    if usable is None or not counts or unsupported(device, method):
+    if usable is None or not counts or unsupported(device, method) or (narrow(question, device) and not question.named):
         return
     sequences = rounded(work.batch / work.length) if pretraining else work.batch
     jobs = [
@@ -92,6 +92,13 @@ def _runs(question: Question, device: Device, configuration: float | None) -> It
     for count in [asked] if asked else [1] if device.complete else counts:
         for plan in fitting(jobs, count, space):
             yield planned(plan, work.tokens)
+
+
+def narrow(question: Question, device: Device) -> bool:
+    """Would a pretraining run be in FP16, for want of BF16? Its range ends at 65,504, so gradients need scaling and
+    runs diverge that BF16 finishes; nobody builds clusters of such cards any more."""
+    peak = device.peak("bf16")
+    return isinstance(question.workload, Pretraining) and peak is not None and peak[1] != "bf16"
 
 
 def kind_of(method: Method, pretraining: bool) -> str:

@@ -18,6 +18,7 @@ from itertools import pairwise
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Priority, Question
 from ridgewise.economics import AMORTISATION_MONTHS
+from ridgewise.hardware import Device
 from ridgewise.models.formats import Format, native_format
 from ridgewise.serving.estimate import step_time
 from ridgewise.units import digits, duration, money, quantity
@@ -73,6 +74,10 @@ _STEPS = tuple((above[0], below[1]) for above, below in pairwise(QUALITY))
 HEADROOM, TIGHT = 0.08, 1.0
 #: Points lost when the only price is years old: the device may no longer be sold.
 OLD_PRICE = 1.5
+#: Points lost by cards for games that many depend on all day: what ``no-ecc`` warns of, and no number shows.
+GAMES = 0.5
+#: A day [h].
+ALWAYS = 24.0
 #: Dollars below which a difference in cost hardly matters next to the work of setting a machine up.
 SMALL_CHANGE = 1000.0
 #: The same for a fine-tuning run, which is rented by the hour.
@@ -168,12 +173,20 @@ def thin(option: Option) -> float:
 
 
 def caveats(question: Question, option: Option) -> float:
-    """Points lost for what no number above shows: little evidence, coarse weights, no head-room, an old price."""
-    points = thin(option)
+    """Points lost for what no number above shows: little evidence, coarse weights, no head-room, an old price, cards
+    for games around the clock."""
+    points = thin(option) + (GAMES if games_all_day(question, option.device) else 0.0)
     if option.run is None:
         points += quality_loss(question, question.weights(option.format))
         points += TIGHT * max(0.0, 1.0 - option.left / (HEADROOM * option.usable))
     return points + (OLD_PRICE if option.cost.stale else 0.0)
+
+
+def games_all_day(question: Question, device: Device) -> bool:
+    """Would several people depend on a card for games at all hours?"""
+    work = question.workload
+    always = isinstance(work, Service) and work.hours_per_day >= ALWAYS
+    return always and device.kind == "gpu-consumer" and "laptop" not in device.id
 
 
 def enough(question: Question) -> float:
@@ -237,6 +250,8 @@ def rules(question: Question) -> Iterator[str]:
             f"weights coarser than published: {formats}",
             f"up to {TIGHT:g} for memory fuller than {full} %",
         ]
+    if isinstance(work, Service) and work.hours_per_day >= ALWAYS:
+        lost.append(f"{GAMES:g} for cards for games around the clock")
     yield "points lost besides: " + ", ".join(lost)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ridgewise.advise.case import Case
 from ridgewise.advise.inference import tpot_limit, ttft_limit
 from ridgewise.advise.option import Option
+from ridgewise.workloads import Service
 
 
 def limits(case: Case) -> list[tuple[str, float, float, float]]:
@@ -13,11 +14,12 @@ def limits(case: Case) -> list[tuple[str, float, float, float]]:
     if option is None or option.speed is None or option.left < 0:
         return []
     speed, found = option.speed, []
+    mean = "mean " if isinstance(case.question.workload, Service) else ""
     first, rest = ttft_limit(case.question), tpot_limit(case.question)
     if first is not None and speed.ttft is not None and speed.slow_ttft is not None:
-        found.append(("TTFT", speed.ttft, speed.slow_ttft, first))
+        found.append((f"{mean}TTFT", speed.ttft, speed.slow_ttft, first))
     if rest is not None:
-        found.append(("TPOT", speed.tpot, speed.slow_tpot, rest))
+        found.append((f"{mean}TPOT", speed.tpot, speed.slow_tpot, rest))
     return found
 
 

@@ -7,20 +7,18 @@ from collections.abc import Iterator
 from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
+from ridgewise.advise.rank import games_all_day
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import digits, whole
 from ridgewise.workloads import Service
-
-#: A day.
-ALWAYS = 24.0
 
 
 def check(case: Case) -> Iterator[Finding]:
     """Consumer cards, several people, all hours of the day."""
     option, work = case.option, case.question.workload
-    if not isinstance(work, Service) or case.device.kind != "gpu-consumer" or option is None or not option.feasible:
+    if not isinstance(work, Service) or not games_all_day(case.question, case.device):
         return
-    if work.hours_per_day < ALWAYS or "laptop" in case.device.id:
+    if option is None or not option.feasible:
         return
     professional = next((o for o in case.rivals if o.feasible and o.device.kind == "gpu-workstation"), None)
     yield Finding(
