@@ -105,7 +105,7 @@ def test_durations_as_people_say_them(seconds: float, text: str) -> None:
         (0.0123, "$0.012"),
         (123_456, "$123,500"),
         (1_260_000, "$1.26M"),
-        (-250, "$-250"),
+        (-250, "-$250"),
     ],
 )
 def test_money(dollars: float, text: str) -> None:

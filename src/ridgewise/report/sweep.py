@@ -94,9 +94,9 @@ def _plain(value: Any) -> Any:
 
 def show_plan(found: SweepPlan) -> None:
     """How much a grid is, for people."""
+    parts = f"{found.parts:,} part{'s' if found.parts != 1 else ''}"
     Console(highlight=False).print(
-        f"{found.cases:,} cases of {found.rows_per_case:,} rows: {found.rows:,} rows in {found.parts:,} parts, "
-        f"into {found.folder}"
+        f"{found.cases:,} cases of {found.rows_per_case:,} rows: {found.rows:,} rows in {parts}, into {found.folder}"
     )
 
 

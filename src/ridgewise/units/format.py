@@ -77,7 +77,9 @@ def duration(seconds: float) -> str:
 
 
 def money(dollars: float) -> str:
-    """US dollars: $3,999; $2.40; $1.26M."""
+    """US dollars: $3,999; $2.40; $1.26M; -$500."""
+    if dollars < 0:
+        return f"-{money(-dollars)}"
     if abs(dollars) >= 1e6:
         return f"${digits(dollars / 1e6)}M"
     if abs(dollars) >= 100:

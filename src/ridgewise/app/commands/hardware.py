@@ -10,7 +10,9 @@ import typer
 from ridgewise.app.commands._shared import Device, Json
 
 PANEL = "Catalogue"
-group = typer.Typer(help="Hardware of the catalogue, or your own: list, show, add.", no_args_is_help=True)
+group = typer.Typer(
+    help="Hardware of the catalogue, or your own: list, show, add; what it costs.", no_args_is_help=True
+)
 
 
 @group.command("list")

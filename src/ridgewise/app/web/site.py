@@ -211,7 +211,7 @@ class Pages:
         return await self.show("page.html", part="look.html", title=title, query=query, d=estimated,
                                fit=fit, e=explained, name=name, pictures=pictures, path="/look",
                                asked={"fit": holds, "explain": same | told},
-                               targets=await to_thread.run_sync(targets),
+                               targets=await to_thread.run_sync(targets, estimated.engine),
                                grounds=grounds(one.key for one in explained.inputs),
                                known={*QUESTIONS["estimate"].asked.model_fields, "context"})  # fmt: skip
 
@@ -447,11 +447,12 @@ def grounds(keys: Iterable[str]) -> tuple[CitedDocument, ...]:
     return cited(keys, load_devices(own("hardware")), apart=True)
 
 
-def targets() -> tuple[str, ...]:
-    """What a served deployment can be written down for."""
+def targets(engine: str) -> tuple[str, ...]:
+    """What a deployment of an engine can be written down for."""
+    from ridgewise.report.manifests import able
     from ridgewise.report.manifests import targets as known
 
-    return tuple(known())
+    return tuple(name for name, module in known().items() if engine in able(module))
 
 
 def status_of(error: RidgewiseError) -> int:

@@ -15,7 +15,7 @@ from types import ModuleType
 from ridgewise.errors import RequestError, nearest
 from ridgewise.report.manifests._served import Served
 
-__all__ = ["Served", "manifest", "targets"]
+__all__ = ["Served", "able", "manifest", "targets"]
 
 
 @cache
@@ -26,17 +26,21 @@ def targets() -> dict[str, ModuleType]:
     return {module.NAME: module for module in found}
 
 
+def able(module: ModuleType) -> tuple[str, ...]:
+    """Ids of the engines whose plans a target expresses."""
+    return module.ENGINES or tuple(
+        engine for other in targets().values() if hasattr(other, "IMAGES") for engine in other.ENGINES
+    )
+
+
 def manifest(name: str, served: Served) -> str:
     """The text of one target; RequestError where there is none of that name, or it cannot express the plan."""
     known = targets()
     if name not in known:
         raise RequestError(f"no target {name!r}", "--to", nearest(name, known) or tuple(known))
     module, engine = known[name], served.setup.engine
-    able = module.ENGINES or tuple(
-        engine for other in known.values() if hasattr(other, "IMAGES") for engine in other.ENGINES
-    )
-    if engine.id not in able:
+    if engine.id not in able(module):
         fitting = tuple(other for other, one in known.items() if engine.id in one.ENGINES)
         what = f"the plan is for {engine.name} in {served.setup.plan.format.name}, which {name} does not start"
-        raise RequestError(what, "--to", fitting or tuple(f"--engine {one}" for one in able))
+        raise RequestError(what, "--to", (*(f"--engine {one}" for one in able(module)), *fitting))
     return str(module.write(served))
