@@ -208,6 +208,11 @@ CASES: dict[str, tuple[Idea, Idea, Idea]] = {
         no(L8, "RTX 4090", goal="qlora"),
         no(L8, "Strix Halo", "LoRA works there, slowly", goal="lora"),
     ),
+    "passive-card": (
+        yes(L70, "4x H100 PCIe", "no fan, in a computer for a desk", users="200"),
+        no(L70, "4x RTX PRO 6000 Blackwell Max-Q", "a blower of its own", users="200"),
+        no(L70, "4x H100 PCIe", "the price of a server given", users="200", host_price="12000"),
+    ),
     "no-bf16": (
         yes("Qwen2.5-1.5B-Instruct", "8x V100 32GB", "FP16 alone", goal="train", tokens="20B"),
         no("Qwen2.5-1.5B-Instruct", "8x A100 SXM4 80GB", goal="train", tokens="20B"),
