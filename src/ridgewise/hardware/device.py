@@ -12,7 +12,7 @@ from ridgewise.facts import Figure
 DeviceKind = Literal[
     "gpu-datacenter", "gpu-workstation", "gpu-consumer", "unified", "cpu", "npu", "tpu", "accelerator", "sbc"
 ]
-Status = Literal["available", "announced", "internal", "regional", "modified"]
+Status = Literal["available", "announced", "internal", "regional", "rare", "modified"]
 DEVICE_KINDS: tuple[DeviceKind, ...] = get_args(DeviceKind)
 
 #: Every figure a sheet may hold: name → (unit, what it is). The published schema is made from this table.
@@ -73,7 +73,7 @@ class Device:
     compute_units    figures of further units on the same chip: {"cpu": {...}, "npu": {...}}
     purpose          "inference" where the device cannot train; empty: no restriction
     status           only "available" devices are recommended unasked; "announced", "internal", "regional" (sold
-                     in one market) and "modified" (not as its maker sold it) ones are listed
+                     in one market), "rare" (few were made) and "modified" (not as its maker sold it) ones are listed
     """
 
     id: str

@@ -40,7 +40,7 @@ TEXTS: Mapping[str, str] = MappingProxyType(
         "link": "how devices talk to each other",
         "pcie": "how the device talks to its host",
         "purpose": "inference where the device cannot train",
-        "status": "available, announced, internal, regional (one market only) or modified",
+        "status": "available, announced, internal, regional (one market only), rare (few were made) or modified",
         "as_of": "date of the figures",
         "notes": "what a buyer should know",
     }

@@ -14,6 +14,7 @@ MEANS = {
     "announced": "announced and not delivered yet",
     "internal": "made for its maker's own data centres",
     "regional": "sold in one market only",
+    "rare": "hardly to be had: few were made",
     "modified": "not as its maker sold it: no warranty",
 }
 
