@@ -75,8 +75,8 @@ def swings(found: CostDocument) -> str:
     room = 0.12 * max(high - low, 1.0)
     x = Scale(low - room, high + room, SWING, WIDTH - 60)
     height = 30 + ROW * len(shown) + 28
-    one, less, other = found.sensitivity_of.partition(" less ")
-    title = f"What moves the month: {WORDS.get(one, one)}{less}{WORDS.get(other, other)}"
+    way, less, other = found.sensitivity_of.partition(" less ")
+    title = f"What moves the month: {WORDS.get(way, way)}{less}{WORDS.get(other, other)}"
     sheet = Sheet(title, WIDTH, height)
     sheet.heading(12, 18, title)
     sheet.across(x, 28, height - 26, money, 5)
