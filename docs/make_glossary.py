@@ -68,7 +68,8 @@ def core() -> dict[str, tuple[type, ...]]:
 
 def documents() -> tuple[type, ...]:
     """The published answers."""
-    from ridgewise.advise.deployment import Explanation, FitAnswer, Input, OperatorRow, Phase, Total
+    from ridgewise.advise.explaining import Explanation, Input, OperatorRow, Phase
+    from ridgewise.advise.fitting import FitAnswer, Total
     from ridgewise.report.document import Estimate, FindingDocument, Layout, OptionDocument, PlanDocument
 
     return (PlanDocument, OptionDocument, Estimate, Layout, FindingDocument, FitAnswer, Total, Explanation, Phase,

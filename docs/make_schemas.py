@@ -13,7 +13,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, dict[str, Any]]:
     """Every published schema by file name."""
-    from ridgewise.advise.deployment import Explanation, FitAnswer
+    from ridgewise.advise.explaining import Explanation
+    from ridgewise.advise.fitting import FitAnswer
     from ridgewise.app.exporting import ExportDocument
     from ridgewise.app.request import plan_schema
     from ridgewise.report.capacity import CapacityDocument

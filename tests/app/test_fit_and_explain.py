@@ -9,7 +9,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from ridgewise.advise.deployment import Explanation, FitAnswer
+from ridgewise.advise.explaining import Explanation
+from ridgewise.advise.fitting import FitAnswer
 from ridgewise.report.document import schema
 
 Run = Callable[..., Any]

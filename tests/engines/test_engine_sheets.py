@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ridgewise.advise.deployment import deploy
+from ridgewise.advise.deploy import deploy
 from ridgewise.engines import Engine, kin, load_engines
 from ridgewise.engines import engine as find
 from ridgewise.engines.engine import _engine

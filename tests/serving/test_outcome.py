@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ridgewise.advise.deployment import deploy
+from ridgewise.advise.deploy import deploy
 from ridgewise.advise.estimating import adapted, drafted, lowered
 from ridgewise.engines import engine
 from ridgewise.errors import RequestError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ridgewise.advise.deployment import deploy
+from ridgewise.advise.deploy import deploy
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device, device, load_devices
 from ridgewise.memory import cache_bytes, weight_bytes

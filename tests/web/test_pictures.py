@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from ridgewise.advise.deployment import Mark
+from ridgewise.advise.explaining import Mark
 from ridgewise.app.planning import planned
 from ridgewise.report.charts.canvas import Scale, around, nice, spread, stacked
 from ridgewise.report.charts.field import field

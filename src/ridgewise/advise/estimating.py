@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from ridgewise.advise.deployment import batch_limit, fit_fixes, placed, split_of
 from ridgewise.advise.drawing import serving_draw
+from ridgewise.advise.fitting import batch_limit, fit_fixes, placed, split_of
 from ridgewise.economics import Draw
 from ridgewise.engines import load_engines
 from ridgewise.errors import RequestError

@@ -509,7 +509,7 @@ def _notes(found: Training) -> Iterator[str]:
 
 def _generation(asked: Asked, plan: Plan) -> Generation | str:
     """The answers of one step, written by the devices that train; a sentence where they cannot be."""
-    from ridgewise.advise.deployment import deploy
+    from ridgewise.advise.deploy import deploy
 
     why = f"{asked.arch.name} in 16 bits does not fit {whole(plan.count)} × {asked.device.name} for writing answers"
     for tp in (n for n in (1, 2, 4, 8) if plan.count % n == 0):

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from ridgewise.advise.deployment import Explanation, FitAnswer
+    from ridgewise.advise.explaining import Explanation
+    from ridgewise.advise.fitting import FitAnswer
     from ridgewise.report.checking import CheckDocument
     from ridgewise.report.comparison import ComparisonDocument
     from ridgewise.report.document import PlanDocument

@@ -229,7 +229,7 @@ def _started(model: str, hardware: str, target: str, flags: Flags) -> ExportDocu
 
 def _served(model: str, hardware: str, flags: Flags) -> Served:
     """What a target needs of a deployment by its flags."""
-    from ridgewise.advise.deployment import Split, placed
+    from ridgewise.advise.fitting import Split, placed
     from ridgewise.advise.limits import check_context
     from ridgewise.app.inspecting import CONTEXT, deployment, told_limits
     from ridgewise.report.manifests import Served

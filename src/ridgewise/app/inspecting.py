@@ -6,15 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ridgewise.advise.deployment import (
-    Deployment,
-    Explanation,
-    FitAnswer,
-    deploy,
-    explanation,
-    fit_answer,
-    memory_basis,
-)
+from ridgewise.advise.deploy import Deployment, deploy
+from ridgewise.advise.explaining import Explanation, explanation
+from ridgewise.advise.fitting import FitAnswer, fit_answer, memory_basis
 from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError

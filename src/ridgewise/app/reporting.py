@@ -11,7 +11,7 @@ from ridgewise.app.home import own, write_whole
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
-    from ridgewise.advise.deployment import Explanation
+    from ridgewise.advise.explaining import Explanation
     from ridgewise.report.cost import CostDocument
     from ridgewise.report.memo import Answer, Memo
     from ridgewise.report.provenance import CitedDocument
@@ -80,7 +80,7 @@ def write(path: Path, answer: Any, explained: Explanation | None = None, money: 
 
 def explained(setup: Setup, prompt: float, output: float, batch: float) -> Explanation | None:
     """What stands behind a deployment, where the catalogue knows enough to draw it."""
-    from ridgewise.advise.deployment import explanation
+    from ridgewise.advise.explaining import explanation
 
     found = explanation(setup, prompt, output, max(batch, 1.0))
     return found if found.ridge_point_flop_per_byte and found.peak_flop_per_s else None

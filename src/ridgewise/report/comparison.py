@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ridgewise.advise.deployment import Mark
 from ridgewise.advise.estimating import Estimation
+from ridgewise.advise.explaining import Mark
 from ridgewise.advise.learnt import Trained, trained
 from ridgewise.advise.phases import TRAINED, Aspect, aspects, sentence
 from ridgewise.report.charts.canvas import stacked

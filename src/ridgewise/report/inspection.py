@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ridgewise.advise.deployment import Explanation, FitAnswer, Phase
+from ridgewise.advise.explaining import Explanation, Phase
+from ridgewise.advise.fitting import FitAnswer
 from ridgewise.facts import load_sources
 from ridgewise.report.roofline import text as roofline
 from ridgewise.units import count, digits, duration, quantity, rate, size, whole

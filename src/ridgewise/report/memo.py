@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ridgewise.advise.deployment import Explanation
+from ridgewise.advise.explaining import Explanation
 from ridgewise.report.capacity import CapacityDocument, softly
 from ridgewise.report.charts.field import field
 from ridgewise.report.charts.knee import knee

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ridgewise.advise.deployment import Mark
+from ridgewise.advise.explaining import Mark
 from ridgewise.units import digits, rate
 
 #: Columns and rows of the plot in a terminal.

@@ -540,7 +540,7 @@ def train_pictures(d: Any) -> list[tuple[str, str]]:
 
 def compare_pictures(d: Any) -> list[tuple[str, str]]:
     """A roofline per machine."""
-    from ridgewise.advise.deployment import Mark
+    from ridgewise.advise.explaining import Mark
 
     found = []
     for machine in d.machines:

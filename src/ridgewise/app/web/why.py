@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ridgewise.advise.deployment import FORMULAS
+from ridgewise.advise.explaining import FORMULAS
 from ridgewise.errors import RequestError
 from ridgewise.report.text import two
 from ridgewise.units import digits, duration, energy, money, power, size

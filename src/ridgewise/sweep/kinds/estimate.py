@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ridgewise.advise.deployment import deploy
+from ridgewise.advise.deploy import deploy
 from ridgewise.advise.drawing import drawn, serving_effort
 from ridgewise.economics import purchase
 from ridgewise.economics.cost import (
