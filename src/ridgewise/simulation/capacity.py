@@ -206,7 +206,8 @@ def bound(candidate: Candidate, shape: Shape, limits: Sequence[Limit]) -> float:
     With b answers at work a step takes T(b) and reads b/o prompts, which cost what they add to the fullest step that
     holds them, the least that they can; b is limited by TPOT, memory and places. Requests leave at b/(o·T) per second,
     and conversations are that times (R + think), R as long as the limits let one wait (Little's law). The interval
-    narrows with the sequences measured at once: the narrowest is taken. A short run may carry more while it fills up.
+    narrows with the sequences measured at once: the narrowest is taken. What is drawn may do better than means by
+    :data:`PRECISION`; what a short run carries beyond that, it carries while it fills up.
     """
     output = shape.output.mean / candidate.system.gained
     context = shape.context - shape.output.mean / 2
@@ -240,9 +241,9 @@ def bound(candidate: Candidate, shape: Shape, limits: Sequence[Limit]) -> float:
     able = step <= slowest
     leaving = answers / (output * step)
     if shape.people is None:
-        return float(leaving[able].max())
+        return (1.0 + PRECISION) * float(leaving[able].max())
     whole = np.minimum(wait + output * step, longest)
-    return float((leaving * (whole + shape.people.think))[able].max())
+    return (1.0 + PRECISION) * float((leaving * (whole + shape.people.think))[able].max())
 
 
 def _added(times: StepTimes, batch: int, context: float, prompt: int) -> float:
