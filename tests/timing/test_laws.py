@@ -101,7 +101,9 @@ def test_a_larger_batch_never_yields_fewer_tokens_per_second(
     small, large = sorted((float(a), float(b)))
     slower, faster = (n / float(decode_seconds(setup, context, n)) for n in (small, large))
     turned = not setup.many and any(small <= turn < large for turn in local.turns(setup.run))
-    assert faster >= slower * (1 - (3e-2 if turned else 1e-9))  # other kernels are chosen by number, not by speed
+    unpacked = turned and local.product(setup.run, small) != local.product(setup.run, large)
+    # Other kernels are chosen by number, not by speed; where there are no integer products every expert is unpacked.
+    assert faster >= slower * (0.5 if unpacked else 0.97 if turned else 1 - 1e-9)
 
 
 @settings(deadline=None)
