@@ -24,10 +24,12 @@ def schemas() -> dict[str, dict[str, Any]]:
     from ridgewise.report.document import PlanDocument, schema
     from ridgewise.report.estimate import EstimateDocument
     from ridgewise.report.fleets import FleetDocument
+    from ridgewise.report.here import BenchDocument, DoctorDocument, ProbeDocument
     from ridgewise.report.insight import HaveDocument, InsightDocument
     from ridgewise.report.jobs import JobDocument
     from ridgewise.report.measurements import DumpDocument, ImportDocument, ListDocument, RowDocument
     from ridgewise.report.simulation import SimulationDocument
+    from ridgewise.report.sweep import SweepDocument, SweepPlan
     from ridgewise.report.training import ClassicTrainingDocument, TrainingDocument
     from ridgewise.report.validation import RunDocument, ValidationDocument
 
@@ -49,6 +51,10 @@ def schemas() -> dict[str, dict[str, Any]]:
         "simulation.schema.json": {"$schema": DIALECT, **schema(SimulationDocument)},
         "capacity.schema.json": {"$schema": DIALECT, **schema(CapacityDocument)},
         "training.schema.json": {"$schema": DIALECT, **schema(TrainingDocument | ClassicTrainingDocument)},
+        "sweep.schema.json": {"$schema": DIALECT, **schema(SweepDocument | SweepPlan)},
+        "doctor.schema.json": {"$schema": DIALECT, **schema(DoctorDocument)},
+        "probe.schema.json": {"$schema": DIALECT, **schema(ProbeDocument)},
+        "bench.schema.json": {"$schema": DIALECT, **schema(BenchDocument)},
         "export.schema.json": {"$schema": DIALECT, **schema(ExportDocument)},
         "run.schema.json": {"$schema": DIALECT, **schema(RunDocument)},
         "import.schema.json": {"$schema": DIALECT, **schema(ImportDocument)},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from .conftest import NONE, TABLE
 def test_cases_are_the_product_of_names() -> None:
     found = grid({"names": {**TABLE["names"], "tp": [1, 2], "quant": ["fp8", "bf16"]}}, NONE)
     assert found.cases == 8 and found.per_case == 1
-    assert [found.case(place) for place in range(8)] == list(found.every())
+    every = [dict(zip(found.names, values, strict=True)) for values in product(*found.names.values())]
+    assert [found.case(place) for place in range(8)] == every
 
 
 def test_patterns_mean_what_the_catalogue_holds() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ridgewise.errors import RequestError
 from ridgewise.sweep import swept
 from ridgewise.sweep.grid import grid, read_grid
 from ridgewise.sweep.run import RESULT, computed, finished
+from ridgewise.timing.coefficients import load_blocks
 
 from .conftest import NONE, TABLE, Make
 
@@ -49,6 +51,20 @@ def test_rows_are_those_of_estimate(make: Make, tmp_path: Path) -> None:
         for column, ranged in (("ttft_s", one.ttft), ("tpot_s", one.tpot), ("output_tokens_per_s", one.output)):
             told = [rows[column + end][at] for end in ("", "_low", "_high")]
             assert told == pytest.approx([float(ranged.value), float(ranged.low), float(ranged.high)], rel=1e-12)
+
+
+def test_what_a_user_measured_moves_a_sweep_as_it_moves_an_answer(make: Make, tmp_path: Path) -> None:
+    shipped = load_blocks()
+    compute = shipped["serving"].coefficients["compute"]
+    moved = replace(shipped["serving"], coefficients={**shipped["serving"].coefficients,
+                                                      "compute": replace(compute, value=compute.value / 2)})  # fmt: skip
+    names = {"model": "Llama-3.1-8B-Instruct", "hardware": "H100 SXM", "engine": "vllm"}
+    asked = make(names=names, numbers={"prompt": 4096})
+    before = read(swept(asked, tmp_path / "a").result)
+    after = read(swept(replace(asked, blocks={**shipped, "serving": moved}), tmp_path / "b").result)
+    assert after["ttft_s"][0] > 1.2 * before["ttft_s"][0]
+    with pytest.raises(RequestError, match="another grid"):
+        swept(asked, tmp_path / "b")
 
 
 def test_dearer_electricity_costs_more_and_changes_no_speed(make: Make, tmp_path: Path) -> None:

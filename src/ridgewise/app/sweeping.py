@@ -21,6 +21,7 @@ def run(
     path: Path, out: Path | None, on: str | None, workers: int | None, address: str, *, dry_run: bool, json: bool
 ) -> int:
     """Sweep a grid and say what came of it; 1 where not one row was kept."""
+    from ridgewise.app.anchors import own_blocks
     from ridgewise.report.document import as_json
     from ridgewise.report.sweep import announced, document, show, show_plan
     from ridgewise.sweep import read_grid
@@ -30,7 +31,7 @@ def run(
         import pyarrow  # noqa: F401
     except ImportError:
         raise RequestError("pyarrow writes the rows and is not installed", "sweep", ("'ridgewise[sweep]'",)) from None
-    grid = read_grid(path, {name: own(name) for name in ("hardware", "models")})
+    grid = read_grid(path, {name: own(name) for name in ("hardware", "models")}, own_blocks())
     folder = out or path.with_suffix("")
     if dry_run:
         found = announced(grid, folder)

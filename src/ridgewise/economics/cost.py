@@ -159,6 +159,13 @@ def month_rented(rate: Num, count: Num, hours_per_day: Num) -> Num:
     return rate * count * HOURS_PER_MONTH * hours_per_day / 24
 
 
+def cheaper(owned: Num, rented: Num, server: Annotated[Num, "1"]) -> Num:
+    """The month that is paid [USD]: the cheaper of owning and renting; what is no server is owned wherever it can be.
+    NaN stands for a way that is not known."""
+    found: Num = np.where(np.asarray(server) | np.isnan(owned), np.fmin(owned, rented), owned)[()]
+    return found
+
+
 def monthly_cost(
     device: Device,
     count: int,
@@ -174,14 +181,13 @@ def monthly_cost(
     bought = purchase(device, count, memory, own, host)
     rented = rental_price(device)
     energy = float(energy_month(device, count, draw, hours_per_day, busy, tariff)) if draw else None
-    ways = {}
-    if bought is not None and energy is not None:
-        ways["own"] = float(month_owned((bought.low + bought.high) / 2, energy))
-    if rented is not None:
-        ways["rent"] = float(month_rented((rented.low + rented.high) / 2, count, hours_per_day))
-    at_home = device.kind not in SERVER_KINDS and "own" in ways
-    tenure = "own" if at_home else min(ways, key=lambda way: ways[way], default="own")
-    return cost_of(bought, rented, count, ways.get(tenure), energy, tenure)
+    unknown = float("nan")
+    price = (bought.low + bought.high) / 2 if bought is not None else unknown
+    owned = month_owned(price, unknown if energy is None else energy)
+    rent = month_rented((rented.low + rented.high) / 2, count, hours_per_day) if rented is not None else unknown
+    month = float(cheaper(owned, rent, device.kind in SERVER_KINDS))
+    tenure = "rent" if month == rent != owned else "own"
+    return cost_of(bought, rented, count, None if math.isnan(month) else month, energy, tenure)
 
 
 def cost_of(

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from ridgewise.report.document import SCHEMA_VERSION
 from ridgewise.sweep import Grid, Sweep
-from ridgewise.sweep.run import catalogue_hash
+from ridgewise.sweep.run import manifest
 from ridgewise.units import digits, duration
 
 #: Rows and columns of the result that are shown.
@@ -68,7 +68,7 @@ def document(grid: Grid, found: Sweep, elapsed: float, executor: str, workers: i
     """The published form."""
     fresh = found.rows * (found.parts - found.done) / found.parts
     return SweepDocument(
-        SCHEMA_VERSION, "sweep", grid.kind, grid.hash, catalogue_hash(), grid.cases, dict(found.skipped),
+        SCHEMA_VERSION, "sweep", grid.kind, grid.hash, manifest(grid)["catalogue"], grid.cases, dict(found.skipped),
         dict(found.examples), found.rows, found.kept, found.parts, found.done, elapsed, fresh / elapsed, executor,
         workers, str(found.folder), str(found.result), tuple(_head(found.result)),
     )  # fmt: skip

@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
-from itertools import product
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,14 @@ from ridgewise.models.read import catalogue_models, load_model
 from ridgewise.sweep.axes import Axis, read_axes
 from ridgewise.sweep.keep import ROW, Keep, read_keep
 from ridgewise.sweep.kinds import Kind, kind
+from ridgewise.timing.coefficients import Block
 
 LIMIT = 1 << 20
 MOST_ROWS = 10**12
 #: Cases of a part at most: each takes some thousandths of a second to make ready.
 CASES = 1024
+#: The folder of the user's own that a name may come from.
+EXTRA = {"model": "models", "hardware": "hardware"}
 TABLES = ("kind", "seed", "names", "numbers", "keep")
 
 
@@ -35,6 +37,7 @@ class Grid:
     names   the values of every name; their product, in this order, makes the cases
     axes    the numbers; their product, in this order, makes the rows of a case
     own     folders of the user's own ``hardware`` and ``models``, or None
+    blocks  coefficients to use instead of the shipped ones (a user's own measurements moved them)
     part    rows of a part
     """
 
@@ -45,6 +48,7 @@ class Grid:
     seed: int = 0
     own: Mapping[str, str | None] = field(default_factory=lambda: {"hardware": None, "models": None})
     part: int = 0
+    blocks: Mapping[str, Block] | None = None
 
     def __post_init__(self) -> None:
         """Where nothing is said, parts have the rows of the kind, or those of so many cases where these are short."""
@@ -84,22 +88,19 @@ class Grid:
             found[name] = self.names[name][at]
         return found
 
-    def every(self) -> Iterator[dict[str, Any]]:
-        """All cases, in order."""
-        for values in product(*self.names.values()):
-            yield dict(zip(self.names, values, strict=True))
-
     @cached_property
     def settings(self) -> dict[str, Any]:
         """What every case may want to know of the grid."""
         most = {name: float(column.max()) for axis in self.axes for name, column in axis.columns.items()}
-        return {"own": self.own, "longest": most, "seed": self.seed}
+        return {"own": self.own, "longest": most, "blocks": self.blocks}
 
     @cached_property
     def hash(self) -> str:
         """What tells this grid from others."""
         told = hashlib.sha256()
-        plain = (self.kind, self.seed, {name: list(values) for name, values in self.names.items()}, repr(self.keep))
+        moved = sorted((name, repr(block)) for name, block in (self.blocks or {}).items())
+        names = {name: list(values) for name, values in self.names.items()}
+        plain = (self.kind, self.seed, names, repr(self.keep), moved)
         told.update(json.dumps(plain, default=str).encode())
         for axis in self.axes:
             for name, column in axis.columns.items():
@@ -108,7 +109,7 @@ class Grid:
         return told.hexdigest()
 
 
-def read_grid(path: Path, own: Mapping[str, Path | None]) -> Grid:
+def read_grid(path: Path, own: Mapping[str, Path | None], blocks: Mapping[str, Block] | None = None) -> Grid:
     """The grid of a TOML file; RequestError names the place of what is wrong."""
     try:
         if path.stat().st_size > LIMIT:
@@ -118,7 +119,7 @@ def read_grid(path: Path, own: Mapping[str, Path | None]) -> Grid:
         raise RequestError(f"cannot be read: {error.strerror}", str(path)) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise RequestError(f"is no TOML: {error}", str(path)) from None
-    return grid(told, own, str(path))
+    return replace(grid(told, own, str(path)), blocks=blocks)
 
 
 def grid(told: Mapping[str, Any], own: Mapping[str, Path | None], where: str = "grid") -> Grid:
@@ -139,9 +140,8 @@ def grid(told: Mapping[str, Any], own: Mapping[str, Path | None], where: str = "
     axes = read_axes(tables["numbers"], known, seed, f"{where}: numbers")
     drawn = ("draw",) if any(axis.name == "draw" for axis in axes) else ()
     keep = read_keep(tables["keep"], (*does.COLUMNS, *drawn, ROW), does.WORDS, f"{where}: keep")
-    found = Grid(
-        str(called), names, axes, keep, seed, {name: str(path) if path else None for name, path in own.items()}
-    )
+    folders = {name: str(path) if path else None for name, path in own.items()}
+    found = Grid(str(called), names, axes, keep, seed, folders)
     if not 0 < found.rows <= MOST_ROWS:
         raise RequestError(f"{found.rows:,} rows; at most {MOST_ROWS:,}", where)
     return found
@@ -166,9 +166,6 @@ def _names(
             values = [_plain(value, usual, f"{where}.{name}") for value in values]
         found[name] = tuple(dict.fromkeys(values))
     return found
-
-
-EXTRA = {"model": "models", "hardware": "hardware"}
 
 
 def _plain(value: Any, usual: Any, where: str) -> Any:

@@ -60,14 +60,13 @@ class Progress:
 
 
 @cache
-def catalogue_hash() -> str:
-    """What tells this catalogue, calibration included, from others."""
-    told, root = sha256(), catalog_path()
-    for path in sorted(
-        path for path in root.rglob("*") if path.is_file() and path.suffix in (".toml", ".json", ".csv")
-    ):
-        told.update(str(path.relative_to(root)).encode())
-        told.update(path.read_bytes())
+def catalogue_hash(*own: str) -> str:
+    """What tells this catalogue, calibration and the user's ``own`` folders included, from others."""
+    told = sha256()
+    for root in (catalog_path(), *map(Path, own)):
+        for path in sorted(path for path in root.rglob("*") if path.suffix in (".toml", ".json", ".csv")):
+            told.update(str(path.relative_to(root)).encode())
+            told.update(path.read_bytes())
     return told.hexdigest()
 
 
@@ -75,7 +74,7 @@ def manifest(grid: Grid) -> dict[str, Any]:
     """What a folder must say to hold the parts of a grid."""
     return {
         "schema_version": 1, "command": "sweep", "ridgewise": __version__, "kind": grid.kind, "seed": grid.seed,
-        "grid": grid.hash, "catalogue": catalogue_hash(),
+        "grid": grid.hash, "catalogue": catalogue_hash(*filter(None, grid.own.values())),
         "names": {name: list(values) for name, values in grid.names.items()},
         "numbers": {axis.name: axis.size for axis in grid.axes},
         "cases": grid.cases, "rows": grid.rows, "parts": grid.parts, "part_rows": grid.part,

@@ -17,6 +17,7 @@ from ridgewise.economics.cost import (
     HOURS_PER_MONTH,
     SERVER_KINDS,
     TARIFF,
+    cheaper,
     energy_month,
     month_owned,
     month_rented,
@@ -95,8 +96,10 @@ def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
     fmt = model.format if case["quant"] == "usual" else weight_format(case["quant"])
 
     def laid_out(tp: int) -> Setup:
-        found = deploy(model.arch, box, told, fmt, str(case["kv_bits"]), tp, None, None, int(case["pp"]))
-        return _copied(found, int(case["replicas"]))
+        found = deploy(
+            model.arch, box, told, fmt, str(case["kv_bits"]), tp, None, None, int(case["pp"]), blocks=settings["blocks"]
+        )  # fmt: skip
+        return replace(found, replicas=int(case["replicas"]))
 
     if case["tp"] != "least":
         return _priced(laid_out(int(case["tp"])))
@@ -117,10 +120,6 @@ def prepared(case: Mapping[str, Any], settings: Mapping[str, Any]) -> Case:
 def _model(name: str, own: Path | None) -> Model:
     """Cases of one model stand side by side."""
     return load_model(name, own)
-
-
-def _copied(setup: Setup, replicas: int) -> Setup:
-    return replace(setup, replicas=replicas) if replicas > 1 else setup
 
 
 def _priced(setup: Setup) -> Case:
@@ -188,14 +187,11 @@ def _energy(case: Case, load: Load, found: Outcome, numbers: Mapping[str, np.nda
 
 
 def _money(case: Case, numbers: Mapping[str, np.ndarray], output: Num, energy: Num) -> dict[str, Any]:
-    """Prices, and what a month and a million tokens cost in the cheaper way (machines of a desk are owned)."""
+    """Prices, and what a month and a million tokens cost in the cheaper way."""
     hours, busy = numbers["hours"], numbers["busy"]
-    count = np.array([[float(member.count)] for member in case.members])
-    served = np.array([[member.device.kind in SERVER_KINDS] for member in case.members])
-    if len(case.members) == 1:
-        count, served = count[0, 0], served[0, 0]
+    told = np.array([(float(member.count), member.device.kind in SERVER_KINDS) for member in case.members])
+    count, server = told.T[..., np.newaxis] if len(told) > 1 else told[0]
     buy, rent = case.bought * numbers["price"], case.rented * numbers["price"]
-    owned, rented = month_owned(buy, energy), month_rented(rent, count, hours)
-    month = np.where(served, np.fmin(owned, rented), np.where(np.isnan(owned), rented, owned))
+    month = cheaper(month_owned(buy, energy), month_rented(rent, count, hours), server > 0)
     tokens = output * busy * hours / 24.0 * HOURS_PER_MONTH * SECONDS_PER_HOUR
     return dict(zip(MONEY, (buy, rent * count, energy, month, 1e6 * month / tokens), strict=True))
