@@ -55,9 +55,9 @@ def test_rows_are_those_of_estimate(make: Make, tmp_path: Path) -> None:
 
 def test_what_a_user_measured_moves_a_sweep_as_it_moves_an_answer(make: Make, tmp_path: Path) -> None:
     shipped = load_blocks()
-    compute = shipped["serving"].coefficients["compute"]
-    moved = replace(shipped["serving"], coefficients={**shipped["serving"].coefficients,
-                                                      "compute": replace(compute, value=compute.value / 2)})  # fmt: skip
+    known = shipped["serving"].coefficients
+    halved = replace(known["compute"], value=known["compute"].value / 2)
+    moved = replace(shipped["serving"], coefficients={**known, "compute": halved})
     names = {"model": "Llama-3.1-8B-Instruct", "hardware": "H100 SXM", "engine": "vllm"}
     asked = make(names=names, numbers={"prompt": 4096})
     before = read(swept(asked, tmp_path / "a").result)
