@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def test_unified_memory_says_what_limits_it() -> None:
     assert small.total == pytest.approx(32 * GIB * 2 / 3) and large.total == pytest.approx(128 * GIB * 3 / 4)
     raised = detect(recording(MACHINES / "m2-ultra-raised.txt")).gpus[0]
     assert raised.total == 180000 * 2.0**20 and "iogpu.wired_limit_mb" in raised.limit
+
+
+@pytest.mark.parametrize("name", ["rx7900xtx", "mi300x"])
+def test_a_card_of_its_own_stays_one_in_a_machine_with_much_memory(name: str) -> None:
+    text = (MACHINES / f"{name}.txt").read_text(encoding="utf-8")
+    mapped = re.sub(r"(mem_info_gtt_total\n)\d+", rf"\g<1>{int(1e12)}", text)
+    assert mapped != text
+    assert detect(Recorded(mapped)).gpus == detect(Recorded(text)).gpus
 
 
 def test_this_machine_is_read_soon_and_the_same_from_its_recording() -> None:

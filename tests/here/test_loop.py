@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from ridgewise.app.benching import closed, known_model, local_rows
 from ridgewise.app.main import main
-from ridgewise.evidence.tables import Row
+from ridgewise.evidence.tables import KINDS, Row, Table, read_table
+from ridgewise.facts.catalog import catalog_path
 from ridgewise.here import random_gguf
 from ridgewise.here.llama_bench import Phase, Reading, phases
+from ridgewise.here.sheet import READ_SHARE
 from ridgewise.models.read import load
+from ridgewise.timing.coefficients import load_blocks
+from ridgewise.validation.predict import predict
 
 SHEET = """
 id = "this-machine"
@@ -50,6 +55,15 @@ def speed(capsys: pytest.CaptureFixture[str], model: str) -> dict[str, float]:
     assert main(["estimate", model, "here", *flags]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     return {"tpot": found["tpot_s"]["value"], "tier": found["tpot_s"]["tier"]}
+
+
+def test_a_reading_kernel_reaches_what_the_fastest_decoding_did() -> None:
+    place = catalog_path("measurements", "local.csv.gz")
+    fastest = [row for row in read_table(place).rows if row["row_id"] in ("L05206", "L05238", "L05210")]
+    found = predict(Table(KINDS["local"], tuple(fastest), ""), load_blocks())
+    shares = [one.measured / one.baselines["datasheet roofline"] for one in found]
+    assert len(shares) == 3 and min(shares) <= READ_SHARE <= max(shares)
+    assert median(shares) == pytest.approx(READ_SHARE, abs=0.01)
 
 
 def test_measurements_move_this_machine_and_every_model_on_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Annotated
@@ -52,7 +52,7 @@ def idle(seconds: float = 0.4) -> float | None:
 
 
 def rounds(
-    name: str, unit: str, amount: float, run: Callable[[], None], threads: int, budget: float = 1.0, least: int = 5
+    name: str, unit: str, amount: float, run: Callable[[], object], threads: int, budget: float = 1.0, least: int = 5
 ) -> Figure:
     """Rate of ``run`` [``amount`` per second] over the rounds that fit ``budget`` seconds, at least ``least``."""
     run()
@@ -77,7 +77,12 @@ def settled(name: str, unit: str, found: list[tuple[float, float]], *, alone: bo
     ours = [pair for pair in found if pair[1] >= OURS]
     kept = len(ours) >= ROUNDS
     used = ours if kept else sorted(found, key=lambda pair: -pair[1])[: max(len(found) // 3, 1)]
-    rates = sorted(rate / busy if alone and not kept else rate for rate, busy in used)
-    middle = median(rates)
-    low, high = rates[len(rates) // 4], rates[(3 * len(rates)) // 4 if len(rates) > 3 else -1]
-    return Figure(name, unit, middle, (high - low) / 2 / middle, len(used), median(busy for _, busy in used), kept)
+    middle, spread = scatter([rate / busy if alone and not kept else rate for rate, busy in used])
+    return Figure(name, unit, middle, spread, len(used), median(busy for _, busy in used), kept)
+
+
+def scatter(values: Sequence[float]) -> tuple[float, Annotated[float, "ratio"]]:
+    """Median, and half the distance between the quartiles over it."""
+    held, middle = sorted(values), median(values)
+    quarter = len(held) // 4
+    return middle, (held[-1 - quarter] - held[quarter]) / 2 / middle

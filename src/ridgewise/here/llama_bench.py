@@ -10,7 +10,7 @@ from statistics import median
 from typing import Annotated
 
 from ridgewise.errors import RequestError
-from ridgewise.here.contention import OURS
+from ridgewise.here.contention import OURS, scatter
 from ridgewise.here.llama_server import ANSWER, LlamaServer, Timings
 from ridgewise.here.load import Load, drive
 
@@ -80,12 +80,9 @@ def readings(
             found.append(_round(server, phase, rng, threads, last))
         if any(share is not None for _, share in found):
             found = sorted(found, key=lambda pair: -(pair[1] or 0.0))[: max(repeats, (len(found) + 1) // 2)]
-        rates = sorted(rate for rate, _ in found)
+        rate, spread = scatter([rate for rate, _ in found])
         shares = [share for _, share in found if share is not None]
-        low, high = rates[len(rates) // 4], rates[-1 - len(rates) // 4]
-        yield Reading(
-            phase, median(rates), (high - low) / 2 / median(rates), len(rates), median(shares) if shares else None
-        )
+        yield Reading(phase, rate, spread, len(found), median(shares) if shares else None)
 
 
 def _disturbed(found: Sequence[tuple[float, float | None]]) -> bool:

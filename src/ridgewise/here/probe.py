@@ -88,7 +88,7 @@ def bandwidth(kernel: str, count: int, size: int, budget: float = 1.0) -> Figure
     arrays = [[np.full(size // 4, i + 1, dtype=np.float32) for i in range(3)] for _ in range(count)]
     if count == 1:
         a, b, c = arrays[0]
-        return rounds(f"memory, {kernel}, 1 thread", "B/s", times * size, lambda: _done(work(a, b, c)), 1, budget)
+        return rounds(f"memory, {kernel}, 1 thread", "B/s", times * size, lambda: work(a, b, c), 1, budget)
     start, end = threading.Barrier(count + 1), threading.Barrier(count + 1)
     stop = threading.Event()
 
@@ -130,7 +130,3 @@ def product(dtype: str, order: int, count: int, budget: float) -> Figure | None:
         return None
     plural = "s" * (count > 1)
     return settled(f"product, {dtype.replace('float', 'fp')}, {count} thread{plural}", "FLOP/s", found, alone=True)
-
-
-def _done(value: object) -> None:
-    """The result of a kernel is of no interest."""

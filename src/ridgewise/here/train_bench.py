@@ -11,7 +11,7 @@ from statistics import median
 from typing import Annotated, Any
 
 from ridgewise.errors import RequestError
-from ridgewise.here.contention import OURS
+from ridgewise.here.contention import OURS, scatter
 from ridgewise.here.random_gguf import writable
 from ridgewise.models.architecture import Architecture
 
@@ -65,9 +65,7 @@ def train(
         raise RequestError("not one step was timed", "--train", ("--length 128", "a smaller model"))
     ours = [pair for pair in found if pair[1] >= OURS]
     used = ours or sorted(found, key=lambda pair: -pair[1])[: max(len(found) // 3, 1)]
-    times = sorted(taken for taken, _ in used)
-    middle = median(times)
-    spread = (times[-1 - len(times) // 4] - times[len(times) // 4]) / 2 / middle
+    middle, spread = scatter([taken for taken, _ in used])
     if device == "cuda":
         memory = float(torch.cuda.max_memory_allocated())
     else:

@@ -14,8 +14,12 @@ AMD_SMI_USE = ("amd-smi", "metric", "--json")
 ROCM_SMI = ("rocm-smi", "--showproductname", "--showmeminfo", "vram", "gtt", "--showpower", "--showtemp", "--json")
 CARDS = "/sys/class/drm/card*/device/mem_info_vram_total"
 MIB = 2.0**20
-#: A carve-out below this is that of an integrated device: it computes from system memory.
+#: A carve-out up to this is that of an integrated device, which computes from system memory.
 CARVED = 4 * 2.0**30
+#: Up to this it may be, where the GTT is more than :data:`MAPPED` times as much: the GTT is half of the memory, and of
+#: the 128 GiB that such chips have at most a larger carve-out leaves less. Cards of their own have that GTT too in a
+#: large machine, but a power limit of their own, which the driver does not show for integrated devices.
+LARGEST, MAPPED = 32 * 2.0**30, 1.5
 
 
 def read(seen: Seen) -> list[Gpu]:
@@ -59,7 +63,8 @@ def from_sysfs(seen: Seen) -> list[Gpu]:
 
         total, used = figure("mem_info_vram_total"), figure("mem_info_vram_used")
         gtt, gtt_used = figure("mem_info_gtt_total"), figure("mem_info_gtt_used")
-        unified = total <= CARVED or gtt > 1.5 * total
+        limited = _watts(seen, folder, "power1_cap")
+        unified = total <= CARVED or (limited is None and total <= LARGEST and gtt > MAPPED * total)
         ids = [seen.text(f"{folder}/{name}").strip().removeprefix("0x") for name in ("vendor", "device")]
         carved, mapped = f"{total / 2**30:.3g} GiB", f"{gtt / 2**30:.3g} GiB"
         limit = f"carve-out {carved} (firmware) + GTT {mapped} (amdgpu.gttsize, ttm.pages_limit)"
@@ -74,7 +79,7 @@ def from_sysfs(seen: Seen) -> list[Gpu]:
                 limit if unified else "",
                 ":".join(ids),
                 _bus(seen.text(f"{folder}/uevent")),
-                power_limit=_watts(seen, folder, "power1_cap"),
+                power_limit=limited,
                 power=_watts(seen, folder, "power1_average"),
             )
         )
