@@ -250,6 +250,12 @@ def bulk(
     )
 
 
+def divided(rest: Num, experts: Num, copies: Count, ep: Count) -> Num:
+    """What one of ``copies`` devices holds of a stage's states outside and in experts, which they share out: ``ep``
+    devices that hold different experts are no copies of each other."""
+    return rest / copies + experts / np.maximum(copies, ep)
+
+
 def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]:
     """Bytes of one device by part.
 
@@ -263,14 +269,9 @@ def parts(need: Bulk, plan: Sharding, c: MemoryCoefficients) -> dict[str, Bytes]
     frozen = need.frozen + (c.packed - 1.0) * need.packed
     ep = np.minimum(plan.ep, plan.shards)  # wider groups take in tensor-parallel devices, which divide experts already
 
-    def spread(least: float) -> tuple[Num, Num]:
-        """Devices that share what a stage shares, and trained parameters of one of them: ``ep`` devices that hold
-        different experts are no copies of each other."""
-        copies = np.where(plan.stage >= least, plan.shards, 1.0)
-        return copies, rest / copies + experts / np.maximum(copies, ep)
-
-    (all3, own3), (_, own2), (_, own1) = (spread(least) for least in (3.0, 2.0, 1.0))
-    base = frozen * ((1.0 - need.share_experts) / all3 + need.share_experts / np.maximum(all3, ep))
+    all3, all2, all1 = (np.where(plan.stage >= least, plan.shards, 1.0) for least in (3.0, 2.0, 1.0))
+    own3, own2, own1 = (divided(rest, experts, copies, ep) for copies in (all3, all2, all1))
+    base = frozen * divided(1.0 - need.share_experts, need.share_experts, all3, ep)
     found: dict[str, Num] = {
         "weights": plan.copies * (base + own3 * need.weight * c.state) / held,
         "gradients": own2 * need.gradient * c.state / held,

@@ -20,7 +20,7 @@ from ridgewise.serving.local import Run, known
 from ridgewise.serving.rates import matrix_peak, service_rates
 from ridgewise.serving.speculation import Draft
 from ridgewise.timing import Efficiency, Rates
-from ridgewise.timing.coefficients import Band, Block, load_blocks, phase
+from ridgewise.timing.coefficients import Band, Block, load_blocks
 from ridgewise.work import Plan, Step, Work, forward
 from ridgewise.work.forward import pointwise
 
@@ -32,6 +32,13 @@ PROMPTS, ANSWERS = "prefill_tok_s", "tpot_ms"
 TIERS: Mapping[str, str] = {
     "cell": "measured", "device": "interpolated", "stack": "transferred", "none": "datasheet",
 }  # fmt: skip
+
+
+def tier_of(block: Block | None, cell: str, metric: str, support: str) -> str:
+    """Evidence of a metric with this support: on a user's "own" device the ``cell`` itself was measured, or others."""
+    if support == "own":
+        support = "cell" if block is not None and cell in block.groups("cell", metric) else "device"
+    return TIERS[support]
 
 
 @dataclass(frozen=True)
@@ -179,11 +186,7 @@ class Setup:
         bandwidth = self.device.figures.get("bandwidth")
         if bandwidth is None or bandwidth.kind == "assumed":
             return "assumed"
-        support = self.supported(metric)
-        if support == "own":
-            cells = self.block.seen.get(f"{phase(metric)} cell", self.block.seen.get("cell", ()))
-            return TIERS["cell" if self.keys()["cell"] in cells else "device"]
-        return TIERS[support]
+        return tier_of(self.block, self.keys()["cell"], metric, self.supported(metric))
 
     @cached_property
     def lone(self) -> bool:

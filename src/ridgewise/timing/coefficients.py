@@ -107,12 +107,16 @@ class Block:
         """Every coefficient of a case with these group keys."""
         return {name: coefficient.at(keys) for name, coefficient in self.coefficients.items()}
 
+    def groups(self, level: str, metric: str) -> frozenset[str]:
+        """Groups of a level among the measurements of a metric's phase."""
+        return self.seen.get(f"{phase(metric)} {level}", self.seen.get(level, frozenset()))
+
     def support(self, keys: Mapping[str, str], metric: str = "tpot_ms") -> str:
         """How well the measurements support a case of a metric: the user's "own" device under this stack, the same
         "cell" (device, stack, model), the "device" under the same stack, the "stack" elsewhere, or "none"."""
         pair = f"{keys['device']}|{keys['stack']}"
         for level, group in (("own", pair), ("cell", keys["cell"]), ("device", pair), ("stack", keys["stack"])):
-            if group in self.seen.get(f"{phase(metric)} {level}", self.seen.get(level, ())):
+            if group in self.groups(level, metric):
                 return level
         return "none"
 

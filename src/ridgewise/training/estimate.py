@@ -171,6 +171,11 @@ class Pace:
     tier: str
 
 
+def usual_kind(method: Method) -> str:
+    """The kind of run that a method is measured as where nothing else is said."""
+    return "pretrain" if method == "full" else method
+
+
 def pace(
     arch: Architecture,
     device: Device,
@@ -195,7 +200,7 @@ def pace(
     support = "none"
     if program in block.seen.get("stack", frozenset()):
         support = "device" if f"{device.id}|{program}" in seen else "stack"
-    kind = kind or ("pretrain" if method == "full" else method)
+    kind = kind or usual_kind(method)
     band = block.band("tokens_s_per_gpu", f"{'moe' if arch.moe else 'dense'} {kind}", support)
     known = any(pair.startswith(f"{device.id}|") for pair in seen)
     wider = 1.0 if known else max(slower, 1.0)

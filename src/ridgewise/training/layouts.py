@@ -45,7 +45,7 @@ class Schedule:
 #: third of (p − 1)·(F + B) where forward, inputs' and weights' gradients take as long each (zero bubble,
 #: arXiv 2401.10241). DualPipe feeds the pipeline from both ends, (p/2 − 1)·(F + B − W), and runs one micro-batch's
 #: expert messages behind another's computation, with two copies of the weights (DeepSeek-V3, arXiv 2412.19437,
-#: table 2).
+#: table 2). Both as remembered, not checked against the papers.
 SCHEDULES: Mapping[str, Schedule] = MappingProxyType(
     {"1f1b": Schedule(), "zero-bubble": Schedule(1 / 3), "dualpipe": Schedule(1 / 3, 0.0, 2.0, 1.0)}
 )

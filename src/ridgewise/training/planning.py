@@ -10,7 +10,16 @@ import numpy as np
 
 from ridgewise.hardware.device import Device
 from ridgewise.hardware.sheets import device as find_device
-from ridgewise.memory.training import OPTIMISERS, Bulk, MemoryCoefficients, Method, Optimiser, Recompute, bulk
+from ridgewise.memory.training import (
+    OPTIMISERS,
+    Bulk,
+    MemoryCoefficients,
+    Method,
+    Optimiser,
+    Recompute,
+    bulk,
+    divided,
+)
 from ridgewise.models.architecture import Architecture
 from ridgewise.timing.coefficients import Block
 from ridgewise.training import step as physics
@@ -33,6 +42,7 @@ from ridgewise.training.estimate import (
     memory_of,
     pace,
     time_of,
+    usual_kind,
 )
 from ridgewise.training.layouts import OFFLOADS, RECOMPUTED, SCHEDULES, Space, choose, layouts, offloaded
 from ridgewise.training.step import Demand, Supply
@@ -86,6 +96,10 @@ class Job:
     reference: Annotated[float, "B"] = 0.0
     hot: Annotated[float, "ratio"] = 1.0
 
+    def owned(self, grid: Mapping[str, Num]) -> Num:
+        """Parameters that one device of a layout trains."""
+        return self.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
+
     @property
     def host_link(self) -> Annotated[float, "B/s"]:
         """Bandwidth of one device to the host's memory."""
@@ -128,7 +142,7 @@ def job(
     if dtype in ("fp8", "fp4"):
         held = replace(held, kept=held.kept * NARROW)
     wide = bulk(arch, method, rank, optimiser=OPTIMISERS[optimiser])
-    kind = kind or ("pretrain" if method == "full" else method)
+    kind = kind or usual_kind(method)
     known = pace(arch, device, found[1], method, blocks, precision, program, kind)
     return Job(
         arch, device, method, precision, optimiser, length, max(sequences, 1.0), rank, usable,
@@ -192,9 +206,7 @@ def _packed(work: Job, parts: dict[str, Num], grid: Mapping[str, np.ndarray]) ->
     """The same with weights no smaller than their bits: what a fit found less belongs to the allocator's share."""
     shards, held, routed = grid["shards"] * grid["cp"], grid["tp"] * grid["pp"], work.size.share_experts
     copies = np.where(grid["stage"] >= 3, shards, 1.0)
-    bits = work.size.frozen * (
-        (1.0 - routed) / copies + routed / np.maximum(copies, np.minimum(grid["ep"], shards))
-    ) / held  # fmt: skip
+    bits = work.size.frozen * divided(1.0 - routed, routed, copies, np.minimum(grid["ep"], shards)) / held
     lacking = np.maximum(bits - parts["weights"], 0.0)
     return {**parts, "weights": parts["weights"] + lacking, "overhead": parts["overhead"] - lacking}
 
@@ -206,8 +218,7 @@ def _beside(work: Job, step: physics.StepTime, grid: Mapping[str, np.ndarray]) -
     share = (work.how.weight + work.how.gradient + work.how.state + work.how.host) / (
         usual.weight + usual.gradient + usual.state
     )
-    own = work.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
-    paged = 2.0 * work.how.host * own / work.host_link
+    paged = 2.0 * work.how.host * work.owned(grid) / work.host_link
     update = step.update * share
     more = {name: getattr(step, name) * work.extra / work.passes for name in ("products", "head", "attention",
             "traffic", "launches", "tensor", "context", "experts", "bubble")}  # fmt: skip
@@ -220,13 +231,13 @@ def _hosted(
     work: Job, count: int, step: physics.StepTime, grid: Mapping[str, np.ndarray], steps: np.ndarray
 ) -> physics.StepTime:
     """The same with what waits in the host's memory. Gradients go there in every micro-step and the processor's new
-    weights come back once (ZeRO-Offload, arXiv 2101.06840); activations go and come back in every micro-step; what the
-    link takes longer than the computation shows."""
+    weights come back once (ZeRO-Offload, arXiv 2101.06840, as remembered); activations go and come back in every
+    micro-step; what the link takes longer than the computation shows."""
     states, kept = offloaded(grid["offload"], 0), offloaded(grid["offload"], 1)
     if not np.any(states) and not np.any(kept):
         return step
     assert work.device.bandwidth is not None, "a device that trains has one"
-    own = work.need.trained / (grid["tp"] * grid["pp"] * grid["shards"])
+    own = work.owned(grid)
     here = memory_of(work.size, work.length, work.held, {**grid, "offload": 0.0 * kept})["activations"]
     crossing = steps * (states * own * work.how.gradient + 2.0 * kept * here / grid["pp"]) / work.host_link
     shown = np.maximum(crossing - step.compute, 0.0) + states * own * work.how.weight / work.host_link
@@ -324,11 +335,10 @@ def plan_at(found: Layouts, row: int) -> Plan:
 
 def _waiting(work: Job, one: Mapping[str, float]) -> float:
     """Bytes per device that wait in the host's memory: pages of the optimiser, and what is offloaded."""
-    away = memory_of(work.size, work.length, work.held, {**one, "hot": work.hot})
-    here = memory_of(work.size, work.length, work.held, {**one, "hot": work.hot, "offload": 0.0})
-    paged = work.how.host * work.need.trained / (one["tp"] * one["pp"] * one["shards"])
+    away = memory_of(work.size, work.length, work.held, one)
+    here = memory_of(work.size, work.length, work.held, {**one, "offload": 0.0})
     moved = sum(here[name] - away[name] for name in ("gradients", "optimiser", "activations"))
-    return float(paged + moved)
+    return float(work.how.host * work.owned(one) + moved)
 
 
 def best(found: Layouts, most: int = 1) -> tuple[Plan, ...]:

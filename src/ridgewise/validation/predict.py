@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ridgewise.evidence import Table
-from ridgewise.serving.setup import TIERS, UNSURE
+from ridgewise.serving.setup import UNSURE, tier_of
 from ridgewise.timing.coefficients import Band, Block
 from ridgewise.validation import judge
 from ridgewise.validation.domain import Cases, Domain, predicted
@@ -89,21 +89,13 @@ def _predict(table: Table, blocks: Mapping[str, Block], configs: Path | None) ->
                 table.row_id(int(place)), judge.figure(row),
                 value if good else float("nan"),
                 value * bands[i].low / wider, value * bands[i].high * wider,
-                ("assumed" if assumed else _tier(cases, i, supports[i], block)) if good else "",
+                ("assumed" if assumed else tier_of(block, cases.keys["cell"][i], metric, supports[i])) if good else "",
                 "" if good else "unsupported: a figure of the device that enters is not in the catalogue",
                 metric, cases.regimes[i], cells[i], row.get("use", "score") == "score",
                 dict(zip(BASELINES, (base, base * scale), strict=True)),
             )  # fmt: skip
     reasons = {**loose, **ready.unsupported, **_other_units(table)}
     return [_without(table, i, reasons) if i in reasons or i not in found else found[i] for i in range(len(table.rows))]
-
-
-def _tier(cases: Cases, place: int, support: str, block: Block | None) -> str:
-    """Evidence of a prediction: on a user's own device the model itself was measured, or others were."""
-    if support == "own":
-        assert block is not None
-        support = "cell" if cases.keys["cell"][place] in block.seen.get("cell", frozenset()) else "device"
-    return TIERS[support]
 
 
 def _other_units(table: Table) -> dict[int, str]:
