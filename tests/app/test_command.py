@@ -194,3 +194,19 @@ def test_a_broken_home_is_named_not_raised(run: Run, tmp_path: Path, monkeypatch
     monkeypatch.setenv("RIDGEWISE_HOME", str(home))
     said = run("plan", "Llama-3.1-8B", "--hardware", "RTX 4090")
     assert said.code == 2 and "odd.toml" in said.err
+
+
+@pytest.mark.parametrize(
+    ("given", "absent", "extra"),
+    [
+        (["serve"], "uvicorn", "web"),
+        (["serve"], "fastapi", "web"),
+        (["mcp"], "anyio", "mcp"),
+        (["mcp"], "mcp_types", "mcp"),
+        (["sweep", "none.toml"], "pyarrow", "sweep"),
+    ],
+)
+def test_what_an_extra_brings_is_named_where_it_is_absent(given: list[str], absent: str, extra: str) -> None:
+    code = f"import sys; sys.modules[{absent!r}] = None; from ridgewise.app.main import main; sys.exit(main({given!r}))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert said.returncode == 2 and f"ridgewise[{extra}]" in said.stderr and "Traceback" not in said.stderr

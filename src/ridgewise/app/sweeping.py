@@ -29,8 +29,8 @@ def run(
 
     try:
         import pyarrow  # noqa: F401
-    except ImportError:
-        raise RequestError("pyarrow writes the rows and is not installed", "sweep", ("'ridgewise[sweep]'",)) from None
+    except ImportError as error:
+        raise RequestError(f"needs {error.name}", "ridgewise sweep", ("pip install 'ridgewise[sweep]'",)) from None
     grid = read_grid(path, {name: own(name) for name in ("hardware", "models")}, own_blocks())
     folder = out or path.with_suffix("")
     if dry_run:

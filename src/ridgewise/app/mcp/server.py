@@ -26,19 +26,13 @@ INSTRUCTIONS = (
 )
 
 
-def needed() -> None:
-    """RequestError where the extra is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("mcp") is None:
-        raise RequestError("needs the extra 'mcp'", "mcp", ("pip install 'ridgewise[mcp]'",))
-
-
 def run(host: str | None, port: int, root: Path | None) -> int:
     """Serve until the other side hangs up; ``host``: over HTTP on this address instead of standard input and output."""
-    import anyio
-
-    needed()
+    try:
+        import anyio
+        import mcp_types  # noqa: F401
+    except ImportError as error:
+        raise RequestError(f"needs {error.name}", "ridgewise mcp", ("pip install 'ridgewise[mcp]'",)) from None
     if root is not None and not root.is_dir():
         raise RequestError("is no folder", "--root")
     if host is None:
