@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ridgewise.advise import inference, learning
 from ridgewise.advise.case import Case
 from ridgewise.advise.changes import changes
-from ridgewise.advise.field import Field
+from ridgewise.advise.field import Field, no_candidate
 from ridgewise.advise.finding import Finding
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
@@ -24,7 +24,7 @@ from ridgewise.advise.reasons import reasons
 from ridgewise.advise.rules import judged_together
 from ridgewise.advise.verdict import Verdict, verdict
 from ridgewise.advise.ways import fixes
-from ridgewise.economics.cost import AMORTISATION_MONTHS, HOURS_PER_MONTH, TARIFF, sold
+from ridgewise.economics.cost import AMORTISATION_MONTHS, HOURS_PER_MONTH, sold
 from ridgewise.hardware import Device
 from ridgewise.hardware.offers import purchase_price
 from ridgewise.units import count, digits, duration, money, size, whole
@@ -104,10 +104,9 @@ def cases(question: Question, options: Sequence[Option]) -> list[Case]:
 
 def unable(question: Question, options: Sequence[Option]) -> Iterator[str]:
     """Named devices without an option, and why."""
-    rooms = learning if isinstance(question.workload, Pretraining | FineTuning) else inference
     for device in question.hardware:
         if all(option.device.id != device.id for option in options):
-            yield f"{device.name}: {rooms.unable(question, device)}"
+            yield f"{device.name}: {no_candidate(question, device)}"
 
 
 def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
@@ -148,8 +147,8 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
     if pick and pick.cost.hosts:
         host = money(pick.cost.hosts)
         yield f"the price holds {host} for the computer around the boards (--host-price, 0 if you own one)"
-    tariff = question.tariff if question.tariff is not None else TARIFF
-    yield f"electricity at {money(tariff)}/kWh (--tariff); purchases spread over {AMORTISATION_MONTHS} months"
+    tariff = money(question.electricity)
+    yield f"electricity at {tariff}/kWh (--tariff); purchases spread over {AMORTISATION_MONTHS} months"
     if isinstance(work, Pretraining | FineTuning):
         least = learning.LEAST_OWNED if isinstance(work, Pretraining) else learning.LEAST_LENT
         months = digits(least / (3600 * HOURS_PER_MONTH))
@@ -166,7 +165,7 @@ def assumptions(question: Question, pick: Option | None) -> Iterator[str]:
         yield "one request at a time, nothing else running on the machine"
     if pick and pick.speed and pick.speed.ttft is None:
         yield f"TTFT unknown: the catalogue has no peak rate for {pick.device.name}"
-    if pick and pick.tier in ("datasheet", "assumed"):
+    if pick and pick.unmeasured:
         yield "no measurement supports the pick's speed: it rests on datasheet figures and class priors"
 
 

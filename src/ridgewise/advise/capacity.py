@@ -17,7 +17,6 @@ from ridgewise.advise.inference import engines_for, formats_for, layouts
 from ridgewise.advise.limits import divides
 from ridgewise.advise.question import Question
 from ridgewise.economics import Cost, Draw, monthly_cost
-from ridgewise.economics.cost import TARIFF
 from ridgewise.engines import Backend, Engine
 from ridgewise.hardware.machine import Machine, configurations
 from ridgewise.hardware.sheets import load_devices
@@ -42,6 +41,7 @@ from ridgewise.simulation.metrics import Limit
 from ridgewise.simulation.policies import Policy
 from ridgewise.simulation.request import Requests
 from ridgewise.simulation.system import cache_tokens, system
+from ridgewise.units import up
 from ridgewise.work import Plan
 from ridgewise.workloads import Service
 
@@ -109,7 +109,7 @@ class Sizing:
     @property
     def tariff(self) -> float:
         """Electricity [USD/kWh]."""
-        return TARIFF if self.question.tariff is None else self.question.tariff
+        return self.question.electricity
 
     def month(self, candidate: Candidate, replicas: int, running: float, output: float) -> float | None:
         """What a month of so many replicas costs [USD]; None where no price is known."""
@@ -255,7 +255,7 @@ def _softer(asked: Sizing, kinds: Sequence[Candidate], first: Answer | None) -> 
             continue
         needs = dict(found[0].whole.held)
         softened = tuple(
-            replace(asked.limits[place], most=_rounded(needs[loose[place]]))
+            replace(asked.limits[place], most=up(needs[loose[place]]))
             for place in places
             if needs[loose[place]] > asked.limits[place].most
         )
@@ -273,12 +273,6 @@ def _money(asked: Sizing, of: Answer | None) -> tuple[float | None, float | None
     if of is None:
         return None, None
     return of.month, asked.cost(of.candidate, of.replicas, of.at.metrics.running, of.at.metrics.output).buy
-
-
-def _rounded(seconds: float) -> float:
-    """Up to two digits: what a limit would have to be."""
-    unit = 10.0 ** (math.floor(math.log10(seconds)) - 1)
-    return float(math.ceil(seconds / unit - 1e-9) * unit)
 
 
 def _best(asked: Sizing, first: Answer) -> Best:

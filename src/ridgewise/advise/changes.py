@@ -17,9 +17,9 @@ from ridgewise.advise.rank import (
     total_cost,
     weights_of,
 )
-from ridgewise.advise.ways import devices_of, slow_tpot, slow_ttft, up, with_slo
+from ridgewise.advise.ways import devices_of, slow_tpot, slow_ttft, with_slo
 from ridgewise.economics.cost import AMORTISATION_MONTHS, SERVER_KINDS
-from ridgewise.units import count, digits, duration, money, whole
+from ridgewise.units import count, digits, duration, money, up, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: How many options of another priority's order are laid out anew under it.
@@ -34,9 +34,7 @@ def changes(question: Question, options: Sequence[Option], field: Field) -> Iter
             continue
         asked = replace(question, priority=priority)
         near = [option for option in ranked(asked, options) if option.feasible][:RIVALS]
-        other = ranked(asked, field.options(asked, devices_of(near)))[
-            0
-        ]  # the best layout depends on the priority as well
+        other = ranked(asked, field.options(asked, devices_of(near)))[0]  # the best layout depends on it as well
         if other.feasible and (other.device.id, other.count) != (pick.device.id, pick.count):
             yield f"with --priority {priority}: {other.name}"
     others = [option for option in options[1:] if option.feasible and option.device.id != pick.device.id]
@@ -164,7 +162,7 @@ def _growth(question: Question, options: Sequence[Option], field: Field) -> Iter
     near = [option for option in options if option.feasible][:RIVALS]
     then = ranked(more, field.options(more, devices_of(near)))[0]
     if then.feasible and then.cost.month is not None and isinstance(more.workload, Service):
-        yield (f"the next step, for {whole(more.workload.users)} users: {then.name}, {money(then.cost.month)} a month")
+        yield f"the next step, for {whole(more.workload.users)} users: {then.name}, {money(then.cost.month)} a month"
 
 
 #: How far beyond its limit a next step is planned.

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from ridgewise.economics import Cost, Draw, wall_power
 from ridgewise.economics.cost import AMORTISATION_MONTHS, HOURS_PER_MONTH, TARIFF, cost_of, purchase
-from ridgewise.errors import RequestError, nearest
+from ridgewise.errors import RequestError
 from ridgewise.evidence.shipped import shipped
 from ridgewise.evidence.tables import KINDS, Row, Table
 from ridgewise.facts.names import normal
@@ -186,8 +186,3 @@ def _error(blocks: Mapping[str, Block], family: str) -> str:
     if found is None:
         return "no measured run of this kind: the interval is a judgement"
     return f"median error {share(found[1])} on {whole(found[0])} runs of publications left out ({family}, samples/s)"
-
-
-def suggestion(name: str) -> tuple[str, ...]:
-    """Classic models whose names come near."""
-    return nearest(name, (*ALIASES, *classic.KNOWN))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ridgewise.advise import cures, inference, learning
+from ridgewise.advise import cures
 from ridgewise.advise.case import Case, best
+from ridgewise.advise.field import no_candidate
 from ridgewise.advise.option import Option
 from ridgewise.advise.pareto import standings
 from ridgewise.advise.question import Question
@@ -14,7 +15,6 @@ from ridgewise.advise.rank import once, points, total_cost
 from ridgewise.economics import AMORTISATION_MONTHS
 from ridgewise.hardware import Device
 from ridgewise.units import digits, duration, money, power
-from ridgewise.workloads import FineTuning, Pretraining
 
 #: Points of the ranking that are worth a word.
 TELLING = 0.05
@@ -37,8 +37,7 @@ def why_not(question: Question, options: Sequence[Option], device: Device, count
     machines = once(options)
     rank = next((n for n, known in enumerate(machines, 1) if known.device.id == device.id), 0)
     if option is None:
-        rooms = learning if isinstance(question.workload, Pretraining | FineTuning) else inference
-        return WhyNot(device.name, False, 0, (rooms.unable(question, device),))
+        return WhyNot(device.name, False, 0, (no_candidate(question, device),))
     pick = options[0] if options and options[0].feasible else None
     if pick is not None and pick.device.id == device.id and pick.count == option.count:
         return WhyNot(option.name, True, 1, ("it is the recommendation",))
@@ -55,7 +54,8 @@ def _held_back(question: Question, options: Sequence[Option], pick: Option | Non
             yield f"it would do if you {way.words}"
         return
     if pick is None:
-        yield f"it does the job, and nothing among the candidates does: --hardware '{cures.hardware(option)}'"
+        name = cures.hardware(option.device, option.count)
+        yield f"it does the job, and nothing among the candidates does: --hardware '{name}'"
         return
     yield from _times(pick, option)
     yield from _sums(pick, option)
@@ -74,7 +74,7 @@ def _held_back(question: Question, options: Sequence[Option], pick: Option | Non
 
 def _times(pick: Option, option: Option) -> Iterator[str]:
     if option.run is not None and pick.run is not None:
-        yield _ratio("the run takes", option.run.seconds, pick.run.seconds, duration)
+        yield f"the run takes {duration(option.run.seconds)} against {duration(pick.run.seconds)}"
     if option.speed is not None and pick.speed is not None:
         mine, theirs = option.speed.each, pick.speed.each
         word = "slower" if mine < theirs else "faster"
@@ -83,12 +83,7 @@ def _times(pick: Option, option: Option) -> Iterator[str]:
             f"{digits(theirs, 2)} tokens/s for each user"
         )
         if option.speed.ttft is not None and pick.speed.ttft is not None:
-            yield _ratio("the first token after", option.speed.ttft, pick.speed.ttft, duration)
-
-
-def _ratio(what: str, mine: float, theirs: float, form: object) -> str:
-    assert callable(form)
-    return f"{what} {form(mine)} against {form(theirs)}"
+            yield f"the first token after {duration(option.speed.ttft)} against {duration(pick.speed.ttft)}"
 
 
 def _sums(pick: Option, option: Option) -> Iterator[str]:

@@ -35,8 +35,6 @@ TERMS = {"on-demand": (0, False), "reserved-1y": (12, True), "reserved-3y": (36,
 INTERRUPTIONS, RESTART = 1.0, 0.25
 #: Hours that writing a checkpoint of a run takes: assumed.
 CHECKPOINT = 0.05
-#: Volts and amperes of the circuits of a desk in North America, of a desk elsewhere, of a rack: common sizes.
-DESK_AMERICA, DESK, RACK = (120.0, 20.0), (230.0, 16.0), (230.0, 32.0)
 AMERICA = ("US", "CA")
 #: Rows of the Monte-Carlo draw and its seed.
 ROWS, SEED = 2000, 1
@@ -562,7 +560,9 @@ class _Money:
     def _site(self, option: Option, wall: float) -> Site:
         """Circuits of a rack for server hardware, of a desk for the rest."""
         america = self.terms.place is not None and self.terms.place[0] in AMERICA
-        volts, amperes = RACK if option.device.kind in SERVER_KINDS else DESK_AMERICA if america else DESK
+        volts, amperes = (
+            energy.RACK if option.device.kind in SERVER_KINDS else energy.DESK_AMERICA if america else energy.DESK
+        )
         boards = sold(option.device, option.count)
         alike = [r for r in price_rows("systems.csv") if r["device"] == option.device.id and r["count"] == str(boards)]
         units, noise = (

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import Literal
 
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure
+from ridgewise.advise.limits import most_users
 from ridgewise.advise.option import Option
+from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.models.formats import load_formats
 from ridgewise.units import digits, whole
@@ -24,9 +27,9 @@ DOUBLED = 4
 Try = tuple[str, dict[str, str | None], Callable[[], Option | None]]
 
 
-def hardware(option: Option) -> str:
-    """How a plan names an option's hardware: ``2x nvidia-rtx-3090``."""
-    return f"{option.count}x {option.device.id}" if option.count > 1 else option.device.id
+def hardware(device: Device, count: int) -> str:
+    """How a plan names so many devices: ``2x nvidia-rtx-3090``."""
+    return f"{count}x {device.id}" if count > 1 else device.id
 
 
 def first(tries: Iterator[Try], works: Callable[[Option], bool]) -> Cure | None:
@@ -79,7 +82,7 @@ def more_devices(case: Case) -> Iterator[Try]:
         count *= 2
     most = Machine(device).per_node if case.serves else count << DOUBLED
     while count <= most and not device.complete:
-        name = f"{count}x {device.id}"
+        name = hardware(device, count)
         yield (
             f"take {digits(count)} of them (--hardware '{name}')", {"hardware": name},
             partial(case.on, count),
@@ -90,7 +93,7 @@ def more_devices(case: Case) -> Iterator[Try]:
 def other_hardware(case: Case) -> Iterator[Try]:
     """The best other candidate."""
     if (other := case.better) is not None:
-        name = hardware(other)
+        name = hardware(other.device, other.count)
         yield f"take {other.name} (--hardware '{name}')", {"hardware": name, **freed(case)}, lambda: other
 
 
@@ -128,8 +131,7 @@ def longer(case: Case, needed: float) -> Iterator[Try]:
 
 def memory(case: Case) -> Cure | None:
     """The smallest change after which memory holds it."""
-    tries = (fewer_bytes, smaller_method, more_devices, other_hardware)
-    return next((cure for way in tries if (cure := first(way(case), holds)) is not None), None)
+    return first(chain(fewer_bytes(case), smaller_method(case), more_devices(case), other_hardware(case)), holds)
 
 
 def fewer_users(case: Case) -> Iterator[Try]:
@@ -137,13 +139,12 @@ def fewer_users(case: Case) -> Iterator[Try]:
     work = case.question.workload
     if not isinstance(work, Service) or work.concurrency is not None:
         return
-    low, high = 1.0, work.users
-    while high / low > 1.1:
-        middle = (low * high) ** 0.5
-        option = case.on(case.count, workload=replace(work, users=middle))
-        low, high = (middle, high) if option is not None and option.feasible else (low, middle)
-    step = 10.0 ** max(len(str(int(low))) - 2, 0)
-    users = low // step * step
+
+    def able(users: float) -> bool:
+        option = case.on(case.count, workload=replace(work, users=users))
+        return option is not None and option.feasible
+
+    users = most_users(able, 1.0, work.users)
     if users >= 2:
         fewer = replace(work, users=users)
         yield (
@@ -154,5 +155,4 @@ def fewer_users(case: Case) -> Iterator[Try]:
 
 def load(case: Case) -> Cure | None:
     """The smallest change after which it carries the load within the limits."""
-    tries = (more_devices, other_hardware, fewer_users)
-    return next((cure for way in tries if (cure := first(way(case), does)) is not None), None)
+    return first(chain(more_devices(case), other_hardware(case), fewer_users(case)), does)

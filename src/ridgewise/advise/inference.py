@@ -13,7 +13,7 @@ from ridgewise.advise.question import Question
 from ridgewise.advise.rank import quality_loss, utility
 from ridgewise.advise.table import Row, Table
 from ridgewise.economics import monthly_cost, purchase
-from ridgewise.economics.cost import TARIFF, sold
+from ridgewise.economics.cost import sold
 from ridgewise.engines import Backend, Engine, load_engines
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine, configurations
@@ -335,7 +335,7 @@ def evaluated(question: Question, table: Table, row: int) -> Option:
             draw,
             work.hours_per_day,
             work.busy,
-            question.tariff if question.tariff is not None else TARIFF,
+            question.electricity,
             configuration,
             question.prices.get(setup.device.id),
             question.host_price,
@@ -417,7 +417,7 @@ def _said(name: str, question: Question, option: Option) -> str:
         held = digits(option.batch_limit or 0.0)
         return f"concurrency: {digits(speed.concurrency)} requests in flight, it runs {held} at once"
     if name in ("budget", "power"):
-        return next(s.text for s in money_and_power(question, option, option.cost.buy) if s.text.startswith(name))
+        return next(s.text for s in money_and_power(question, option) if s.text.startswith(name))
     return "TTFT unknown: the catalogue has no peak rate for this device"
 
 
@@ -436,9 +436,9 @@ def _over(what: str, question: Question, value: float, worst: float, limit: floa
     return f"{what} {duration(value)}{mean} may reach {duration(worst)}, over the limit of {duration(limit)}"
 
 
-def money_and_power(question: Question, option: Option, price: float | None) -> Iterator[Shortfall]:
+def money_and_power(question: Question, option: Option) -> Iterator[Shortfall]:
     """Budget, held at the middle of the price, and power at the wall."""
-    budget, limit = question.budget, question.max_power
+    price, budget, limit = option.outlay, question.budget, question.max_power
     if budget is not None and price is None:
         yield Shortfall("budget: no sourced price")
     elif budget is not None and price is not None and price > budget:

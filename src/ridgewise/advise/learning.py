@@ -12,7 +12,7 @@ from ridgewise.advise.inference import money_and_power
 from ridgewise.advise.option import Option, Shortfall, missed
 from ridgewise.advise.question import Question
 from ridgewise.economics import AMORTISATION_MONTHS, Cost, Draw, cost_of, purchase
-from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
+from ridgewise.economics.cost import HOURS_PER_MONTH
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
 from ridgewise.hardware.offers import Offer, rental_price
@@ -133,7 +133,7 @@ def evaluate(question: Question, device: Device, configuration: float | None, ru
             count,
             draw,
             run,
-            question.tariff if question.tariff is not None else TARIFF,
+            question.electricity,
             configuration,
             question.prices.get(device.id),
             question.host_price,
@@ -201,9 +201,7 @@ def shortfalls(question: Question, option: Option, deadline: float | None) -> It
     elif deadline is not None and run.seconds > deadline:
         text = f"time: {duration(run.seconds)}, deadline {duration(deadline)}"
         yield Shortfall(text, run.seconds / deadline)
-    rent = option.cost.month if option.cost.tenure == "rent" else None
-    ways = [way for way in (option.cost.buy, rent) if way is not None]
-    yield from money_and_power(question, option, min(ways, default=None))
+    yield from money_and_power(question, option)
 
 
 def candidates(question: Question, devices: tuple[Device, ...], runs: Runs) -> Iterator[Option]:

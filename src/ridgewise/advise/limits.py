@@ -1,8 +1,10 @@
-"""The longest contexts: what a model was made for, whatever the machine, and what a deployment holds."""
+"""The longest contexts: what a model was made for, whatever the machine, and what a deployment holds; and the most
+users it carries."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,7 +12,7 @@ from ridgewise.errors import RequestError
 from ridgewise.models import Architecture
 from ridgewise.serving import Setup
 from ridgewise.serving.estimate import footprint
-from ridgewise.units import whole
+from ridgewise.units import down, whole
 
 
 def check_context(arch: Architecture, tokens: float, flag: str = "--context", what: str = "a context") -> None:
@@ -73,3 +75,11 @@ def largest_context(setup: Setup, sequences: float) -> float:
             return float(low)
         grid = np.unique(np.floor(np.linspace(low, high, 64)))
         left = np.asarray(footprint(setup, sequences, grid).left)
+
+
+def most_users(able: Callable[[float], bool], low: float, high: float) -> float:
+    """The most users, in two digits, with whom it is able: ``low`` are taken to be few enough, ``high`` too many."""
+    while high / low > 1.1:
+        middle = math.sqrt(low * high)
+        low, high = (middle, high) if able(middle) else (low, middle)
+    return down(low)

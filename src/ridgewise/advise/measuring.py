@@ -42,7 +42,7 @@ def command(setup: Setup, prompt: int, output: int, flight: int) -> str:
     """What to type: the tool whose output ``ridgewise import`` reads, at the load of the question."""
     if setup.engine.id == "llama.cpp":
         return f"llama-bench -m MODEL.gguf -p {prompt} -n {output} -d {prompt} -o json"
-    if setup.engine.id in ("mlx",):
+    if setup.engine.id == "mlx":
         return f"mlx_lm.benchmark --model MODEL -p {prompt} -g {output}"
     return (
         f"vllm bench serve --model MODEL --random-input-len {prompt} --random-output-len {output} "

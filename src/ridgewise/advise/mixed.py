@@ -10,7 +10,7 @@ from ridgewise.advise.field import Field
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import once, ranked
-from ridgewise.economics.cost import HOURS_PER_MONTH, TARIFF
+from ridgewise.economics.cost import HOURS_PER_MONTH
 from ridgewise.errors import RequestError, nearest
 from ridgewise.hardware import Device
 from ridgewise.units import digits, duration, money, parse, share
@@ -130,11 +130,10 @@ def _both(question: Question, training: Question, option: Option, extra: Also) -
     hours = extra.runs * run.run.high / 3600
     if hours > idle_hours(question) or option.cost.month is None:
         return None
-    tariff = question.tariff if question.tariff is not None else TARIFF
     if option.cost.tenure == "rent" and option.cost.rent_low is not None and option.cost.rent_high is not None:
         more = hours * (option.cost.rent_low + option.cost.rent_high) / 2
     else:
-        more = hours * run.draw.wall / 1000 * tariff if run.draw else 0.0
+        more = hours * run.draw.wall / 1000 * question.electricity if run.draw else 0.0
     return System(option, run, option.cost.month + more, True)
 
 

@@ -114,6 +114,17 @@ class Option:
         return self.speed.tier if self.speed else self.run.tier if self.run else "assumed"
 
     @property
+    def outlay(self) -> float | None:
+        """What a budget is held against [USD]: the price, or the rent of a run where that is less; None: no price."""
+        rent = self.cost.month if self.run is not None and self.cost.tenure == "rent" else None
+        return min((way for way in (self.cost.buy, rent) if way is not None), default=None)
+
+    @property
+    def unmeasured(self) -> bool:
+        """Does no measurement support the speed?"""
+        return self.tier in ("datasheet", "assumed")
+
+    @property
     def joules_per_token(self) -> float | None:
         """Wall energy per generated token while working."""
         if self.draw is None or self.speed is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import PRIORITIES, Question
@@ -95,8 +95,6 @@ def _said(axis: str, value: float) -> str:
 
 def _roles(question: Question, able: Sequence[Option]) -> dict[str, list[str]]:
     """Device → the priorities under which it comes first."""
-    from dataclasses import replace
-
     found: dict[str, list[str]] = {}
     if able:
         found.setdefault(able[0].device.id, []).append("recommended")

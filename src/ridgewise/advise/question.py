@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
+from ridgewise.economics.cost import TARIFF
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import configurations
 from ridgewise.models import Architecture
@@ -66,6 +67,11 @@ class Question:
     def configurations(self, device: Device) -> tuple[float | None, ...]:
         """The memory sizes of a device to consider [B]: the one named, or all it is sold with."""
         return (self.memories[device.id],) if device.id in self.memories else configurations(device)
+
+    @property
+    def electricity(self) -> Annotated[float, "USD/kWh"]:
+        """The user's price, or the usual one."""
+        return TARIFF if self.tariff is None else self.tariff
 
     @property
     def named(self) -> bool:

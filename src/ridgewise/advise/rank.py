@@ -197,11 +197,15 @@ def enough(question: Question) -> float:
     return (work.deadline or 1.0) if isinstance(work, Pretraining) else 1.0
 
 
+def narrowest(fmt: Format) -> float:
+    """Bits per weight of most of a model: of the experts where those are stored otherwise."""
+    return min(fmt.default, fmt.roles.get("expert", fmt.default))
+
+
 def quality_loss(question: Question, fmt: Format) -> float:
     """Points lost by storing the weights more coarsely than they were published."""
-    bits = min(fmt.default, fmt.roles.get("expert", fmt.default))
-    native = native_format(question.arch)
-    if bits >= min(native.default, native.roles.get("expert", native.default)):
+    bits = narrowest(fmt)
+    if bits >= narrowest(native_format(question.arch)):
         return 0.0
     loss = next(lost for least, lost in QUALITY if bits >= least)
     return loss * (SERVICE_QUALITY if isinstance(question.workload, Service) else 1.0)

@@ -71,9 +71,9 @@ def _against(question: Question, pick: Option, second: Option) -> Iterator[str]:
 
 def _unmeasured(pick: Option, others: Sequence[Option]) -> Iterator[str]:
     """A first choice that nobody measured says so, and how it stands at the slow end against one that was."""
-    if pick.tier not in ("datasheet", "assumed"):
+    if not pick.unmeasured:
         return
-    known = next((option for option in others if option.tier not in ("datasheet", "assumed")), None)
+    known = next((option for option in others if not option.unmeasured), None)
     said = f"nobody measured its speed (tier {pick.tier})"
     yield f"{said}; it is first at the slow end of its interval{_ends(pick, known) if known else ''}"
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from ridgewise.advise import inference
 from ridgewise.advise.case import best
 from ridgewise.advise.inference import PATIENCE, READING_SPEED
+from ridgewise.advise.limits import most_users
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.advise.rank import COARSE
+from ridgewise.advise.rank import COARSE, narrowest
 from ridgewise.economics import purchase
 from ridgewise.hardware import Device
+from ridgewise.memory.training import Method
 from ridgewise.models import Architecture
 from ridgewise.units import digits, size
 from ridgewise.workloads import FineTuning, Service, SingleUser
@@ -22,7 +24,8 @@ from ridgewise.workloads import FineTuning, Service, SingleUser
 DESKTOP = ("gpu-consumer", "gpu-workstation", "unified")
 #: How many upgrades are computed besides more of the same.
 UPGRADES = 4
-METHODS = ("full", "lora", "qlora")
+#: Ways of fine-tuning, the most thorough first.
+METHODS: tuple[Method, ...] = ("full", "lora", "qlora")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ def _verdict(question: Question, option: Option | None) -> str:
     if option.left < 0:
         return f"{size(-option.left)} too little"
     speed, fmt = option.speed, question.weights(option.format)
-    if min(fmt.default, fmt.roles.get("expert", fmt.default)) < COARSE:
+    if narrowest(fmt) < COARSE:
         return f"coarsely, {digits(fmt.default, 2)} bits"
     slow = speed.each < READING_SPEED or (speed.ttft is not None and speed.ttft > PATIENCE)
     return "slowly" if slow else "well"
@@ -104,18 +107,17 @@ def _users(question: Question, device: Device, count: int) -> float:
     option = best(asked, device, count)
     if option is None or not option.feasible:
         return 0.0
-    low, high = 2.0, 4096.0
-    while high / low > 1.1:
-        middle = math.sqrt(low * high)
-        (then,) = inference.again(replace(asked, workload=replace(many, users=middle)), [option])
-        low, high = (middle, high) if then.feasible else (low, middle)
-    step = 10.0 ** max(math.floor(math.log10(low)) - 1, 0)
-    return math.floor(low / step) * step
+
+    def able(users: float) -> bool:
+        (then,) = inference.again(replace(asked, workload=replace(many, users=users)), [option])
+        return then.feasible
+
+    return most_users(able, many.users, 4096.0)
 
 
 def _tunes(question: Question, device: Device, count: int) -> str:
     for method in METHODS:
-        work = FineTuning(method)  # type: ignore[arg-type]
+        work = FineTuning(method)
         if question.arch.max_context and work.length > question.arch.max_context:
             continue
         option = best(replace(question, workload=work, format=None, engine=None), device, count)

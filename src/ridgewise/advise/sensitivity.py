@@ -10,7 +10,6 @@ from ridgewise.advise.field import Field
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import once, ranked, total_cost
-from ridgewise.economics.cost import TARIFF
 from ridgewise.hardware import Device
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
@@ -90,8 +89,7 @@ def _changes(
             moved = _moved(question, name, factor)
             if moved is not None:
                 yield name, factor, moved, devices
-        tariff = question.tariff if question.tariff is not None else TARIFF
-        yield "the price of electricity", factor, replace(question, tariff=tariff * factor), devices
+        yield "the price of electricity", factor, replace(question, tariff=question.electricity * factor), devices
 
 
 def _moved(question: Question, name: str, factor: float) -> Question | None:

@@ -13,7 +13,7 @@ from ridgewise.advise.failures import BETWEEN, RESTART, Goodput, goodput, interr
 from ridgewise.advise.learning import COUNTS, NEVER, SLOTTED, kind_of, rent_together, run_cost, usable_memory
 from ridgewise.economics import Cost, Draw
 from ridgewise.economics.cost import SERVER_KINDS, TARIFF
-from ridgewise.economics.energy import circuits, heat, kilowatt_hours
+from ridgewise.economics.energy import DESK, RACK, circuits, heat, kilowatt_hours
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.hardware.machine import Machine
@@ -42,8 +42,6 @@ METHODS: Mapping[Goal, Method] = {
 METHOD_GOALS: Mapping[Method, Goal] = {"full": "finetune", "lora": "lora", "qlora": "qlora"}
 #: Power of a rack [W], assumed.
 RACK_WATTS = 40e3
-#: Volts and amperes of a desk's circuit and of a rack's.
-DESK, RACK = (230.0, 16.0), (230.0, 32.0)
 #: Tokens per parameter at which training FLOPs are spent best (Chinchilla, arXiv 2203.15556); later models are trained
 #: far longer because they are used long.
 CHINCHILLA = 20.0

@@ -8,16 +8,15 @@ from dataclasses import replace
 
 from ridgewise.advise import inference
 from ridgewise.advise.field import Field
+from ridgewise.advise.limits import most_users
 from ridgewise.advise.offload import offload
 from ridgewise.advise.option import Option
 from ridgewise.advise.question import Question
-from ridgewise.advise.rank import (
-    ranked,
-)
+from ridgewise.advise.rank import ranked
 from ridgewise.errors import RequestError
 from ridgewise.hardware import Device
 from ridgewise.models.formats import load_formats, native_format
-from ridgewise.units import digits, duration, money, power, size, whole
+from ridgewise.units import digits, duration, money, power, size, up, whole
 from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Formats suggested when a model does not fit, finest first: each runs wherever its engine does.
@@ -156,9 +155,7 @@ def _least(
 
 
 def _asked(option: Option) -> float:
-    """What a budget is held against: the price, or the rent of a run where that is less."""
-    rent = option.cost.month if option.run and option.cost.tenure == "rent" else None
-    return min((way for way in (option.cost.buy, rent) if way is not None), default=math.inf)
+    return math.inf if option.outlay is None else option.outlay
 
 
 def _wall(option: Option) -> float:
@@ -174,21 +171,14 @@ def slow_tpot(option: Option) -> float:
     return option.speed.slow_tpot if option.speed else math.inf
 
 
-def up(value: float) -> float:
-    """Rounded up to two digits."""
-    step = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return float(f"{math.ceil(value / step - 1e-9) * step:.6g}")
-
-
 def _fewer_users(question: Question, work: Service, field: Field) -> float | None:
     """The most users, in two digits, that the named hardware carries; None where it carries not even two."""
-    low, high = 1.0, work.users
-    while high / low > 1.1:
-        middle = math.sqrt(low * high)
-        found = _found(replace(question, workload=replace(work, users=middle)), (), field)
-        low, high = (middle, high) if found and found[0].feasible else (low, middle)
-    step = 10.0 ** max(math.floor(math.log10(low)) - 1, 0)
-    users = math.floor(low / step) * step
+
+    def able(users: float) -> bool:
+        found = _found(replace(question, workload=replace(work, users=users)), (), field)
+        return bool(found) and found[0].feasible
+
+    users = most_users(able, 1.0, work.users)
     return users if users >= 2 else None
 
 

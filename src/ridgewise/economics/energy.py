@@ -19,6 +19,8 @@ Hours = Annotated[Num, "h"]
 BTU = 3.412142
 #: Share of a breaker's rating that a load of three hours and more may take (NEC 210.19, 210.20).
 CONTINUOUS = 0.8
+#: Volts and amperes of the circuits of a desk in North America, of a desk elsewhere, of a rack: common sizes.
+DESK_AMERICA, DESK, RACK = (120.0, 20.0), (230.0, 16.0), (230.0, 32.0)
 
 
 def kilowatt_hours(working: Watts, waiting: Watts, busy: Ratio, hours: Hours, pue: Ratio = 1.0) -> KilowattHours:

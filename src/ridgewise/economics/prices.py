@@ -12,15 +12,14 @@ from typing import Annotated
 
 import numpy as np
 
+from ridgewise.economics.cost import is_stale
 from ridgewise.economics.finance import declining
 from ridgewise.errors import RequestError, nearest
-from ridgewise.hardware.offers import price_age, price_rows
+from ridgewise.hardware.offers import price_rows
 
 MILLION = 1e6
 #: What a rent is per.
 HOURLY = "USD/h per device"
-#: Years after which a price says little about today.
-STALE_YEARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ class Price:
     @property
     def stale(self) -> bool:
         """Much older than the newest price of the catalogue."""
-        return self.as_of[:4].isdigit() and price_age(self.as_of) >= STALE_YEARS
+        return self.as_of[:4].isdigit() and is_stale(self.as_of)
 
 
 def own(what: str, value: float, unit: str, source: str = "given with the question", as_of: str = "") -> Price:

@@ -3,6 +3,7 @@
 from ridgewise.units.format import (
     count,
     digits,
+    down,
     duration,
     energy,
     money,
@@ -12,6 +13,7 @@ from ridgewise.units.format import (
     rate,
     share,
     size,
+    up,
     whole,
 )
 from ridgewise.units.kinds import (
@@ -47,6 +49,7 @@ __all__ = [
     "Watts",
     "count",
     "digits",
+    "down",
     "duration",
     "energy",
     "money",
@@ -57,5 +60,6 @@ __all__ = [
     "rate",
     "share",
     "size",
+    "up",
     "whole",
 ]

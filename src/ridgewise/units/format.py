@@ -42,6 +42,18 @@ def whole(value: float) -> str:
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
+def up(value: float) -> float:
+    """A number rounded up to two digits: what a limit would have to be."""
+    step = 10.0 ** (math.floor(math.log10(value)) - 1)
+    return float(f"{math.ceil(value / step - 1e-9) * step:.6g}")
+
+
+def down(value: float) -> float:
+    """A number of things rounded down to two digits."""
+    step = 10.0 ** max(math.floor(math.log10(value)) - 1, 0)
+    return math.floor(value / step) * step
+
+
 def power_of_ten(value: float) -> str:
     """A very large number: 8.7 × 10²³."""
     mantissa, _, exponent = f"{value:.1e}".partition("e")

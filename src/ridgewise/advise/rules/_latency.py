@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ridgewise.advise.case import Case
 from ridgewise.advise.inference import tpot_limit, ttft_limit
-from ridgewise.advise.option import Option
 from ridgewise.workloads import Service
 
 
@@ -21,10 +20,3 @@ def limits(case: Case) -> list[tuple[str, float, float, float]]:
     if rest is not None:
         found.append((f"{mean}TPOT", speed.tpot, speed.slow_tpot, rest))
     return found
-
-
-def same_but(case: Case, option: Option) -> bool:
-    """Is another option no coarser in its weights?"""
-    mine = case.option
-    assert mine is not None
-    return case.question.weights(option.format).default >= case.question.weights(mine.format).default

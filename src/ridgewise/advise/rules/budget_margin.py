@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
-from ridgewise.advise.rules.over_budget import asked
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import money
 
@@ -14,7 +13,7 @@ from ridgewise.units import money
 def check(case: Case) -> Iterator[Finding]:
     """The highest price known against the budget."""
     option, budget = case.option, case.question.budget
-    price = asked(option)
+    price = option.outlay if option is not None else None
     if option is None or budget is None or price is None or price != option.cost.buy:
         return
     high = option.cost.buy_high or price

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ridgewise.advise.case import Case
-from ridgewise.advise.costing import DESK, DESK_AMERICA, RACK
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.economics.cost import SERVER_KINDS
-from ridgewise.economics.energy import CONTINUOUS, circuits, heat
+from ridgewise.economics.energy import CONTINUOUS, DESK, DESK_AMERICA, RACK, circuits, heat
 from ridgewise.hardware.machine import Machine
 from ridgewise.units import digits, power
 

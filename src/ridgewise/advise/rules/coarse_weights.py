@@ -8,7 +8,7 @@ from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Finding, Measure
 from ridgewise.advise.option import Option
-from ridgewise.advise.rank import COARSE, quality_loss
+from ridgewise.advise.rank import COARSE, narrowest, quality_loss
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import digits
 
@@ -19,7 +19,7 @@ def check(case: Case) -> Iterator[Finding]:
     if not case.serves or option is None or option.left < 0:
         return
     fmt = case.question.weights(option.format)
-    bits = min(fmt.default, fmt.roles.get("expert", fmt.default))
+    bits = narrowest(fmt)
     if bits >= COARSE or quality_loss(case.question, fmt) == 0.0:
         return
     yield Finding(
@@ -33,8 +33,7 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _fine(case: Case, option: Option) -> bool:
-    fmt = case.question.weights(option.format)
-    return min(fmt.default, fmt.roles.get("expert", fmt.default)) >= COARSE
+    return narrowest(case.question.weights(option.format)) >= COARSE
 
 
 RULE = Rule("coarse-weights", "warning", "flops", "Weights too coarse", "Are there enough bits per weight left?", check)

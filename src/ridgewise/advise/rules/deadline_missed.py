@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from ridgewise.advise import cures
 from ridgewise.advise.case import Case
-from ridgewise.advise.finding import Cure, Finding, Measure
+from ridgewise.advise.finding import Finding, Measure
 from ridgewise.advise.learning import NEVER
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import duration
@@ -27,13 +28,10 @@ def check(case: Case) -> Iterator[Finding]:
         f"{duration(work.deadline)}",
         Measure("time of the run", run.seconds, work.deadline, "s"),
         f"{duration(run.seconds - work.deadline)} late",
-        _cure(case, run.high),
+        cures.first(
+            chain(cures.more_devices(case), cures.other_hardware(case), cures.longer(case, run.high)), cures.does
+        ),
     )
-
-
-def _cure(case: Case, needed: float) -> Cure | None:
-    tries = (cures.more_devices(case), cures.other_hardware(case), cures.longer(case, needed))
-    return next((cure for way in tries if (cure := cures.first(way, cures.does)) is not None), None)
 
 
 RULE = Rule(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
+from ridgewise.advise.rank import narrowest
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.models.formats import load_formats, native_format
 from ridgewise.units import digits
@@ -16,7 +17,7 @@ def check(case: Case) -> Iterator[Finding]:
     fmt, native = case.question.format, native_format(case.question.arch)
     if fmt is None or not case.serves:
         return
-    bits, published = (min(f.default, f.roles.get("expert", f.default)) for f in (fmt, native))
+    bits, published = narrowest(fmt), narrowest(native)
     if bits <= 1.1 * published:
         return
     own = load_formats()["gguf-mxfp4"] if native.id == "mxfp4" and fmt.family == "gguf" else native

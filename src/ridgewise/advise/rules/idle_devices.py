@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
@@ -24,20 +25,13 @@ def check(case: Case) -> Iterator[Finding]:
         return  # further copies may be what keeps the promise
     if load_engines()[option.engine].split == "layer" and not isinstance(question.workload, Service):
         return  # said of the split
-    fmt, enough = question.weights(option.format), 0
-    count = 1
-    while count <= case.count // 2:
-        fewer = case.on(count, format=fmt)
-        if fewer is not None and fewer.feasible:
-            enough = count
-            break
-        count *= 2
-    if not enough:
-        return
-    fewer = case.on(enough, format=fmt)
-    assert fewer is not None
+    fmt, enough = question.weights(option.format), 1
+    while (fewer := case.on(enough, format=fmt)) is None or not fewer.feasible:
+        enough *= 2
+        if enough > case.count // 2:
+            return
     saved = option.cost.buy - fewer.cost.buy if option.cost.buy and fewer.cost.buy else None
-    name = f"{enough}x {case.device.id}" if enough > 1 else case.device.id
+    name = cures.hardware(case.device, enough)
     together = sold(case.device, enough) > enough
     yield Finding(
         "note" if together else "warning",

@@ -8,7 +8,7 @@ from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.economics import AMORTISATION_MONTHS
-from ridgewise.economics.cost import HOURS_PER_MONTH, SERVER_KINDS
+from ridgewise.economics.cost import SERVER_KINDS, month_owned, month_rented
 from ridgewise.units import digits, money, share
 from ridgewise.workloads import Service, SingleUser
 
@@ -23,12 +23,11 @@ def check(case: Case) -> Iterator[Finding]:
         return
     if case.device.id in case.question.prices:
         return
-    own = cost.buy / AMORTISATION_MONTHS + cost.energy_month
-    used = work.hours_per_day / 24
-    rent = cost.rent_high * HOURS_PER_MONTH * used
+    own = float(month_owned(cost.buy, cost.energy_month))
+    rent, always = (float(month_rented(cost.rent_high, 1.0, hours)) for hours in (work.hours_per_day, 24.0))
     if rent >= own:
         return
-    even = own / (cost.rent_high * HOURS_PER_MONTH)
+    used, even = work.hours_per_day / 24, own / always
     when = f"from {share(even)} of all hours on" if even < 1 else "at no load"
     yield Finding(
         "warning",

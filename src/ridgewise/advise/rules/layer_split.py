@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.rules.rule import Rule
@@ -31,7 +32,7 @@ def check(case: Case) -> Iterator[Finding]:
         if fewer is None or fewer.left < fewer.memory_doubt or fewer.speed is None:
             continue
         saved = option.cost.buy - fewer.cost.buy if option.cost.buy and fewer.cost.buy else None
-        name = f"{count}x {case.device.id}" if count > 1 else case.device.id
+        name = cures.hardware(case.device, count)
         yield Finding(
             "warning",
             f"{load_engines()[option.engine].name} passes layers from card to card, one at a time: "

@@ -45,7 +45,7 @@ def _cure(case: Case, limit: float) -> Cure | None:
     quick = next((option for option in case.rivals if prompt(option)), None)
     if quick is None:
         return None
-    name = cures.hardware(quick)
+    name = cures.hardware(quick.device, quick.count)
     return Cure(f"take {quick.name} (--hardware '{name}')", {"hardware": name, **cures.freed(case)})
 
 

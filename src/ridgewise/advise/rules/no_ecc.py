@@ -29,7 +29,7 @@ def check(case: Case) -> Iterator[Finding]:
         Measure("people who depend on it around the clock", work.users, 1.0, "1"),
         "wrong bits pass unseen, and a dead fan stops everybody",
         Cure(f"take {professional.name}, or switch error correction on and keep a spare card",
-             {"hardware": cures.hardware(professional), **cures.freed(case)}) if professional
+             {"hardware": cures.hardware(professional.device, professional.count), **cures.freed(case)}) if professional
         else Cure("switch error correction on where the card has it, and keep a spare card"),
     )  # fmt: skip
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Finding, Measure
-from ridgewise.advise.option import Option
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import money
 
@@ -15,7 +14,7 @@ from ridgewise.units import money
 def check(case: Case) -> Iterator[Finding]:
     """The middle of the price, or the rent of a run where that is less, against the budget."""
     option, budget = case.option, case.question.budget
-    price = asked(option)
+    price = option.outlay if option is not None else None
     if option is None or budget is None or price is None or price <= budget:
         return
     yield Finding(
@@ -26,14 +25,6 @@ def check(case: Case) -> Iterator[Finding]:
         cures.first(cures.other_hardware(case), cures.does),
         price - budget,
     )
-
-
-def asked(option: Option | None) -> float | None:
-    """What a budget is held against [USD]; None where no price is known."""
-    if option is None:
-        return None
-    rent = option.cost.month if option.run is not None and option.cost.tenure == "rent" else None
-    return min((way for way in (option.cost.buy, rent) if way is not None), default=None)
 
 
 RULE = Rule("over-budget", "error", "site", "Over the budget", "Does everything that must be bought fit the budget?",

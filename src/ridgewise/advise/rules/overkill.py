@@ -42,7 +42,7 @@ def check(case: Case) -> Iterator[Finding]:
     boards = sold(option.device, option.count)
     node = f" (sold in servers of {boards})" if boards > option.count and not many else ""
     per = " a month" if many else ""
-    name = cures.hardware(pick)
+    name = cures.hardware(pick.device, pick.count)
     yield Finding(
         "warning",
         f"{option.name} would cost {money(paid)}{per}{node}, {digits(paid / price, 2)} times {pick.name}: its training "

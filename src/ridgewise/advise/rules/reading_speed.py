@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.inference import READING_SPEED
+from ridgewise.advise.option import Option
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.units import digits, duration, rate
 from ridgewise.workloads import SingleUser
@@ -32,12 +34,10 @@ def check(case: Case) -> Iterator[Finding]:
 
 
 def _cure(case: Case) -> Cure | None:
-    def fast(option: object) -> bool:
-        speed = getattr(option, "speed", None)
-        return speed is not None and speed.each >= READING_SPEED and cures.holds(option)  # type: ignore[arg-type]
+    def fast(option: Option) -> bool:
+        return option.speed is not None and option.speed.each >= READING_SPEED and cures.holds(option)
 
-    tries = (cures.fewer_bytes, cures.other_hardware)
-    return next((cure for way in tries if (cure := cures.first(way(case), fast)) is not None), None)
+    return cures.first(chain(cures.fewer_bytes(case), cures.other_hardware(case)), fast)
 
 
 RULE = Rule("reading-speed", "warning", "flops", "Slower than reading", "Does it write as fast as people read?", check)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ridgewise.advise import cures
 from ridgewise.advise.case import Case
 from ridgewise.advise.finding import Finding, Measure
+from ridgewise.advise.option import Option
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.economics.cost import sold
 from ridgewise.units import digits, money
@@ -26,14 +27,13 @@ def check(case: Case) -> Iterator[Finding]:
         + ("; by the hour it is let singly" if rented else ""),
         Measure("boards paid for", float(bought), float(case.count), "1"),
         f"{digits(bought - case.count)} boards paid for and not used",
-        cures.first(cures.other_hardware(case), lambda other: other.feasible and _single(other.device.id, other.count)),
+        cures.first(cures.other_hardware(case), _singly),
     )
 
 
-def _single(name: str, count: int) -> bool:
-    from ridgewise.hardware.sheets import load_devices
-
-    return sold(load_devices()[name], count) == count
+def _singly(other: Option) -> bool:
+    """Does it do the job, and is it sold in that number?"""
+    return other.feasible and sold(other.device, other.count) == other.count
 
 
 RULE = Rule("sold-in-servers", "warning", "site", "Sold by the server only", "Can so many be bought?", check)

@@ -17,7 +17,7 @@ WIDE = 4.0
 def check(case: Case) -> Iterator[Finding]:
     """Nobody measured its speed: the width of the interval, high over low."""
     option = case.option
-    if option is None or option.tier not in ("datasheet", "assumed") or not case.fits:
+    if option is None or not option.unmeasured or not case.fits:
         return
     if option.speed is not None:
         band = option.speed.tpot_band

@@ -27,7 +27,7 @@ def check(case: Case) -> Iterator[Finding]:
     faster = next((other for other in case.rivals if _reversed(mine, other)), None)
     if faster is None or faster.speed is None:
         return
-    name = cures.hardware(faster)
+    name = cures.hardware(faster.device, faster.count)
     yield Finding(
         "note",
         f"{mine.name} has {digits(_flops(mine) / _flops(faster), 2)} times the FLOP/s of {faster.name} and yet decodes "
