@@ -139,6 +139,7 @@ def _head(held: Mapping[str, Any]) -> list[str]:
         "# A machine predicted and measured", "",
         f"{held['machine']}, {held['threads']} cores, llama.cpp ({held['engine']}), random weights.",
         f"Idle when it began: {free} of the processors; the engine's share of them while it was timed: {shares}.",
+        *(("", held["without"]) if "without" in held else ()),
         "", _line(("probe", "median", "spread", "ours")), _line(["---"] * 4), *probed, "",
     ]  # fmt: skip
 
