@@ -97,6 +97,21 @@ def test_a_card_of_its_own_stays_one_in_a_machine_with_much_memory(name: str) ->
     assert detect(Recorded(mapped)).gpus == detect(Recorded(text)).gpus
 
 
+@pytest.mark.parametrize(
+    ("name", "own", "other", "unit"),
+    [("strix-halo", "395 w/ Radeon 8060S", "385 w/ Radeon 8050S", "gpu"), ("lunar-lake", "7 258V", "5 226V", "npu")],
+)
+def test_a_smaller_cut_of_a_processor_is_not_taken_for_the_largest(name: str, own: str, other: str, unit: str) -> None:
+    text = (MACHINES / f"{name}.txt").read_text(encoding="utf-8")
+    assert own in text
+    known, cut = (
+        next(one for one in matched(detect(Recorded(held))) if one.unit == unit)
+        for held in (text, text.replace(own, other))
+    )
+    assert cut.device == "" and "is of this processor" in cut.reason
+    assert known.device
+
+
 def test_this_machine_is_read_soon_and_the_same_from_its_recording() -> None:
     start = time.process_time()
     seen = live()

@@ -21,6 +21,8 @@ GIB = 2.0**30
 OURS = "this-machine"
 #: Driver's figure over label: what firmware and error correction take.
 LABEL = (0.88, 1.03)
+#: The model number of a processor in a name.
+MODEL = re.compile(r"\b\d{3}[A-Z]*\b")
 #: What names carry that catalogues leave out.
 MAKERS = ("NVIDIA ", "AMD ", "Intel(R) ", "Intel ", "Apple ")
 TAILS = (" Graphics", " with Radeon Graphics", " Laptop GPU")
@@ -68,7 +70,7 @@ def matched(here: Here, extra: Path | None = None) -> tuple[Detected, ...]:
     whole = any(_kind(name, extra) == "unified" for name in held_ids)
     rest = [cpu] if cpu.label and cpu.device not in held_ids and (cpu.device or not whole) else []
     for npu in here.npus:
-        sheet, reason = _by_pci(npu.pci, None, extra)
+        sheet, reason = _by_pci(npu.pci, None, here.cpu.name, extra)
         if sheet is not None and sheet.id in held_ids:
             continue
         rest.append(Detected(npu.name or npu.driver or npu.pci, sheet.id if sheet else "", "npu", reason=reason))
@@ -90,7 +92,7 @@ def _gpu(gpu: Gpu, here: Here, extra: Path | None) -> Detected:
             reason = f"the catalogue's {sheet.name} has {sheet.memory / GIB:.3g} GiB, this one {gpu.total / GIB:.3g}"
             sheet = None
     if sheet is None:
-        by_id, why = _by_pci(gpu.pci, None if gpu.unified else gpu.total, extra)
+        by_id, why = _by_pci(gpu.pci, None if gpu.unified else gpu.total, chip, extra)
         sheet, reason = by_id, "" if by_id else reason or why
     memory, free = gpu.total, gpu.free
     if sheet is not None and sheet.kind == "unified":
@@ -174,9 +176,14 @@ def _ids() -> dict[str, list[str]]:
     return read_toml(catalog_path("pci.toml"))
 
 
-def _by_pci(pci: str, memory: float | None, extra: Path | None) -> tuple[Device | None, str]:
-    """The sheet of a PCI id; of several the one whose memory is the driver's."""
+def _by_pci(pci: str, memory: float | None, chip: str, extra: Path | None) -> tuple[Device | None, str]:
+    """The sheet of a PCI id; of several the one whose memory is the driver's. What is part of a processor (``chip``:
+    its name) has one id in all cuts of the family, so the model number must be the processor's."""
     sheets = [found for found in (_named(name, extra) for name in _ids().get(pci, ())) if found is not None]
+    if chip and sheets:
+        sheets = [sheet for sheet in sheets if set(MODEL.findall(sheet.name)) & set(MODEL.findall(chip))]
+        if not sheets:
+            return None, f"no sheet with its PCI id {pci} is of this processor"
     if memory is not None:
         sheets = [s for s in sheets if s.memory is None or LABEL[0] <= memory / s.memory <= LABEL[1]]
     if len(sheets) == 1:
