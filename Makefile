@@ -22,7 +22,7 @@ else
   MAKE_VENV := $(PYTHON) -m venv $(VENV)
 endif
 
-.PHONY: plan install test check answers bench fuzz docs clean
+.PHONY: plan install test check answers bench fuzz clean
 
 plan: $(VENV)/.core
 	@$(BIN)/ridgewise plan $(ARGS)
