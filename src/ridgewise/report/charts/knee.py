@@ -16,8 +16,7 @@ WIDTH, LEFT, RIGHT, TOP, PANEL, GAP = 560, 76, 24, 36, 150, 44
 
 def knee(found: CapacityDocument) -> str:
     """Time to the first token above, time per further token below, over the load on the whole system; dashed what is
-    promised, upright the most that is kept at the slow end of the
-    interval. Empty without a curve."""
+    promised, upright the most that is kept at the slow end of the interval. Empty without a curve."""
     points = [point for point in found.curve if point.ttft_s is not None and point.tpot_s is not None]
     if len(points) < 2:
         return ""
@@ -54,7 +53,8 @@ def knee(found: CapacityDocument) -> str:
             sheet.path(
                 f"M{LEFT} {y(limit):.1f}H{WIDTH - RIGHT}", name="limit", colour=COLOURS[1], dash="6 4", width=1.4
             )
-            sheet.text(LEFT + 4, y(limit) - 5, f"limit {duration(limit)}", size=11)
+            over = y(limit) - 5 if y(limit) > top + 18 else y(limit) + 13  # clear of the heading
+            sheet.text(LEFT + 4, over, f"limit {duration(limit)}", size=11)
         most = x(found.most_when_slow)
         sheet.path(f"M{most:.1f} {top}V{top + PANEL - 12}", name="even", colour=AXIS, dash="4 4")
     sheet.text((LEFT + WIDTH - RIGHT) / 2, height - 8, f"load [{found.curve_unit}]", anchor="middle", size=11.5)
