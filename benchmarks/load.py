@@ -20,6 +20,9 @@ import httpx
 
 MODELS = ("meta-llama/Llama-3.1-8B-Instruct", "meta-llama/Llama-3.1-70B-Instruct", "openai/gpt-oss-20b")
 
+#: Kind of question and seconds until its answer.
+Seen = list[tuple[str, float]]
+
 
 def questions(draw: random.Random) -> tuple[str, str]:
     """A kind of question and its address."""
@@ -34,12 +37,7 @@ def questions(draw: random.Random) -> tuple[str, str]:
     ])  # fmt: skip
 
 
-Seen = list[tuple[str, float]]
-
-
-async def reader(
-    client: httpx.AsyncClient, seed: int, until: float, pause: float, seen: list[tuple[str, float]]
-) -> int:
+async def reader(client: httpx.AsyncClient, seed: int, until: float, pause: float, seen: Seen) -> int:
     """One person until the time is up; the number of answers that failed."""
     draw, failed = random.Random(seed), 0
     await asyncio.sleep(draw.uniform(0, pause))

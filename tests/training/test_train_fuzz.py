@@ -14,11 +14,12 @@ from ridgewise.app.main import main
 JUNK = (
     "", "0", "1", "-1", "2.5", "1e12", "1e999", "nan", "inf", "½", "💥", "null", "\x00", "9" * 400, "1s", "80GiB", "4k",
     "2T", "50%", "30d", "-", "a=b", "RTX 4090", "bf16", "fp8", "full", "qlora", "adamw", "3", "8",
+    "zero-bubble", "both",
 )  # fmt: skip
 FLAGS = (
     "count", "goal", "tokens", "samples", "epochs", "batch", "length", "rank", "precision", "optimizer", "recompute",
     "tp", "pp", "vpp", "cp", "ep", "dp", "zero", "micro-batch", "deadline", "budget", "export", "group", "answer",
-    "prompt", "method", "memory", "program", "tariff", "top",
+    "prompt", "method", "memory", "program", "tariff", "top", "schedule", "offload", "imbalance",
 )  # fmt: skip
 
 
