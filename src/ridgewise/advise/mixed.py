@@ -18,7 +18,8 @@ from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
 
 #: Runs a month of what people say.
 PERIODS = {
-    "nightly": 30.44, "daily": 30.44, "weekly": 4.345, "monthly": 1.0, "quarterly": 1 / 3, "yearly": 1 / 12,
+    "nightly": HOURS_PER_MONTH / 24, "daily": HOURS_PER_MONTH / 24, "weekly": HOURS_PER_MONTH / 168, "monthly": 1.0,
+    "quarterly": 1 / 3, "yearly": 1 / 12,
 }  # fmt: skip
 GOALS = {"full": "full", "finetune": "full", "lora": "lora", "qlora": "qlora", "train": ""}
 #: Machines for using the model that are tried for training too, the best ranked first.

@@ -22,7 +22,7 @@ from ridgewise.hardware import Device
 from ridgewise.models.formats import Format, native_format
 from ridgewise.serving.estimate import step_time
 from ridgewise.units import digits, duration, money, quantity
-from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser
+from ridgewise.workloads import FineTuning, Pretraining, Service, SingleUser, Workload
 
 #: Tokens per second beyond which a reader gains nothing: about six times reading speed.
 FAST_ENOUGH = 40.0
@@ -76,8 +76,6 @@ HEADROOM, TIGHT = 0.08, 1.0
 OLD_PRICE = 1.5
 #: Points lost by cards for games that many depend on all day: what ``no-ecc`` warns of, and no number shows.
 GAMES = 0.5
-#: A day [h].
-ALWAYS = 24.0
 #: Dollars below which a difference in cost hardly matters next to the work of setting a machine up.
 SMALL_CHANGE = 1000.0
 #: The same for a fine-tuning run, which is rented by the hour.
@@ -182,10 +180,14 @@ def caveats(question: Question, option: Option) -> float:
     return points + (OLD_PRICE if option.cost.stale else 0.0)
 
 
+def around_the_clock(work: Workload) -> bool:
+    """Is it a service that is on day and night?"""
+    return isinstance(work, Service) and work.hours_per_day >= 24
+
+
 def games_all_day(question: Question, device: Device) -> bool:
     """Would several people depend on a card for games at all hours?"""
-    work = question.workload
-    always = isinstance(work, Service) and work.hours_per_day >= ALWAYS
+    always = around_the_clock(question.workload)
     return always and device.kind == "gpu-consumer" and "laptop" not in device.id
 
 
@@ -254,7 +256,7 @@ def rules(question: Question) -> Iterator[str]:
             f"weights coarser than published: {formats}",
             f"up to {TIGHT:g} for memory fuller than {full} %",
         ]
-    if isinstance(work, Service) and work.hours_per_day >= ALWAYS:
+    if around_the_clock(work):
         lost.append(f"{GAMES:g} for cards for games around the clock")
     yield "points lost besides: " + ", ".join(lost)
 

@@ -24,7 +24,6 @@ from ridgewise.advise.table import Row, Table
 from ridgewise.economics.cost import SERVER_KINDS
 from ridgewise.economics.power import power_range
 from ridgewise.hardware import Device
-from ridgewise.hardware.machine import configurations
 from ridgewise.memory.training import Method
 from ridgewise.workloads import FineTuning, Pretraining, Service
 
@@ -34,7 +33,6 @@ SHARES = (0.5, 0.25, 0.125)
 SHARED = ("gpu-datacenter", "gpu-workstation", "gpu-consumer")
 #: How closely the load of a replica is found, and up to how many times what is asked.
 STEP, BEYOND = 1.06, 2.0
-
 #: A run that takes less of a day, or of its time, is tried on no more devices.
 WELL = 0.25
 
@@ -92,7 +90,7 @@ def _replicas(fleet: Fleet, place: int, task: Task) -> Iterator[Column]:
         found.setdefault((device.id, row.configuration, share, row.setup.count), []).append(i)
     for number, kind in enumerate(fleet.kinds):
         for (device_id, memory, share, size), places in found.items():
-            if (device_id, memory) != (kind.device.id, _memory(kind)) or not _packs(kind, size):
+            if (device_id, memory) != (kind.device.id, kind.memory) or not _packs(kind, size):
                 continue
             best = _best(task.question, rows, carried, places)
             if best is None:
@@ -105,17 +103,11 @@ def _replicas(fleet: Fleet, place: int, task: Task) -> Iterator[Column]:
                 yield Column(place, number, size * share, most, max(watts[best] - idle, 0.0), setup)
 
 
-def _memory(kind: Kind) -> float | None:
-    """The memory its devices are taken with [B]; None where they come with one."""
-    return kind.configuration if kind.configuration is not None else configurations(kind.device)[0]
-
-
 def _asked_for(fleet: Fleet, row: Row, device: Device, share: float) -> bool:
     """Does a row fit some kind of the fleet, in the memory it has?"""
     size = row.setup.count
     return (share == 1.0 or size == 1) and any(
-        kind.device.id == device.id and row.configuration == _memory(kind) and _packs(kind, size)
-        for kind in fleet.kinds
+        kind.device.id == device.id and row.configuration == kind.memory and _packs(kind, size) for kind in fleet.kinds
     )
 
 
@@ -183,15 +175,13 @@ def _runs(fleet: Fleet, place: int, task: Task) -> Iterator[Column]:
     assert isinstance(work, Pretraining | FineTuning)
     method: Method = "full" if isinstance(work, Pretraining) else work.method
     for number, kind in enumerate(fleet.kinds):
-        memory = kind.configuration if kind.configuration is not None else configurations(kind.device)[-1]
-        for run in runs.of(task.question, kind.device, memory):
+        for run in runs.of(task.question, kind.device, kind.memory):
             lone = kind.rented and kind.count == 1 and kind.device.kind != "tpu"  # let one by one, without a network
             joined = kind.device.kind in SERVER_KINDS and not lone
             packs = kind.count % run.count == 0 or (joined and run.count % kind.count == 0)
-            machines = -(-run.count // kind.count)
             if not packs or not run.fits or run.seconds > task.within:
                 continue
-            if kind.most is not None and machines > kind.most + kind.have:
+            if kind.most is not None and kind.machines(run.count) > kind.most + kind.have:
                 break
             draw = training_draw(task.question.arch, kind.device, run, method, work.length, task.question.blocks)
             board = draw.board if draw else 0.0

@@ -8,15 +8,17 @@ column     one way to do a task on a kind: so many devices (or a share of one), 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated
 
 from ridgewise.advise.question import Question
-from ridgewise.economics.cost import AMORTISATION_MONTHS, TARIFF, purchase
+from ridgewise.economics.cost import AMORTISATION_MONTHS, HOURS_PER_MONTH, TARIFF, purchase
 from ridgewise.economics.power import host_draw, host_kind, power_range
 from ridgewise.hardware import Device
+from ridgewise.hardware.machine import configurations
 from ridgewise.hardware.offers import price_rows, rental_price
 from ridgewise.serving import Setup
 from ridgewise.simulation.metrics import Limit
@@ -33,6 +35,11 @@ class Period:
 
     name: str
     hours: Annotated[float, "h"]
+
+    @property
+    def month(self) -> Annotated[float, "h"]:
+        """Its hours in a month."""
+        return self.hours * HOURS_PER_MONTH / 24.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,11 @@ class Task:
         work = self.question.workload
         limit = work.deadline if isinstance(work, Pretraining | FineTuning) else None
         return min(self.every, limit or self.every)
+
+    @property
+    def runs(self) -> Annotated[float, "1/month"]:
+        """Runs of a month."""
+        return HOURS_PER_MONTH * 3600.0 / self.every
 
     @property
     def busy(self) -> float:
@@ -105,12 +117,22 @@ class Kind:
     hourly: Annotated[float, "USD/h"] | None = None
     units: Annotated[float, "1"] | None = None
 
+    @property
+    def memory(self) -> Annotated[float, "B"] | None:
+        """The memory its devices are taken with: the one named, or the least of those they are sold with; None where
+        they come with one."""
+        return self.configuration if self.configuration is not None else configurations(self.device)[0]
+
+    def machines(self, devices: float) -> int:
+        """Machines that hold so many devices."""
+        return math.ceil(devices / self.count)
+
     @cached_property
     def cost(self) -> float | None:
         """Price of a further machine [USD], the middle of the catalogue's range; None where nobody asks one."""
         if self.price is not None:
             return self.price
-        found = purchase(self.device, self.count, self.configuration)
+        found = purchase(self.device, self.count, self.memory)
         return None if found is None else (found.low + found.high) / 2
 
     @cached_property

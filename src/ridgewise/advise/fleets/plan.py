@@ -12,7 +12,6 @@ from ridgewise.advise.fleets.columns import columns as columns_of
 from ridgewise.advise.fleets.fleet import Column, Fleet, Kind
 from ridgewise.advise.fleets.program import Layout, Solution, program_of, relaxed, solved
 from ridgewise.advise.fleets.promises import simulated
-from ridgewise.economics.cost import HOURS_PER_MONTH
 
 #: By how much more of a limit, or of a load, a choice is made again to see what that is worth.
 MORE = 1.1
@@ -284,7 +283,7 @@ def _place(
     """Replicas where there is room; a run of several machines on whole ones."""
     for _ in range(count):
         wide = devices > kind.count
-        for _ in range(math.ceil(devices / kind.count) if wide else 1):
+        for _ in range(kind.machines(devices) if wide else 1):
             each = float(kind.count) if wide else devices
             i = next((i for i, left in enumerate(room) if left >= each - 1e-9), None)
             if i is None:  # runs that follow each other share a place
@@ -313,14 +312,13 @@ def _money(
     """What it costs, from the same coefficients as the objective."""
     purchase = sum((fleet.kinds[m.kind].cost or 0.0) * m.bought for m in machines)
     rents = sum(
-        (fleet.kinds[m.kind].rent or 0.0) * count * period.hours * HOURS_PER_MONTH / 24.0
+        (fleet.kinds[m.kind].rent or 0.0) * count * period.month
         for m in machines for count, period in zip(m.rented, fleet.periods, strict=False)
     )  # fmt: skip
     for d, y in layout.chosen.items():
         column, kind = columns[d], fleet.kinds[columns[d].kind]
         if column.alone and solution.values[y] > 0.5:
-            times = HOURS_PER_MONTH * 3600.0 / fleet.tasks[column.task].every
-            rents += (kind.rent or 0.0) * math.ceil(column.devices / kind.count) * column.hours * times
+            rents += (kind.rent or 0.0) * kind.machines(column.devices) * column.hours * fleet.tasks[column.task].runs
     spread = purchase / fleet.months
     return Spending(purchase, spread, rents, solution.cost - spread - rents)
 
@@ -350,28 +348,27 @@ def _shares(
     for (d, t), s in layout.served.items():
         column, task = columns[d], fleet.tasks[columns[d].task]
         if not fleet.kinds[column.kind].rented:
-            hours = fleet.periods[t].hours * HOURS_PER_MONTH / 24.0 * task.busy
+            hours = fleet.periods[t].month * task.busy
             watts = column.watts * task.load(t) * float(solution.values[s]) / column.carries
             shares[column.task] += watts / 1000.0 * hours * fleet.tariff
     for d, y in layout.chosen.items():
         if solution.values[y] < 0.5:
             continue
         column, kind = columns[d], fleet.kinds[columns[d].kind]
-        hours = column.hours * HOURS_PER_MONTH * 3600.0 / fleet.tasks[column.task].every
+        hours = column.hours * fleet.tasks[column.task].runs
         if column.alone:
-            shares[column.task] += (kind.rent or 0.0) * math.ceil(column.devices / kind.count) * hours
+            shares[column.task] += (kind.rent or 0.0) * kind.machines(column.devices) * hours
         else:
             shares[column.task] += column.watts / 1000.0 * hours * fleet.tariff
     for chosen in machines:
         kind, own = fleet.kinds[chosen.kind], chosen.bought + chosen.used
         for t, period in enumerate(fleet.periods):
             part = period.hours / sum(p.hours for p in fleet.periods)
-            month = HOURS_PER_MONTH * period.hours / 24.0
             if kind.rented:
-                dollars, devices = (kind.rent or 0.0) * chosen.rented[t] * month, chosen.rented[t] * kind.count
+                dollars, devices = (kind.rent or 0.0) * chosen.rented[t] * period.month, chosen.rented[t] * kind.count
             else:
                 dollars = chosen.bought * (kind.cost or 0.0) / fleet.months * part
-                dollars += own * kind.idle / 1000.0 * month * fleet.tariff
+                dollars += own * kind.idle / 1000.0 * period.month * fleet.tariff
                 devices = own * kind.count
             if not devices:
                 continue

@@ -32,8 +32,6 @@ from ridgewise.advise.fleets.fleet import Column, Fleet, Kind
 from ridgewise.economics.cost import HOURS_PER_MONTH
 from ridgewise.errors import RidgewiseError
 
-#: Days of a month.
-DAYS = HOURS_PER_MONTH / 24.0
 #: Relative gap at which a choice counts as proved the best, and seconds that the search may take.
 PROVED, PATIENCE = 1e-6, 30.0
 Terms = dict[int, float]
@@ -202,7 +200,7 @@ class _Built:
             busiest = task.amount * max(task.loads) if task.serves else 1.0
             able = [c for c in self.columns if c.task == place and c.kind == number and c.carries > 0]
             devices += max((math.ceil(busiest / c.carries) * max(c.devices, 1.0) for c in able), default=0.0)
-        return float(math.ceil(devices / self.fleet.kinds[number].count) + self.fleet.spares)
+        return float(self.fleet.kinds[number].machines(devices) + self.fleet.spares)
 
     def _energy(self, watts: float, hours: float) -> float:
         """USD a month of so many watts for so many hours a month, where the fleet pays the electricity."""
@@ -219,7 +217,7 @@ class _Built:
                 if kind.rent is None:
                     continue
                 for t in periods:
-                    dollars = kind.rent * fleet.periods[t].hours * DAYS
+                    dollars = kind.rent * fleet.periods[t].month
                     self.rented[number, t] = place = program.variable(dollars, self.enough[number])
                     self.month[place] = dollars
                     self._at_most(kind, {place: 1.0})
@@ -252,7 +250,7 @@ class _Built:
                     if column.task != place or min(load, column.carries) <= 0 or not self._there(column.kind, t):
                         continue
                     most = math.ceil(load / column.carries)
-                    hours = fleet.periods[t].hours * DAYS * task.busy
+                    hours = fleet.periods[t].month * task.busy
                     each = 0.0 if kind.rented else self._energy(column.watts, hours) * load / column.carries
                     x, s = program.variable(0.0, most), program.variable(each, 1.0, whole=False)
                     program.row({s: 1.0, x: -column.carries / load}, high=0.0)
@@ -284,18 +282,16 @@ class _Built:
                 kind = fleet.kinds[column.kind]
                 if column.task != place:
                     continue
-                times = HOURS_PER_MONTH * 3600.0 / task.every
                 if column.alone:
                     if kind.rent is None:
                         continue
-                    machines = math.ceil(column.devices / kind.count)
-                    dollars = kind.rent * machines * column.hours * times
-                    self.chosen[d] = y = program.variable(dollars, 1.0)
-                    self.month[y], one[y] = dollars, 1.0
-                    continue
-                dollars = self._energy(column.watts, column.hours * times)
+                    dollars = kind.rent * kind.machines(column.devices) * column.hours * task.runs
+                else:
+                    dollars = self._energy(column.watts, column.hours * task.runs)
                 self.chosen[d] = y = program.variable(dollars, 1.0)
                 self.month[y], one[y] = dollars, 1.0
+                if column.alone:
+                    continue
                 days = task.within / 86400.0
                 done: Terms = {y: -column.hours}
                 for t in periods:

@@ -11,7 +11,7 @@ from ridgewise.simulation.lengths import Lengths
 from ridgewise.simulation.system import system
 from ridgewise.workloads import Service
 
-#: Standard deviation over mean of prompts and of answers: what conversations of public traces look like.
+#: Standard deviation over mean of prompts and of answers: the conversations of Azure's public trace of November 2023.
 PROMPT_SPREAD, OUTPUT_SPREAD = 0.95, 0.77
 #: How many times what is asked a replica's load is looked for.
 ENOUGH = 1.2

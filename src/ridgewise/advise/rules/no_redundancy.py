@@ -9,6 +9,7 @@ from ridgewise.advise.case import Case
 from ridgewise.advise.failures import BETWEEN
 from ridgewise.advise.finding import Cure, Finding, Measure
 from ridgewise.advise.option import Option
+from ridgewise.advise.rank import around_the_clock
 from ridgewise.advise.rules.rule import Rule
 from ridgewise.hardware.machine import Machine
 from ridgewise.units import digits, duration, share
@@ -25,7 +26,7 @@ def check(case: Case) -> Iterator[Finding]:
     option, work, promised = case.option, case.question.workload, case.question.availability
     if not isinstance(work, Service) or option is None or not option.feasible:
         return
-    if promised is None and (work.hours_per_day < 24 or copies(option) > 1):
+    if promised is None and (not around_the_clock(work) or copies(option) > 1):
         return
     reached = availability(option, spare(case))
     down = (1.0 - reached) * YEAR * 3600
