@@ -358,8 +358,6 @@ def _named(error: Exception) -> str:
 
 def quantile(values: Sequence[float], share: float) -> float:
     """A quantile by linear interpolation between the sorted values."""
-    held = sorted(values)
-    place = share * (len(held) - 1)
-    low = int(place)
-    high = min(low + 1, len(held) - 1)
-    return held[low] + (held[high] - held[low]) * (place - low)
+    import numpy as np
+
+    return float(np.quantile(values, share))

@@ -181,7 +181,7 @@ def footprint(setup: Setup, sequences: Count, context: Tokens) -> Footprint:
     rules = policy(setup.engine.memory, setup.device.architecture)
     discrete = setup.device.kind.startswith("gpu")
     found = inference(setup.arch, setup.plan, sequences, context, rules, setup.usable, discrete)
-    beside = {**_drafting(setup, sequences, context)} | ({"adapters": setup.adapter_bytes} if setup.adapters else {})
+    beside = _drafting(setup, sequences, context) | ({"adapters": setup.adapter_bytes} if setup.adapters else {})
     return replace(found, parts={**found.parts, **beside}) if beside else found
 
 

@@ -144,8 +144,7 @@ def replica(s: Situation, row: Row, coefficients: Mapping[str, float]) -> System
     policy = replace(policy, sequences=int(sequences * groups), tokens=int(tokens * groups))
     rules = memory_policy(s.engine, s.year, s.device.architecture)
     held = float(capacity(s.arch, s.plan, context, rules, usable, s.device.kind.startswith("gpu")))
-    made = system(setup, policy, context, held * context)
-    return made
+    return system(setup, policy, context, held * context)
 
 
 def _running(name: str, device: Device) -> tuple[Engine, Backend]:
