@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from ridgewise.advise.field import Field
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, named
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import ranked
 from ridgewise.hardware import Device
@@ -51,7 +51,7 @@ class Case:
     def name(self) -> str:
         if self.option is not None:
             return self.option.name
-        return f"{self.count} × {self.device.name}" if self.count > 1 else self.device.name
+        return named(self.device, self.count)
 
     @property
     def fits(self) -> bool:

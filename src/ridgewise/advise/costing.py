@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from ridgewise.advise.inference import READING_SPEED, tpot_limit, ttft_limit
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, answered_in
 from ridgewise.advise.question import Question
 from ridgewise.economics import decisions, energy, finance, interruptions, load, ownership, prices, sensitivity
 from ridgewise.economics.cost import HOURS_PER_MONTH, SERVER_KINDS, TARIFF, Purchase, purchase, sold, waiting_power
@@ -323,7 +323,7 @@ class _Money:
         assert option.speed is not None
         each = work.output / option.speed.total
         if isinstance(work, SingleUser):  # one after the other: the prompt is read, then the answer written
-            each = (option.speed.ttft or 0.0) + (work.output - 1.0) * option.speed.tpot
+            each = answered_in(option.speed.ttft or 0.0, option.speed.tpot, work.output)
         return min(self.busy * self.peak * each, 1.0)
 
     def _tariff(self) -> Price:

@@ -48,6 +48,16 @@ def missed(found: Iterable[Shortfall]) -> dict[str, Any]:
     }
 
 
+def named(device: Device, count: int) -> str:
+    """So many devices for people: ``2 × GeForce RTX 3090``."""
+    return f"{count} × {device.name}" if count > 1 else device.name
+
+
+def answered_in(first: float, each: float, output: float) -> float:
+    """Seconds of a whole answer: to the first token, and for each of the others."""
+    return first + max(output - 1.0, 0.0) * each
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One candidate, evaluated.
@@ -105,8 +115,7 @@ class Option:
 
     @property
     def name(self) -> str:
-        times = f"{self.count} × " if self.count > 1 else ""
-        return f"{times}{self.device.name}"
+        return named(self.device, self.count)
 
     @property
     def tier(self) -> str:

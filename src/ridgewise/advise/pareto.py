@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, answered_in
 from ridgewise.advise.question import PRIORITIES, Question
 from ridgewise.advise.rank import headroom, once, quality_loss, ranked, slow_cost, slow_energy, steadiness
 from ridgewise.units import digits, duration, energy, money, share
+from ridgewise.workloads import Service, SingleUser
 
 #: Axis → how a value is written. Of every axis less is better: shares are held as what is missing to one.
 AXES: Mapping[str, Callable[[float], str]] = {
@@ -54,11 +55,9 @@ def _time(question: Question, option: Option) -> float:
     """Seconds of the run, or of a whole answer."""
     if option.run is not None:
         return option.run.high
-    speed = option.speed
-    assert speed is not None
-    output = float(getattr(question.workload, "output", 0.0))
-    wait = speed.slow_ttft if speed.slow_ttft is not None else math.inf
-    return wait + max(output - 1.0, 0.0) * speed.slow_tpot
+    speed, work = option.speed, question.workload
+    assert speed is not None and isinstance(work, SingleUser | Service)
+    return answered_in(math.inf if speed.slow_ttft is None else speed.slow_ttft, speed.slow_tpot, work.output)
 
 
 def standings(question: Question, options: Sequence[Option]) -> tuple[Standing, ...]:

@@ -10,7 +10,7 @@ from ridgewise.advise import inference
 from ridgewise.advise.case import best
 from ridgewise.advise.inference import PATIENCE, READING_SPEED
 from ridgewise.advise.limits import most_users
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, named
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import COARSE, narrowest
 from ridgewise.economics import purchase
@@ -166,11 +166,10 @@ def _upgrade(machine: Question, rows: Sequence[Served], device: Device, count: i
             gained.append(row.arch.name)
         if row.well and row.option and row.option.speed and option and option.speed and option.left >= 0:
             faster.append(math.log2(option.speed.each / row.option.speed.each))
-    name = f"{count} × {device.name}" if count > 1 else device.name
     owned = machine.counts.get(device.id, 1) if device in machine.hardware else 0
     price, there = (_price(machine, device, n) if n else 0.0 for n in (count, owned))
     return Upgrade(
-        name,
+        named(device, count),
         price - there if price is not None and there is not None else None,
         tuple(gained),
         2.0 ** (sum(faster) / len(faster)) if faster else 1.0,

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ridgewise.advise.field import Field
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, answered_in
 from ridgewise.advise.question import Question
 from ridgewise.advise.rank import once, ranked, total_cost
 from ridgewise.hardware import Device
@@ -53,7 +53,7 @@ def hinges(question: Question, options: Sequence[Option]) -> tuple[Hinge, ...]:
         found.append(
             Hinge(
                 what, factor, first.name if first else None, first is None or first.device.id != pick.device.id,
-                _times(pick, same), _costs(pick, same),
+                _times(question, pick, changed, same), _costs(pick, same),
             )
         )  # fmt: skip
     return tuple(sorted(found, key=lambda hinge: (not hinge.moved, -hinge.weight)))
@@ -109,18 +109,17 @@ def _with(device: Device, figure: str, factor: float) -> Device:
     return replace(device, figures={**device.figures, figure: replace(old, value=old.number * factor)})
 
 
-def _times(before: Option, after: Option | None) -> float:
+def _times(question: Question, before: Option, changed: Question, after: Option | None) -> float:
     """Seconds of the run or of a whole answer, then over now; infinite where it is no candidate any more."""
-    return math.inf if after is None else _seconds(after) / _seconds(before)
+    return math.inf if after is None else _seconds(changed, after) / _seconds(question, before)
 
 
-def _seconds(option: Option) -> float:
+def _seconds(question: Question, option: Option) -> float:
     if option.run is not None:
         return option.run.seconds
-    speed = option.speed
-    assert speed is not None
-    tokens = 2.0 * (float(speed.load.slices[0].cached) - speed.prompt)  # a step stands in the middle of the answer
-    return (speed.ttft or 0.0) + max(tokens, 1.0) * speed.tpot
+    speed, work = option.speed, question.workload
+    assert speed is not None and isinstance(work, SingleUser | Service)
+    return answered_in(speed.ttft or 0.0, speed.tpot, work.output)
 
 
 def _costs(before: Option, after: Option | None) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ridgewise.advise.field import Field
 from ridgewise.advise.fleets.fleet import Kind, Task
-from ridgewise.advise.option import Option
+from ridgewise.advise.option import Option, named
 from ridgewise.economics.cost import sold
 from ridgewise.hardware import Device
 from ridgewise.hardware.offers import rental_price
@@ -34,11 +34,9 @@ def _month(option: Option) -> float:
 def _sizes(device: Device, memory: float | None) -> Iterator[Kind]:
     unit = sold(device, 1)
     for count in CARDS if unit == 1 and not device.complete and device.kind != "cpu" else (unit,):
-        times = f"{count} × " if count > 1 else ""
-        kind = Kind(f"{times}{device.name}", device, count, configuration=memory)
+        kind = Kind(named(device, count), device, count, configuration=memory)
         if kind.cost is not None:
             yield kind
     if rental_price(device) is not None:
         for count in dict.fromkeys((1, unit)):
-            times = f"{count} × " if count > 1 else ""
-            yield Kind(f"{times}{device.name}, rented", device, count, rented=True, configuration=memory)
+            yield Kind(f"{named(device, count)}, rented", device, count, rented=True, configuration=memory)
