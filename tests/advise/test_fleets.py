@@ -21,6 +21,7 @@ from ridgewise.advise.inference import Deployments
 from ridgewise.app import fleets as app
 from ridgewise.app.main import main
 from ridgewise.errors import RequestError
+from ridgewise.hardware.machine import configurations
 from ridgewise.hardware.sheets import device
 
 Pose = Callable[..., Question]
@@ -286,6 +287,27 @@ def test_what_is_let_one_by_one_trains_alone(pose: Pose) -> None:
     found = columns(Fleet((run,), (lone, server)))
     assert {c.devices for c in found if c.kind == 0} <= {1.0}
     assert max(c.devices for c in found if c.kind == 1) >= 8
+
+
+def test_a_machine_is_priced_and_filled_by_the_same_memory(pose: Pose) -> None:
+    """Macs and servers are sold with several: what is not named is the least, to serve, to train and to pay for."""
+    for name in ("M3 Ultra", "EPYC 9654"):
+        plain, least = (
+            Kind("a", device(name), 1),
+            Kind("b", device(name), 1, configuration=configurations(device(name))[0]),
+        )
+        assert plain.memory == least.memory and plain.cost == least.cost
+        assert plain.cost is not None
+    tasks = (
+        Task("chat", pose("Qwen3-0.6B", users="5"), (1.0,)),
+        Task("tune", pose("Qwen3-0.6B", goal="qlora"), (1.0,), every=30 * 86400.0),
+    )
+    mac = device("M3 Ultra")
+    made = [columns(Fleet(tasks, (Kind("a", mac, 1, configuration=held),))) for held in (None, configurations(mac)[0])]
+    assert [c.task for c in made[0]] == [0, 1]
+    assert [(c.carries, c.run and c.run.memory_left) for c in made[0]] == [
+        (c.carries, c.run and c.run.memory_left) for c in made[1]
+    ]
 
 
 # ------------------------------------------------------------------------------------------------------------- the file

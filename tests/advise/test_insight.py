@@ -3,7 +3,6 @@ that is there serves. What is claimed about other questions is what those questi
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +11,7 @@ import pytest
 
 from ridgewise.advise import Answer, Question
 from ridgewise.advise.contrast import tied, why_not
-from ridgewise.advise.mixed import Also, also, idle_hours, mixed
+from ridgewise.advise.mixed import SIMPLER, Also, also, idle_hours, mixed
 from ridgewise.advise.pareto import AXES, CLEAR, LEVEL, SLIGHT, standings
 from ridgewise.advise.rank import points, ranked, utility, weights_of
 from ridgewise.advise.reverse import served, upgrades
@@ -156,10 +155,10 @@ def test_one_system_for_both_needs_hours_in_which_nobody_uses_it(ask: Ask) -> No
     free = mixed(office.question, office.options, also("qlora weekly"), catalogue)
     assert free.one is not None and free.two is not None
     assert free.one.training.run is not None
-    assert 4.345 * free.one.training.run.high / 3600 <= idle_hours(office.question) == pytest.approx(14 / 24 * 730)
-    assert free.better is min((free.one, free.two), key=lambda s: s.month) or not math.isclose(
-        free.one.month, free.two.month
-    )
+    assert 730 / 168 * free.one.training.run.high / 3600 <= idle_hours(office.question) == pytest.approx(14 / 24 * 730)
+    assert free.better is (free.two if free.two.month < (1 - SIMPLER) * free.one.month else free.one)
+    dear = replace(free.one, month=2 * free.two.month)
+    assert replace(free, one=dear).better is free.two
 
 
 # --- the other way round ---
