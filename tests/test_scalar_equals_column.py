@@ -23,7 +23,7 @@ from ridgewise.hardware import device
 from ridgewise.memory import cache_bytes, inference, weight_bytes
 from ridgewise.memory.engines import POLICIES
 from ridgewise.memory.footprint import fullest, layer_cache, layer_weights
-from ridgewise.memory.training import MemoryCoefficients, Sharding, adapter_parameters, bulk, parts, states
+from ridgewise.memory.training import MemoryCoefficients, Sharding, adapter_parameters, bulk, divided, parts, states
 from ridgewise.memory.training import training as training_memory
 from ridgewise.models.architecture import Architecture
 from ridgewise.models.formats import weight_format
@@ -60,6 +60,7 @@ from ridgewise.training.estimate import step_seconds as training_seconds
 from ridgewise.training.layouts import fullest as fullest_stage
 from ridgewise.training.layouts import fullness, offloaded, scheduled
 from ridgewise.training.planning import floor_seconds as training_floor
+from ridgewise.training.planning import job
 from ridgewise.units import Num, kinds
 from ridgewise.work import Plan, Slice, Step, Work, decode, forward, prefill, training
 from ridgewise.work.denoiser import denoise, picture_tokens
@@ -350,6 +351,7 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "memory.training.training": learnt,
     "memory.training.bulk": lambda arch, row: bulk(arch, "lora", row["rank"]),
     "memory.training.parts": sharded,
+    "memory.training.divided": lambda arch, row: divided(row["rows"], row["batch"], row["shards"], row["pp"]),
     "training.estimate.flops_per_token": lambda arch, row: [
         flops_per_token(arch, row["new"], m) for m in ("full", "lora", "qlora")
     ],
@@ -358,6 +360,9 @@ CASES: dict[str, Callable[[Architecture, Row], Any]] = {
     "training.layouts.fullness": lambda arch, row: fullness(80, row["pp"]),
     "training.layouts.scheduled": lambda arch, row: [scheduled(row["pp"] % 3, n) for n in ("waits", "shown", "copies")],
     "training.layouts.offloaded": lambda arch, row: [offloaded(row["pp"] % 4, place) for place in (0, 1)],
+    "training.planning.Job.owned": lambda arch, row: job(
+        arch, device("H100 SXM"), "full", 2048.0, 64.0, 6e10
+    ).owned(row),
     "training.planning.floor_seconds": lambda arch, row: training_floor(
         arch, device("H100 SXM"), 8, row["batch"], row["new"], "full"
     ),
