@@ -172,11 +172,11 @@ def _cost(device: Device, count: int, draw: Draw | None, hours: float, tariff: f
     bought, rented = purchase(device, count), rental_price(device)
     energy = draw.wall / 1000 * hours * tariff if draw else None
     if rented is not None:
-        return cost_of(bought, rented, count, (rented.low + rented.high) / 2 * count * hours, energy, "rent")
+        return cost_of(bought, rented, count, rented.middle * count * hours, energy, "rent")
     if bought is None or energy is None:
         return cost_of(bought, rented, count, None, energy, "own")
     life = AMORTISATION_MONTHS * HOURS_PER_MONTH
-    used = (bought.low + bought.high) / 2 * min(hours / life, 1.0)
+    used = bought.middle * min(hours / life, 1.0)
     return cost_of(bought, rented, count, used + energy, energy, "own")
 
 

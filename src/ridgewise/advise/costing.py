@@ -397,7 +397,7 @@ class _Money:
             return None
         about = ", ".join(part for part in (offer.provider or "several providers", offer.region) if part)
         return Price(
-            f"rent, {terms}", (offer.low + offer.high) / 2, offer.low, offer.high, prices.HOURLY, offer.as_of,
+            f"rent, {terms}", offer.middle, offer.low, offer.high, prices.HOURLY, offer.as_of,
             "datasheet", f"{option.device.name}: {about}", offer.sources, offer.note,
             offer.trust,
         )  # fmt: skip
@@ -466,7 +466,7 @@ class _Money:
             peak=self.peak, capacity=self.capacity(option), planned=float(self.copies(option)),
             requests=self.requests, prompt=prompt, output=output,
             cached=terms.cached, hours=self.hours, busy=self.at_work(option), elastic=self.training,
-            unit_price=(found.low + found.high) / 2 * unit / bought if found else 0.0,
+            unit_price=found.middle * unit / bought if found else 0.0,
             unit_copies=float(max(unit // self.boards(option), 1)), resale=self.resale.value,
             working=draw.wall / copies if draw else 0.0, waiting=waits / copies,
             pue=self.pue.value, tariff=self.tariff.value, hosting=self.hosting.value,
@@ -488,7 +488,7 @@ class _Money:
             run = self.pick.run
             over("speed", 1.0, run.seconds / run.high, run.seconds / run.low, "interval")
         if bought is not None and (price := bought_for(self.question, bought)) is not None:
-            over("purchase price", (price.low + price.high) / 2, price.low, price.high)
+            over("purchase price", price.middle, price.low, price.high)
             for name, known in (
                 ("resale", self.resale), ("electricity", self.tariff), ("hosting", self.hosting), ("PUE", self.pue),
             ):  # fmt: skip
@@ -678,7 +678,7 @@ class _Money:
             elif offer is not None:
                 about = ", ".join(part for part in (offer.terms, offer.condition, offer.region) if part)
                 yield Price(
-                    "purchase", (offer.low + offer.high) / 2, offer.low, offer.high, "USD per device", offer.as_of,
+                    "purchase", offer.middle, offer.low, offer.high, "USD per device", offer.as_of,
                     "assumed" if offer.assumed else "datasheet", f"{device.name}: {about}", offer.sources,
                     offer.note, offer.trust,
                 )  # fmt: skip

@@ -164,7 +164,7 @@ class Deployments:
         for key in set(keys) - self._prices.keys():
             device, configuration, count = key
             bought = purchase(device, count, configuration, question.prices.get(device.id), question.host_price)
-            self._prices[key] = np.nan if bought is None else (bought.low + bought.high) / 2
+            self._prices[key] = np.nan if bought is None else bought.middle
         return np.array([self._prices[key] for key in keys])
 
 

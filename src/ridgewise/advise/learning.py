@@ -181,10 +181,10 @@ def run_cost(
         return cost_of(bought, rented, count, None, None, "own" if rented is None else "rent")
     hours = run.seconds / 3600
     energy = draw.wall / 1000 * hours * tariff if draw else None
-    rent = (rented.low + rented.high) / 2 * count * hours if rented else None
+    rent = rented.middle * count * hours if rented else None
     life = AMORTISATION_MONTHS * HOURS_PER_MONTH * 3600
     used = min(max(run.seconds, LEAST_OWNED if pretraining else LEAST_LENT) / life, 1.0)
-    share = (bought.low + bought.high) / 2 * used + energy if bought and energy is not None else None
+    share = bought.middle * used + energy if bought and energy is not None else None
     if rent is not None and (own is None or share is None or rent <= share):
         return cost_of(bought, rented, count, rent, energy, "rent")
     return cost_of(bought, rented, count, share, energy, "own")

@@ -151,7 +151,7 @@ def _candidates(
     for other in catalogue:
         bought = purchase(other, 1) if other.kind in DESKTOP and other.status == "available" else None
         if bought is not None and (other.memory or 0.0) > memory and (other.bandwidth or 0.0) >= 0.5 * bandwidth:
-            larger.append(((bought.low + bought.high) / 2, other))
+            larger.append((bought.middle, other))
     for _, other in sorted(larger, key=lambda pair: pair[0])[:UPGRADES]:
         yield other, 1
 
@@ -179,4 +179,4 @@ def _upgrade(machine: Question, rows: Sequence[Served], device: Device, count: i
 def _price(machine: Question, device: Device, count: int) -> float | None:
     """Middle of what so many cost [USD]; None where nobody asks a price."""
     bought = purchase(device, count, None, machine.prices.get(device.id), machine.host_price)
-    return (bought.low + bought.high) / 2 if bought else None
+    return bought.middle if bought else None

@@ -325,7 +325,7 @@ def _points(asked: Asked) -> Iterator[tuple[int, Plan, float, float]]:
 
 def _rent(device: Device, count: int, seconds: float) -> float | None:
     offer = rent_together(device, count)
-    return None if offer is None else (offer.low + offer.high) / 2 * count * seconds / 3600.0
+    return None if offer is None else offer.middle * count * seconds / 3600.0
 
 
 def _curve(points: Sequence[tuple[int, Plan, float, float]]) -> tuple[Point, ...]:

@@ -79,6 +79,11 @@ class Purchase:
     hosts: Annotated[float, "USD"] = 0.0
     as_of: str = ""
 
+    @property
+    def middle(self) -> float:
+        """Middle of the range."""
+        return (self.low + self.high) / 2
+
 
 def purchase(
     device: Device, count: int, memory: float | None = None, own: float | None = None, host: float | None = None
@@ -182,9 +187,9 @@ def monthly_cost(
     rented = rental_price(device)
     energy = float(energy_month(device, count, draw, hours_per_day, busy, tariff)) if draw else None
     unknown = float("nan")
-    price = (bought.low + bought.high) / 2 if bought is not None else unknown
+    price = bought.middle if bought is not None else unknown
     owned = month_owned(price, unknown if energy is None else energy)
-    rent = month_rented((rented.low + rented.high) / 2, count, hours_per_day) if rented is not None else unknown
+    rent = month_rented(rented.middle, count, hours_per_day) if rented is not None else unknown
     month = float(cheaper(owned, rent, device.kind in SERVER_KINDS))
     tenure = "rent" if month == rent != owned else "own"
     return cost_of(bought, rented, count, None if math.isnan(month) else month, energy, tenure)

@@ -56,6 +56,11 @@ class Offer:
     devices: int = 1
 
     @property
+    def middle(self) -> float:
+        """Middle of the range."""
+        return (self.low + self.high) / 2
+
+    @property
     def basis(self) -> tuple[str, ...]:
         """Keys of the facts used: ``nvidia-h100-sxm.purchase``."""
         return (f"{self.device}.{self.kind}",)

@@ -133,7 +133,7 @@ class Kind:
         if self.price is not None:
             return self.price
         found = purchase(self.device, self.count, self.memory)
-        return None if found is None else (found.low + found.high) / 2
+        return None if found is None else found.middle
 
     @cached_property
     def rent(self) -> float | None:
@@ -141,7 +141,7 @@ class Kind:
         if self.hourly is not None:
             return self.hourly
         found = rental_price(self.device)
-        return None if found is None else (found.low + found.high) / 2 * self.count
+        return None if found is None else found.middle * self.count
 
     @property
     def offered(self) -> bool:

@@ -24,7 +24,7 @@ def check(case: Case) -> Iterator[Finding]:
     where = f" ({offer.provider} {offer.product})" if offer.provider and offer.product else ""
     yield Finding(
         "warning",
-        f"{option.device.name} is let in machines of one only{where}, at {money((offer.low + offer.high) / 2)}/h: what "
+        f"{option.device.name} is let in machines of one only{where}, at {money(offer.middle)}/h: what "
         f"{whole(option.count)} together cost, with {digits(8 * float(rates.network) / 1e9)} Gbit/s between them, is "
         "not known",
         Measure("devices in one rented machine", float(offer.devices), float(option.count), "1"),
