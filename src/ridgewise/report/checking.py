@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
@@ -16,7 +15,7 @@ from ridgewise.advise.checking import Checked
 from ridgewise.advise.finding import LEVELS
 from ridgewise.advise.rules import TOPICS, Rule, load_rules
 from ridgewise.report.document import SCHEMA_VERSION, FindingDocument, OptionDocument, finding_document, option_document
-from ridgewise.report.text import said
+from ridgewise.report.text import said, screen
 from ridgewise.units import count
 from ridgewise.units.shown import Shown
 
@@ -79,15 +78,12 @@ def rules_document() -> RulesDocument:
 
 
 def _rule(rule: Rule) -> RuleDocument:
-    about = (import_doc(rule) or "").strip()
-    return RuleDocument(rule.id, rule.level, rule.topic, rule.title, rule.asks, about)
+    return RuleDocument(rule.id, rule.level, rule.topic, rule.title, rule.asks, _about(rule))
 
 
-def import_doc(rule: Rule) -> str | None:
+def _about(rule: Rule) -> str:
     """What the file of a rule says it is about."""
-    import sys
-
-    return sys.modules[rule.check.__module__].__doc__
+    return (sys.modules[rule.check.__module__].__doc__ or "").strip()
 
 
 def check_document(found: Sequence[Checked], ignored: Sequence[str]) -> CheckDocument:
@@ -108,20 +104,13 @@ def _idea(found: Checked) -> IdeaDocument:
     )
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=max(console.width, 120))
-    return console
-
-
 #: How levels stand out on a terminal.
 STYLES = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
 def show(found: CheckDocument) -> None:
     """Findings by level, with what they cost and what cures them."""
-    console = _console()
+    console = screen()
     console.print(Text(f"{found.model} · {count(found.parameters_total)} parameters", style="bold"))
     for idea in found.ideas:
         console.print()
@@ -148,13 +137,18 @@ def _verdict(idea: IdeaDocument) -> str:
 
 def show_rules(found: RulesDocument) -> None:
     """The rules under their topics."""
-    console = _console()
+    console = screen()
     for topic, about in found.topics.items():
         console.print(Text(about[0].upper() + about[1:], style="bold"))
         for rule in found.rules:
             if rule.topic == topic:
                 console.print(Padding(Text(f"{rule.rule} ({rule.level}): {rule.asks}"), (0, 0, 0, 2)))
         console.print()
+
+
+def _told(finding: FindingDocument) -> str:
+    """A finding with its cure, in one line."""
+    return said(finding) + (f" → {finding.remedy}" if finding.remedy else "")
 
 
 def sarif(found: CheckDocument, file: str = "") -> dict[str, Any]:
@@ -177,7 +171,7 @@ def _sarif_rule(rule: Rule) -> dict[str, Any]:
         "name": "".join(part.capitalize() for part in rule.id.split("-")),
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.asks},
-        "help": {"text": (import_doc(rule) or rule.asks).strip()},
+        "help": {"text": _about(rule) or rule.asks},
         "defaultConfiguration": {"level": rule.level},
         "properties": {"topic": rule.topic},
     }
@@ -189,7 +183,6 @@ def _sarif_result(finding: FindingDocument, place: dict[str, int], file: str) ->
     }
     if file:
         where["physicalLocation"] = {"artifactLocation": {"uri": file}, "region": {"startLine": 1}}
-    text = said(finding) + (f" → {finding.remedy}" if finding.remedy else "")
     further: dict[str, Any] = {"cost": finding.cost, "change": finding.change}
     if finding.number is not None:
         further["number"] = {
@@ -197,8 +190,8 @@ def _sarif_result(finding: FindingDocument, place: dict[str, int], file: str) ->
             "unit": finding.number.unit,
         }  # fmt: skip
     return {
-        "ruleId": finding.rule, "ruleIndex": place[finding.rule], "level": finding.level, "message": {"text": text},
-        "locations": [where], "properties": further,
+        "ruleId": finding.rule, "ruleIndex": place[finding.rule], "level": finding.level,
+        "message": {"text": _told(finding)}, "locations": [where], "properties": further,
     }  # fmt: skip
 
 
@@ -212,8 +205,7 @@ def github(found: CheckDocument, file: str = "") -> Iterator[str]:
         for finding in idea.findings:
             given = {"file": file, "line": "1" if file else "", "title": f"{finding.title} [{finding.rule}]"}
             told = ",".join(f"{name}={_escaped(value, ':,')}" for name, value in given.items() if value)
-            text = said(finding) + (f" → {finding.remedy}" if finding.remedy else "")
-            yield f"::{ANNOTATIONS[finding.level]} {told}::{_escaped(text)}"
+            yield f"::{ANNOTATIONS[finding.level]} {told}::{_escaped(_told(finding))}"
 
 
 def _escaped(text: str, further: str = "") -> str:

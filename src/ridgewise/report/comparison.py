@@ -140,8 +140,8 @@ BUILDING: tuple[tuple[str, Callable[[MachineDocument], str]], ...] = (
 )
 
 
-def svg(found: ComparisonDocument) -> str:
-    """The phases on the roofline of each machine, one plot under the other; empty where no peak is known."""
+def rooflines(found: ComparisonDocument) -> list[tuple[str, str]]:
+    """Each device whose peak is known, with the phases on its roofline."""
     plots = []
     for machine in found.machines:
         told = machine.estimate
@@ -156,5 +156,11 @@ def svg(found: ComparisonDocument) -> str:
         if machine.training:
             learnt = machine.training
             marks.append(Mark("training", learnt.arithmetic_intensity_flop_per_byte, learnt.reached_flop_per_s))
-        plots.append(roofline(f"{found.model} on {told.device}", marks, peak, told.peak_precision, peak / ridge))
-    return stacked(plots, WIDTH, HEIGHT)
+        drawn = roofline(f"{found.model} on {told.device}", marks, peak, told.peak_precision, peak / ridge)
+        plots.append((told.device, drawn))
+    return plots
+
+
+def svg(found: ComparisonDocument) -> str:
+    """The rooflines in one picture, one under the other; empty where no peak is known."""
+    return stacked([drawn for _, drawn in rooflines(found)], WIDTH, HEIGHT)

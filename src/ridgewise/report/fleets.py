@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import zip_longest
 
 from ridgewise.advise.fleets import Column, Plan, Task
 from ridgewise.advise.fleets.columns import BEYOND
 from ridgewise.report.document import SCHEMA_VERSION
+from ridgewise.report.lines import aligned, piped
 from ridgewise.units import digits, duration, money, power
 
 #: Names of shares of one device.
@@ -418,19 +419,11 @@ def show(found: FleetDocument) -> None:
     for part in parts(found):
         if part.title:
             console.print(part.title, style="bold", markup=False)
-        for line in _aligned(part.headers, part.rows):
+        for line in aligned(part.headers, part.rows) if part.headers else ():
             console.print(line, markup=False, soft_wrap=True)
         for line in part.lines:
             console.print(f"  · {line}", markup=False)
         console.print()
-
-
-def _aligned(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    if not headers:
-        return
-    widths = [max(len(row[i]) for row in (headers, *rows)) for i in range(len(headers))]
-    for row in (headers, *rows):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
 def markdown(found: FleetDocument) -> str:
@@ -439,10 +432,6 @@ def markdown(found: FleetDocument) -> str:
     for part in parts(found):
         lines += [f"## {part.title}", ""] if part.title else []
         if part.headers:
-            lines += [_row(part.headers), _row(["---"] * len(part.headers)), *map(_row, part.rows), ""]
+            lines += [*piped(part.headers, part.rows), ""]
         lines += [f"- {line}" for line in part.lines] + [""] * bool(part.lines)
     return "\n".join(lines)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ridgewise.here.machine import Here
 from ridgewise.here.match import Detected
+from ridgewise.report.lines import aligned
 from ridgewise.units import digits, duration, power, size
 
 
@@ -174,7 +175,7 @@ def doctor_lines(document: DoctorDocument) -> Iterator[str]:
         yield "What runs here cannot be said yet: ridgewise probe measures this machine and gives it a sheet."
         return
     yield f"What runs well here, on {document.runs[0].device} with llama.cpp, for one user:"
-    yield from rows_of(
+    yield from aligned(
         ("model", "format", "tokens/s", "80 % interval", "first token", "memory left", "evidence"),
         (
             (run.model, run.format, digits(run.decode_tokens_per_s), f"{digits(run.low)}–{digits(run.high)}",
@@ -186,7 +187,7 @@ def doctor_lines(document: DoctorDocument) -> Iterator[str]:
 
 def print_probe(document: ProbeDocument) -> None:
     """Every figure with its spread, then what became of it."""
-    for line in rows_of(
+    for line in aligned(
         ("measured", "median", "spread", "rounds", "ours"),
         (
             (one.name, f"{digits(one.value / 1e9)} G{one.unit}", f"{100 * one.spread:.0f} %", str(one.rounds),
@@ -217,7 +218,7 @@ def print_bench(document: BenchDocument) -> None:
         after = digits(one.afterwards) if one.afterwards is not None else ""
         rows.append((one.what, one.unit, predicted, span, digits(one.measured), off, after))
     headers = ("", "", "predicted", "80 % interval", "measured", "off", "predicted now")
-    for line in rows_of(headers, rows):
+    for line in aligned(headers, rows):
         print(line)
     print()
     if document.power_w is not None:
@@ -230,17 +231,9 @@ def print_bench(document: BenchDocument) -> None:
         print(f"{document.rows} measurements kept: they move every prediction for {document.device}")
     if document.others:
         print(f"\nOther models on {document.device} now, llama.cpp, one user:")
-        for line in rows_of(
+        for line in aligned(
             ("model", "format", "tokens/s", "80 % interval"),
             ((r.model, r.format, digits(r.decode_tokens_per_s), f"{digits(r.low)}–{digits(r.high)}")
              for r in document.others),
         ):  # fmt: skip
             print(line)
-
-
-def rows_of(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Aligned lines: words to the left, numbers too, two spaces between."""
-    held = [headers, *rows]
-    widths = [max(len(row[i]) for row in held) for i in range(len(headers))]
-    for row in held:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

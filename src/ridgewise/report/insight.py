@@ -4,11 +4,9 @@ hardware that is there already serves."""
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +18,7 @@ from ridgewise.advise.pareto import AXES, Standing
 from ridgewise.advise.reverse import Served, Upgrade
 from ridgewise.advise.sensitivity import Hinge
 from ridgewise.report.document import SCHEMA_VERSION
+from ridgewise.report.text import screen
 from ridgewise.units import count, digits, money, whole
 
 #: Axis → its key with its unit, for machines.
@@ -184,13 +183,6 @@ def _served(row: Served) -> ServedDocument:
     )  # fmt: skip
 
 
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console = Console(highlight=False, width=max(console.width, 120))
-    return console
-
-
 def sections(found: InsightDocument) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Headed lists: the words of what was asked for."""
     front = [standing for standing in found.standings if standing.front]
@@ -238,7 +230,7 @@ def _hinge(found: HingeDocument) -> str:
 
 def show(found: InsightDocument) -> None:
     """Print the sections."""
-    console = _console()
+    console = screen()
     for title, lines in sections(found):
         if lines:
             console.print()
@@ -258,7 +250,7 @@ def markdown(found: InsightDocument) -> str:
 
 def show_have(found: HaveDocument) -> None:
     """What it serves, and the upgrades."""
-    console = _console()
+    console = screen()
     console.print(Text(f"{found.hardware}: what it serves", style="bold"))
     table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("model", "size", "verdict", "weights", "tokens/s", "context", "users", "fine-tuning"):

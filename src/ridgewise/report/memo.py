@@ -12,10 +12,10 @@ from typing import Any, TypeAlias
 
 from ridgewise.advise.explaining import Explanation
 from ridgewise.report.capacity import CapacityDocument, softly
+from ridgewise.report.charts import roofline
 from ridgewise.report.charts.field import field
 from ridgewise.report.charts.knee import knee
 from ridgewise.report.charts.money import spent, swings
-from ridgewise.report.charts.roofline import roofline
 from ridgewise.report.charts.scaling import scaling
 from ridgewise.report.charts.waterfall import waterfall
 from ridgewise.report.cost import CostDocument, InfeasibleDocument
@@ -67,6 +67,13 @@ class Reference:
     """A fact behind the answer, with links."""
 
     cited: CitedDocument
+
+    @property
+    def words(self) -> str:
+        """What it is, its value, its kind and its date."""
+        cited = self.cited
+        value, dated = f": {cited.value}" if cited.value else "", f", as of {cited.as_of}" if cited.as_of else ""
+        return f"{cited.what}{value} ({cited.kind}{dated})"
 
 
 Part: TypeAlias = Words | Points | Grid | Picture | Reference
@@ -153,7 +160,7 @@ def _figures(rows: Sequence[tuple[str, Estimate | None, Any]]) -> list[Part]:
 
 def _plan(plan: PlanDocument, explained: Explanation | None, money_: CostDocument | None) -> Iterator[Parts]:
     work = plan.workload
-    asked = [f"{heading(plan)}"]
+    asked = [heading(plan)]
     asked += [_said(name, value) for name, value in work.items() if value is not None and name not in SAID]
     asked += [f"most to spend: {money(plan.budget_usd)}"] if plan.budget_usd is not None else []
     asked += [f"most to draw at the wall: {power(plan.max_power_w)}"] if plan.max_power_w is not None else []
@@ -178,7 +185,7 @@ def _plan(plan: PlanDocument, explained: Explanation | None, money_: CostDocumen
         yield "Why this hardware", _roof(explained)
     if money_ is not None:
         yield from (("Money" if name == "Answer" else f"Money: {name.lower()}", parts)
-                    for name, parts in _cost(money_) if name not in ("Question",))  # fmt: skip
+                    for name, parts in _cost(money_) if name != "Question")  # fmt: skip
     yield "What would change the answer", _listed(plan.changes)
     yield "Caught", _listed([f"{f.level}: {f.text}" + (f" → {f.remedy}" if f.remedy else "") for f in plan.findings])
     yield "Assumed", _listed(plan.assumptions)
@@ -247,11 +254,7 @@ def _expected(option: OptionDocument) -> list[tuple[str, Estimate | None, Any]]:
 
 
 def _roof(found: Explanation) -> list[Part]:
-    if not found.ridge_point_flop_per_byte or not found.peak_flop_per_s:
-        return []
-    drawn = roofline(f"{found.model} on {found.device}", found.roofline, found.peak_flop_per_s, found.peak_precision,
-                     found.peak_flop_per_s / found.ridge_point_flop_per_byte)  # fmt: skip
-    return _shown(drawn, "Left of the ridge point memory is the limit, right of it compute.")
+    return _shown(roofline.explained(found), "Left of the ridge point memory is the limit, right of it compute.")
 
 
 def _estimate(found: EstimateDocument, explained: Explanation | None) -> Iterator[Parts]:

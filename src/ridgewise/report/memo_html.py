@@ -58,11 +58,9 @@ def _part(part: Part) -> str:
         case Picture(svg, caption):
             return f"<figure>{svg}<figcaption>{escape(caption)}</figcaption></figure>"
         case Reference(cited):
-            dated = f", as of {escape(cited.as_of)}" if cited.as_of else ""
-            value = f": {escape(cited.value)}" if cited.value else ""
             links = "; ".join(_link(source) for source in cited.sources)
-            about = f"{escape(cited.what)}{value} ({escape(cited.kind)}{dated})"
-            return f'<p class="cited"><code>{escape(cited.key)}</code> {about}{": " + links if links else ""}</p>'
+            about = escape(part.words) + (f": {links}" if links else "")
+            return f'<p class="cited"><code>{escape(cited.key)}</code> {about}</p>'
     raise TypeError(f"no way to set {type(part).__name__}")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ridgewise.report.cost import SourceDocument
+from ridgewise.report.lines import piped
 from ridgewise.report.memo import Grid, Memo, Part, Picture, Points, Reference, Words
 
 
@@ -25,18 +26,12 @@ def _part(part: Part) -> Iterator[str]:
         case Points(lines):
             yield from (*(f"- {line}" for line in lines), "")
         case Grid(headers, rows):
-            yield from (_row(headers), _row(("---",) * len(headers)), *(_row(row) for row in rows), "")
+            yield from (*piped(headers, rows), "")
         case Reference(cited):
-            dated = f", as of {cited.as_of}" if cited.as_of else ""
-            value = f": {cited.value}" if cited.value else ""
             links = "; ".join(_link(source) for source in cited.sources)
-            yield f"- `{cited.key}` {cited.what}{value} ({cited.kind}{dated})" + (f": {links}" if links else "")
+            yield f"- `{cited.key}` {part.words}" + (f": {links}" if links else "")
         case Picture():
             return
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
 
 
 def _link(source: SourceDocument) -> str:

@@ -27,8 +27,7 @@ def pdf(memo: Memo) -> bytes:
         import typst
     except ImportError:
         raise RequestError("needs the extra 'pdf'", "--report", ("pip install 'ridgewise[pdf]'", "FILE.html")) from None
-    pictures = [part.svg for section in memo.sections for part in section.parts if isinstance(part, Picture)]
-    files = {f"{number}.svg": _plain(svg).encode() for number, svg in enumerate(pictures)}
+    files = {f"{number}.svg": _plain(picture.svg).encode() for number, picture in enumerate(memo.pictures)}
     made: bytes = typst.compile({"main.typ": typeset(memo).encode(), **files})  # type: ignore[call-overload]
     return made
 
@@ -67,9 +66,7 @@ def _part(part: Part, numbers: Iterator[int]) -> Iterator[str]:
                 f"caption: [#{_text(caption)}], supplement: none, numbering: none)"
             )
         case Reference(cited):
-            dated = f", as of {cited.as_of}" if cited.as_of else ""
-            value = f": {cited.value}" if cited.value else ""
-            about = f" {cited.what}{value} ({cited.kind}{dated})" + (": " if cited.sources else "")
+            about = f" {part.words}" + (": " if cited.sources else "")
             links = " #[; ] ".join(_link(source) for source in cited.sources)
             yield f"#block(below: .6em)[#set text(8.5pt)\n#raw({_text(cited.key)})#{_text(about)} {links}]"
 

@@ -6,9 +6,14 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ridgewise.report.document import Estimate, FindingDocument, OptionDocument, PlanDocument
+from ridgewise.report.lines import piped
 from ridgewise.units import digits, duration, money, power, size
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: One letter per tier, explained under every table.
 TIER_MARK = {"measured": "m", "interpolated": "i", "transferred": "t", "datasheet": "d", "assumed": "a"}
@@ -262,16 +267,23 @@ def heading(document: PlanDocument) -> str:
     return f"{document.model} · {count(document.parameters_total)} parameters{active}"
 
 
-def print_plan(document: PlanDocument) -> None:
-    """The plan on a terminal."""
+def screen() -> Console:
+    """Where answers are printed: as wide as the terminal or ``COLUMNS``, at least 120 columns where it is neither."""
     from rich.console import Console
-    from rich.padding import Padding
-    from rich.table import Table as RichTable
-    from rich.text import Text
 
     console = Console(highlight=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console = Console(highlight=False, width=max(console.width, 120))
+    return console
+
+
+def print_plan(document: PlanDocument) -> None:
+    """The plan on a terminal."""
+    from rich.padding import Padding
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = screen()
     console.print(Text(heading(document), style="bold"))
     console.print(Text(document.verdict))
     full = options_table(document)
@@ -300,15 +312,8 @@ def markdown(document: PlanDocument) -> str:
     """The plan as Markdown."""
     table = options_table(document)
     lines = [f"## {heading(document)}", "", document.verdict, ""]
-    lines += markdown_table(table)
+    lines += piped(table.headers, table.rows)
     for title, entries in sections(document):
         if entries:
             lines += ["", f"### {title}", "", *(f"- {entry}" for entry in entries)]
     return "\n".join(lines) + "\n"
-
-
-def markdown_table(table: Table) -> list[str]:
-    def row(cells: tuple[str, ...]) -> str:
-        return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells) + " |"
-
-    return [row(table.headers), row(tuple("---" for _ in table.headers)), *(row(cells) for cells in table.rows)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ridgewise.advise.explaining import Mark
+from ridgewise.advise.explaining import Explanation, Mark
 from ridgewise.report.charts.canvas import AXIS, COLOURS, Scale, Sheet, line, spread
 from ridgewise.units import digits, rate, share
 
@@ -54,6 +54,14 @@ def roofline(title: str, marks: Sequence[Mark], peak: float, precision: str, ban
     caption = f"arithmetic intensity [FLOP/B]; roofs: {rate(peak, 'FLOP/s')} in {precision}, {rate(bandwidth, 'B/s')}"
     sheet.text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 14, caption, anchor="middle", size=11.5)
     return sheet.svg()
+
+
+def explained(found: Explanation) -> str:
+    """The roofline of an explanation; empty where the catalogue knows no peak."""
+    peak, ridge = found.peak_flop_per_s, found.ridge_point_flop_per_byte
+    if not peak or not ridge:
+        return ""
+    return roofline(f"{found.model} on {found.device}", found.roofline, peak, found.peak_precision, peak / ridge)
 
 
 def ribbon_left(x: Scale, y: Scale, start: float, ridge: float, bandwidth: float) -> str:
