@@ -68,7 +68,7 @@ def known_model(name: str) -> tuple[Model, dict[str, str]]:
     if model.arch.moe:
         cells["params_active_b"] = plain(round(model.arch.parameters_active / 1e9, 6))
     stem = Path(name).stem
-    tails = (*ENDINGS, *(f"{sep}{model.arch.dtype}{''}" for sep in "-._"))
+    tails = (*ENDINGS, *(f"{sep}{model.arch.dtype}" for sep in "-._"))
     for spelled in (name, stem, *(stem[: -len(tail)] for tail in tails if stem.casefold().endswith(tail.casefold()))):
         try:
             entry = find(spelled, own("models"))
@@ -147,7 +147,7 @@ def _llama(
     wanted = phases(options["prompts"], options["depths"], output, slots)
     longest = max(max(options["prompts"]), max(options["depths"]) + output) + 64
     layers = 999 if place.unit == "gpu" else 0
-    done, partial, errors = [], "", list[str]()
+    done, partial = [], ""
     with Power() as power:
         try:
             with server_of(path, threads, context=max(longest, slots * (min(options["depths"]) + output + 64)) * slots,
@@ -172,7 +172,7 @@ def _llama(
              if one.disturbed]  # fmt: skip
     return BenchDocument(
         1, "bench", f"llama.cpp ({version}), {threads} threads", f"{cells['model_id']} {model.arch.dtype}",
-        place.device, tuple(compared), len(rows), partial, tuple(errors), power.watts, None, tuple(runs(place.found)),
+        place.device, tuple(compared), len(rows), partial, (), power.watts, None, tuple(runs(place.found)),
         tuple(notes),
     )  # fmt: skip
 

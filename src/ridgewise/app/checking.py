@@ -47,7 +47,7 @@ def checked(flags: Mapping[str, Any], file: Path | None = None) -> CheckDocument
     from ridgewise.hardware.sheets import load_devices
     from ridgewise.report.checking import check_document
 
-    ignored = [*flags.get("ignore", ())]
+    ignored = flags.get("ignore") or ()
     given = {name: value for name, value in flags.items() if value not in (None, [], {}) and name != "ignore"}
     request = from_flags(file, given)
     if not request.model:

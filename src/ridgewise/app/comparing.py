@@ -63,7 +63,7 @@ def _smallest(model: str, name: str, flags: Mapping[str, Any], load: Load) -> Es
     first: Estimation | None = None
     for devices in COUNTS:
         try:
-            setup = deployment(model, name, flags.get("engine"), flags.get("quant"), "16", devices, 1, None)
+            setup = deployment(model, name, {**flags, "tp": devices})
         except RequestError:
             if first is None:
                 raise

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ridgewise.app.inspecting import deployment, given, number, told_limits
+from ridgewise.app.inspecting import deployment, given, number
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -28,14 +28,7 @@ def prepared(model: str, hardware: str, flags: Mapping[str, Any]) -> Setup:
     from ridgewise.hardware.sheets import device
     from ridgewise.models.read import load_model
 
-    setup = deployment(
-        model, hardware, flags.get("engine"), flags.get("quant"), str(flags.get("kv_bits") or 16),
-        int(flags.get("tp") or 1), int(flags.get("pp") or 1), flags.get("ep"),
-        number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
-        number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None,
-        *told_limits(flags.get("max_sequences"), flags.get("utilization")),
-    )  # fmt: skip
-    setup = replace(setup, replicas=int(flags.get("replicas") or 1))
+    setup = replace(deployment(model, hardware, flags), replicas=int(flags.get("replicas") or 1))
     if flags.get("adapters"):
         setup = adapted(setup, float(flags["adapters"]), float(flags.get("rank") or 16))
     if flags.get("ngl") is not None or flags.get("cpu_moe") or flags.get("host"):

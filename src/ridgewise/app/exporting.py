@@ -231,19 +231,11 @@ def _served(model: str, hardware: str, flags: Flags) -> Served:
     """What a target needs of a deployment by its flags."""
     from ridgewise.advise.fitting import Split, placed
     from ridgewise.advise.limits import check_context
-    from ridgewise.app.inspecting import CONTEXT, deployment, told_limits
+    from ridgewise.app.inspecting import CONTEXT, deployment
     from ridgewise.report.manifests import Served
     from ridgewise.report.manifests._served import cache_types
 
-    size = number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None
-    free = number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None
-    told = told_limits(flags.get("max_sequences"), flags.get("utilization"))
-    bits = str(given(flags, "kv_bits", "16"))
-    setup = deployment(
-        model, hardware, flags.get("engine"), flags.get("quant"), bits, int(flags.get("tp") or 1),
-        int(flags.get("pp") or 1), flags.get("ep"), size, free, *told,
-    )  # fmt: skip
-    setup = replace(setup, replicas=int(flags.get("replicas") or 1))
+    setup = replace(deployment(model, hardware, flags), replicas=int(flags.get("replicas") or 1))
     request = number(given(flags, "prompt", "1024"), "tokens", "--prompt", 1, 1e8) + number(
         given(flags, "output", "512"), "tokens", "--output", 1, 1e8
     )
@@ -258,8 +250,9 @@ def _served(model: str, hardware: str, flags: Flags) -> Served:
     if (ngl is not None or experts) and not setup.engine.offloads:
         raise RequestError("parts in RAM are for llama.cpp", "--ngl" if ngl is not None else "--cpu-moe",
                            ("--engine llama.cpp",))  # fmt: skip
+    types = cache_types(setup, str(flags.get("kv_bits") or 16))
     served = Served(setup, int(context), min(request, context), flight, flags.get("weights") or "",
-                    cache_types(setup, bits), ngl, experts, float(flags.get("limit") or 0))  # fmt: skip
+                    types, ngl, experts, float(flags.get("limit") or 0))  # fmt: skip
     if ngl is None and not experts:
         return served
     card, _ = placed(setup, Split(ngl, experts), float(served.slots), context)

@@ -67,18 +67,18 @@ def runs(found: tuple[Detected, ...]) -> list[Runs]:
         flags: dict[str, Any] = {"tp": main.count if main.unit == "gpu" else 1, "prompt": 512, "output": 256}
         if main.free:
             flags["free"] = f"{main.free:.0f}"
-        for quant in ("gguf-mxfp4",) if model.startswith("gpt-oss") else ("q4_k_m",):
-            try:
-                held = prepared(model, main.device, {**flags, "quant": quant, "engine": "llama.cpp"})
-                got = estimation(held, Load(512.0, 256.0, 1.0, 0.0))
-            except RequestError:
-                break
-            if got.fits:
-                speed, first = got.outcome.tpot.inverse, got.outcome.ttft
-                rows.append(
-                    Runs(model, quant, main.device, float(speed.value), float(speed.low), float(speed.high),
-                         float(first.value), float(got.memory.left), held.tier)
-                )  # fmt: skip
+        quant = "gguf-mxfp4" if model.startswith("gpt-oss") else "q4_k_m"
+        try:
+            held = prepared(model, main.device, {**flags, "quant": quant, "engine": "llama.cpp"})
+            got = estimation(held, Load(512.0, 256.0, 1.0, 0.0))
+        except RequestError:
+            continue
+        if got.fits:
+            speed, first = got.outcome.tpot.inverse, got.outcome.ttft
+            rows.append(
+                Runs(model, quant, main.device, float(speed.value), float(speed.low), float(speed.high),
+                     float(first.value), float(got.memory.left), held.tier)
+            )  # fmt: skip
     return rows
 
 

@@ -38,51 +38,42 @@ def number(text: str, unit: str, flag: str, low: float, high: float) -> float:
     return value
 
 
-def deployment(
-    model: str, hardware: str, engine: str | None, quant: str | None, kv_bits: str, tp: int, pp: int, ep: int | None,
-    memory: float | None = None, free: float | None = None, sequences: float = 0.0, share: float = 0.0,
-) -> Deployment:  # fmt: skip
-    """The deployment that the flags name."""
-    from ridgewise.engines import engine as find_engine
+def held(flags: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Memory of the machine and what of a device is free [B], where the flags say them."""
+    size = number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None
+    return size, number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None
+
+
+def deployment(model: str, hardware: str, flags: Mapping[str, Any]) -> Deployment:
+    """The deployment that the flags name: of one copy, without drafts and parts in RAM."""
+    from ridgewise.engines import engine
     from ridgewise.hardware.sheets import device
     from ridgewise.models.formats import weight_format
     from ridgewise.models.read import load_model
 
+    size, left = held(flags)
+    most = number(flags["max_sequences"], "1", "--max-sequences", 1, 1e5) if flags.get("max_sequences") else 0.0
+    share = number(flags["utilization"], "ratio", "--utilization", 0.05, 1.0) if flags.get("utilization") else 0.0
     found = load_model(model, own("models"))
     return deploy(
         found.arch,
         device(hardware, "hardware", own("hardware")),
-        find_engine(engine) if engine else None,
-        weight_format(quant) if quant else found.format,
-        kv_bits,
-        tp,
-        memory,
-        free,
-        pp,
-        ep,
+        engine(flags["engine"]) if flags.get("engine") else None,
+        weight_format(flags["quant"]) if flags.get("quant") else found.format,
+        str(flags.get("kv_bits") or 16),
+        int(flags.get("tp") or 1),
+        size,
+        left,
+        int(flags.get("pp") or 1),
+        flags.get("ep"),
         own_blocks(),
-        sequences,
+        most,
         share,
     )
 
 
-def told_limits(sequences: str | None, utilization: str | None) -> tuple[float, float]:
-    """What the engine is told instead of its defaults: sequences at once, share of the device; 0: nothing."""
-    most = number(sequences, "1", "--max-sequences", 1, 1e5) if sequences else 0.0
-    return most, number(utilization, "ratio", "--utilization", 0.05, 1.0) if utilization else 0.0
-
-
-def fit(
-    model: str, hardware: str, engine: str | None, quant: str | None, context: str | None, concurrency: str,
-    kv_bits: str, tp: int, pp: int, ep: int | None, memory: str | None, free: str | None, ngl: int | None,
-    cpu_moe: bool, sequences_limit: str | None, utilization: str | None, *, json: bool,
-) -> int:  # fmt: skip
+def fit(model: str, hardware: str, flags: Mapping[str, Any], *, json: bool) -> int:
     """Print the memory waterfall; 0 when it fits, 1 when it does not."""
-    flags = {
-        "engine": engine, "quant": quant, "context": context, "concurrency": concurrency, "kv_bits": kv_bits,
-        "tp": tp, "pp": pp, "ep": ep, "memory": memory, "free": free, "ngl": ngl, "cpu_moe": cpu_moe,
-        "max_sequences": sequences_limit, "utilization": utilization,
-    }  # fmt: skip
     found = fitted(model, hardware, flags)
     _show(found, json)
     return 0 if found.fits else 1
@@ -93,55 +84,38 @@ def fitted(model: str, hardware: str, flags: Mapping[str, Any]) -> FitAnswer:
     context = flags.get("context")
     tokens = CONTEXT if context is None else number(context, "tokens", "--context", 1, 1e9)
     sequences = number(given(flags, "concurrency", "1"), "1", "--concurrency", 1, 1e9)
-    size = number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None
-    left = number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None
-    told = told_limits(flags.get("max_sequences"), flags.get("utilization"))
-    made = deployment(
-        model, hardware, flags.get("engine"), flags.get("quant"), str(given(flags, "kv_bits", 16)),
-        int(flags.get("tp") or 1), int(flags.get("pp") or 1), flags.get("ep"), size, left, *told,
-    )  # fmt: skip
+    made = deployment(model, hardware, flags)
     if context is None and made.arch.max_context:
         tokens = min(tokens, float(made.arch.max_context))
-    basis = memory_basis(made.device, size, left)
+    basis = memory_basis(made.device, *held(flags))
     return fit_answer(made, sequences, tokens, flags.get("ngl"), bool(flags.get("cpu_moe")), basis)
 
 
 def explain(
-    model: str, hardware: str, engine: str | None, quant: str | None, prompt: str, output: str, batch: str,
-    tp: int, pp: int, ep: int | None, plot: Path | None, why_not: Sequence[str] = (), *, sensitivity: bool = False,
-    json: bool,
+    model: str, hardware: str, flags: Mapping[str, Any], plot: Path | None, why_not: Sequence[str] = (), *,
+    sensitivity: bool = False, json: bool,
 ) -> int:  # fmt: skip
     """Print every term of one estimate; draw the roofline to ``plot``; say why not others and what it hangs on."""
-    flags = {"engine": engine, "quant": quant, "prompt": prompt, "output": output, "batch": batch, "tp": tp, "pp": pp,
-             "ep": ep}  # fmt: skip
     found = explained(model, hardware, flags)
     if plot is not None:
-        from ridgewise.report.charts.roofline import roofline
+        from ridgewise.report.charts import roofline
 
-        if found.ridge_point_flop_per_byte is None or found.peak_flop_per_s is None:
+        drawn = roofline.explained(found)
+        if not drawn:
             raise RequestError(f"the catalogue knows no peak rate of {found.device}", "--plot")
-        bandwidth = found.peak_flop_per_s / found.ridge_point_flop_per_byte
-        title = f"{found.model} on {found.device}"
-        write_whole(plot, roofline(title, found.roofline, found.peak_flop_per_s, found.peak_precision, bandwidth))
+        write_whole(plot, drawn)
     further = None
     if why_not or sensitivity:
         from ridgewise.app.advising import beside
 
-        further = beside(_deployed(model, hardware, flags), *_load(flags), why_not, sensitivity)
+        further = beside(deployment(model, hardware, flags), *_load(flags), why_not, sensitivity)
     _show(found, json, further)
     return 0
 
 
 def explained(model: str, hardware: str, flags: Mapping[str, Any]) -> Explanation:
     """Every term of one estimate; ``flags`` are those of ``ridgewise explain``, with underscores."""
-    return explanation(_deployed(model, hardware, flags), *_load(flags))
-
-
-def _deployed(model: str, hardware: str, flags: Mapping[str, Any]) -> Deployment:
-    return deployment(
-        model, hardware, flags.get("engine"), flags.get("quant"), "16", int(flags.get("tp") or 1),
-        int(flags.get("pp") or 1), flags.get("ep"),
-    )  # fmt: skip
+    return explanation(deployment(model, hardware, flags), *_load(flags))
 
 
 def _load(flags: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own
-from ridgewise.app.inspecting import number
+from ridgewise.app.inspecting import held, number
 from ridgewise.errors import RequestError
 
 if TYPE_CHECKING:
@@ -84,8 +84,7 @@ def answer(model: str, hardware: str, kind: str, flags: Mapping[str, Any]) -> Jo
         found.arch, device(hardware, "hardware", own("hardware")), kind,
         engine(flags["engine"]) if flags.get("engine") else None,
         weight_format(flags["quant"]) if flags.get("quant") else found.format, int(flags.get("tp") or 1),
-        number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
-        number(flags["free"], "B", "--free", 0, 2**60) if flags.get("free") else None, own_blocks(),
+        *held(flags), own_blocks(),
         int(flags.get("replicas") or 1),
     )  # fmt: skip
     many = flags.get("batch") or flags.get("concurrency")

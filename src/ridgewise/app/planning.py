@@ -49,6 +49,20 @@ def names(entries: Sequence[str]) -> list[str]:
     return [name.strip() for entry in entries for name in entry.split(",") if name.strip()]
 
 
+def named(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a command as a question holds them: prices and weights by name, lists of names."""
+    made = {name: value for name, value in flags.items() if name not in ("price", "weight")}
+    if flags.get("price"):
+        made["prices"] = own_prices(flags["price"])
+    if flags.get("weight"):
+        made["weights"] = own_weights(flags["weight"])
+    for name in ("hardware", "ignore", "why_not"):
+        if flags.get(name):
+            many = flags[name]
+            made[name] = names([many] if isinstance(many, str) else many)
+    return made
+
+
 def ask(flags: dict[str, Any]) -> dict[str, Any]:
     """The three questions and the model, on a terminal; Enter takes the default."""
     from rich.console import Console
@@ -130,18 +144,20 @@ def run(
 
 def _report(path: Path, found: Planned) -> None:
     """Write the memo of a plan, with the roofline of its first choice."""
+    from ridgewise.advise.explaining import explanation
     from ridgewise.app import reporting
     from ridgewise.workloads import Service, SingleUser
 
     pick, work, behind = found.answer.pick, found.answer.question.workload, None
     if pick is not None and pick.speed is not None and isinstance(work, SingleUser | Service):
-        behind = reporting.explained(pick.speed.setup, work.prompt, work.output, pick.speed.concurrency)
+        behind = explanation(pick.speed.setup, work.prompt, work.output, max(pick.speed.concurrency, 1.0))
     reporting.write(path, found.document, behind, found.money)
 
 
 def _have(flags: Mapping[str, Any], *, json: bool) -> int:
     """What hardware that is there serves; 1 where it serves no model well."""
     from ridgewise.app.advising import have
+    from ridgewise.app.request import flag_of
     from ridgewise.report.document import as_json
     from ridgewise.report.insight import show_have
 
@@ -149,7 +165,7 @@ def _have(flags: Mapping[str, Any], *, json: bool) -> int:
     foreign = [name for name in flags if name not in load]
     if foreign:
         raise RequestError(
-            f"--{foreign[0].replace('_', '-')} means nothing beside --have", "flags",
+            f"{flag_of(foreign[0])} means nothing beside --have", "flags",
             ("--have with --prompt, --output, --context or a model",),
         )  # fmt: skip
     found = have(str(flags["have"]), flags)

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ridgewise.report.cost import CostDocument
     from ridgewise.report.memo import Answer, Memo
     from ridgewise.report.provenance import CitedDocument
-    from ridgewise.serving import Setup
 
 #: Options of a plan whose facts a memo cites.
 CITED = 3
@@ -76,11 +75,3 @@ def made(answer: Any, explained: Explanation | None = None, money: CostDocument 
 def write(path: Path, answer: Any, explained: Explanation | None = None, money: CostDocument | None = None) -> None:
     """Write the memo of an answer, whole or not at all."""
     write_whole(path, form_of(path)(made(answer, explained, money)))
-
-
-def explained(setup: Setup, prompt: float, output: float, batch: float) -> Explanation | None:
-    """What stands behind a deployment, where the catalogue knows enough to draw it."""
-    from ridgewise.advise.explaining import explanation
-
-    found = explanation(setup, prompt, output, max(batch, 1.0))
-    return found if found.ridge_point_flop_per_byte and found.peak_flop_per_s else None

@@ -196,7 +196,7 @@ def _explain(error: ValidationError, where: str, known: list[str]) -> RequestErr
         return RequestError(f"unknown key {place!r}", where, nearest(str(first["loc"][-1]), known))
     if where == FLAGS:
         loc = first["loc"]
-        where = _flag(str(loc[-1] if loc[0] in ("workload", "candidates") else loc[0]))
+        where = flag_of(str(loc[-1] if loc[0] in ("workload", "candidates") else loc[0]))
     else:
         where = f"{where}: {place}"
     if first["type"] == "literal_error":
@@ -267,9 +267,9 @@ _INFERENCE_ONLY = (
 _TRAINING_ONLY = ("tokens", "length", "batch", "deadline")
 
 
-def _flag(name: str) -> str:
+def flag_of(name: str) -> str:
     """The flag of a plan-file key."""
-    name = {"prices": "price"}.get(name, name)
+    name = {"prices": "price", "weights": "weight"}.get(name, name)
     return "--" + name.replace("_", "-")
 
 
@@ -285,7 +285,7 @@ def workload(table: WorkloadTable) -> Workload:
     if given:
         kind = "training" if training else "inference"
         other = "--goal infer" if training else "--goal train"
-        raise RequestError(f"{_flag(given[0])} means nothing for {kind} (--goal {table.goal})", FLAGS, (other,))
+        raise RequestError(f"{flag_of(given[0])} means nothing for {kind} (--goal {table.goal})", FLAGS, (other,))
     if table.goal == "train" and table.rank is not None:
         raise RequestError("--rank needs adapters", FLAGS, ("--goal lora", "--goal qlora"))
     chosen = {n: getattr(table, n) for n in (*_INFERENCE_ONLY, *_TRAINING_ONLY, "rank")}
@@ -325,12 +325,12 @@ def _consistent(table: WorkloadTable) -> None:
         )
     for name in ("active", "think"):
         if table.concurrency is not None and getattr(table, name) is not None:
-            raise RequestError(f"{_flag(name)} means nothing beside --concurrency", FLAGS, ("--users",))
+            raise RequestError(f"{flag_of(name)} means nothing beside --concurrency", FLAGS, ("--users",))
     for name, most in (("slo_ttft", 120.0), ("slo_tpot", 10.0)):
         limit = getattr(table, name)
         if limit is not None and limit > most:
-            text = f"{limit:g}"
-            raise RequestError(f"{text} seconds is no limit anybody feels", _flag(name), (f"{_flag(name)} {text}ms",))
+            flag = flag_of(name)
+            raise RequestError(f"{limit:g} seconds is no limit anybody feels", flag, (f"{flag} {limit:g}ms",))
 
 
 def question(plan: PlanFile, *, lenient: bool = False) -> Question:

@@ -26,7 +26,7 @@ def _checked(flags: dict[str, Any], known: Iterable[str], where: str) -> dict[st
     if wrong:
         raise RequestError(f"unknown flag {wrong[0]!r}", where, nearest(wrong[0], names) or names[:6])
     made = dict(flags)
-    for name in ("policy", "fail", "hardware"):
+    for name in ("policy", "fail"):
         if isinstance(made.get(name), str):
             made[name] = [made[name]]
     return made
@@ -46,6 +46,7 @@ def simulate(model: str, hardware: str, **flags: Any) -> SimulationDocument:
 
 def capacity(model: str, **flags: Any) -> CapacityDocument:
     """How much hardware a load needs. ``flags`` are those of ``ridgewise capacity``, with underscores."""
+    from ridgewise.app.planning import named
     from ridgewise.app.simulating import sized
 
-    return sized(model, _checked(flags, (*LOAD, *ANY), "capacity"))
+    return sized(model, named(_checked(flags, (*LOAD, *ANY), "capacity")))

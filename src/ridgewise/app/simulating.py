@@ -339,12 +339,11 @@ def _question(model: str, flags: Flags, shape: Shape) -> tuple[Question, tuple[s
 
     found = load_model(model, own("models"))
     check_decoder(found.arch)
-    named = [part.strip() for text in flags.get("hardware") or () for part in text.split(",") if part.strip()]
     money = in_dollars(flags)
     busy = number(str(flags.get("busy") or "30%"), "ratio", "--busy", 0.001, 1)
     asked = Question(
         found.arch, Service(2.0, shape.prompt.mean, shape.output.mean, busy=busy),
-        hardware=tuple(device(name, "--hardware", own("hardware")) for name in named),
+        hardware=tuple(device(name, "--hardware", own("hardware")) for name in flags.get("hardware") or ()),
         format=weight_format(flags["quant"]) if flags.get("quant") else found.format,
         engine=engine(flags["engine"]).id if flags.get("engine") else None,
         kv_bits=number(str(flags.get("kv_bits") or 16), "1", "--kv-bits", 2, 32),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ridgewise.app.anchors import own_blocks
 from ridgewise.app.home import own
-from ridgewise.app.inspecting import number
+from ridgewise.app.inspecting import held, number
 from ridgewise.errors import RequestError, nearest
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def asked(model: str, hardware: str, flags: Flags) -> Asked:
         number(flags["deadline"], "s", "--deadline", 1, 3.2e9) if flags.get("deadline") else None,
         number(flags["budget"], "USD", "--budget", 1, 1e12) if flags.get("budget") else None,
         number(flags.get("tariff") or "0.25", "USD", "--tariff", 0, 100),
-        number(flags["memory"], "B", "--memory", 2**20, 2**60) if flags.get("memory") else None,
+        held(flags)[0],
         _program(method, flags), flags.get("chunked_loss"), space, int(flags.get("top") or 5), said, own_blocks(),
         _hot(arch, flags),
     )  # fmt: skip

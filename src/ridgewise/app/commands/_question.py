@@ -46,9 +46,22 @@ Budget = Annotated[
     typer.Option(help="most to spend: on buying, or on the rent of a training run [USD]", rich_help_panel=LIMITS),
 ]
 MaxPower = Annotated[str | None, typer.Option(help="most to draw at the wall: 600W", rich_help_panel=LIMITS)]
+HostPrice = Annotated[
+    str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
+]
+Price = Annotated[
+    list[str] | None,
+    typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
+]
+Hardware = Annotated[
+    list[str] | None, typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT)
+]
 Quant = Annotated[str | None, typer.Option(help="weight format: q4_k_m, fp8, bf16 …", rich_help_panel=WHAT)]
 Engine = Annotated[str | None, typer.Option(help="inference engine: llama.cpp, vllm …", rich_help_panel=WHAT)]
 KvBits = Annotated[str | None, typer.Option(help="bits per cached value", rich_help_panel=WHAT)]
+Ignore = Annotated[
+    list[str] | None, typer.Option(help="id of a rule that is to say nothing (repeat)", rich_help_panel=OUT)
+]
 File = Annotated[
     Path | None, typer.Option("--file", "-f", help="plan file (TOML); flags override it", rich_help_panel=OUT)
 ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -35,3 +36,8 @@ Report = Annotated[
 ]
 StorePath = Annotated[Path | None, typer.Option("--store", help="file of the store, instead of your data folder's")]
 Device = Annotated[str, typer.Argument(help="device name or alias")]
+
+
+def flags(options: Mapping[str, Any], *but: str) -> dict[str, Any]:
+    """The options of a command, its ``locals()`` as it begins, by their names; without those ``but``."""
+    return {name.rstrip("_"): value for name, value in options.items() if name not in but}

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from ridgewise.app.commands import _question as question
 from ridgewise.app.commands import _service as service
-from ridgewise.app.commands._shared import LIMITS, LOAD, OUT, WHAT, Json, Model, Report
+from ridgewise.app.commands._shared import LIMITS, LOAD, OUT, WHAT, Json, Model, Report, flags
 
 PANEL = "Decide"
 
@@ -27,10 +28,7 @@ def capacity(
     slo_ttft: service.SloTtft = None,
     slo_tpot: service.SloTpot = None,
     slo_e2e: service.SloE2e = None,
-    hardware: Annotated[
-        list[str] | None,
-        typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
-    ] = None,
+    hardware: question.Hardware = None,
     engine: Annotated[str | None, typer.Option(help="inference engine", rich_help_panel=WHAT)] = None,
     quant: Annotated[str | None, typer.Option(help="weight format", rich_help_panel=WHAT)] = None,
     kv_bits: Annotated[str | None, typer.Option(help="bits per cached value", rich_help_panel=WHAT)] = None,
@@ -48,25 +46,14 @@ def capacity(
     country: Annotated[
         str | None, typer.Option(help="electricity of DE, France, US/Texas", rich_help_panel=LIMITS)
     ] = None,
-    host_price: Annotated[
-        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
-    ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
-    ] = None,
+    host_price: question.HostPrice = None,
+    price: question.Price = None,
     top: Annotated[int, typer.Option(min=1, max=50, help="systems shown", rich_help_panel=OUT)] = 5,
     report: Report = None,
     json: Json = False,
 ) -> int:
     """How much hardware does a service need? The cheapest systems that keep your limits, and when they no longer do."""
+    given = flags(locals(), "model", "report", "json")
     from ridgewise.app import planning, simulating
 
-    flags = {
-        "users": users, "rate": rate, "active": active, "think": think, "turns": turns,
-        "system_prompt": system_prompt, "arrivals": arrivals, "prompt": prompt, "output": output, "seed": seed,
-        "slo_ttft": slo_ttft, "slo_tpot": slo_tpot, "slo_e2e": slo_e2e, "hardware": hardware, "engine": engine,
-        "quant": quant, "kv_bits": kv_bits, "tp": tp, "policy": policy, "busy": busy, "tariff": tariff,
-        "country": country, "host_price": host_price, "prices": planning.own_prices(price or []), "top": top,
-    }  # fmt: skip
-    return simulating.capacity(model, flags, report, json=json)
+    return simulating.capacity(model, planning.named(given), report, json=json)

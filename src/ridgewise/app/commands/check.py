@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import LIMITS, OUT, PROMISE, WHAT
+from ridgewise.app.commands._shared import OUT, PROMISE, WHAT, flags
 
 PANEL = "Decide"
 
@@ -49,32 +49,18 @@ def check(
     quant: question.Quant = None,
     engine: question.Engine = None,
     kv_bits: question.KvBits = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
-    ] = None,
-    host_price: Annotated[
-        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
-    ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="id of a rule that is to say nothing (repeat)", rich_help_panel=OUT)
-    ] = None,
+    price: question.Price = None,
+    host_price: question.HostPrice = None,
+    ignore: question.Ignore = None,
     rules: Annotated[bool, typer.Option("--rules", help="list the rules", rich_help_panel=OUT)] = False,
     form: Annotated[str, typer.Option("--format", help="text, json, sarif or github", rich_help_panel=OUT)] = "text",
     json: Annotated[bool, typer.Option("--json", help="the same as --format json", rich_help_panel=OUT)] = False,
 ) -> int:
     """Is what you mean to buy a mistake? Every rule, with the number, its cost and the cure; exit 1 on errors."""
+    given = flags(locals(), "idea", "rules", "form", "json")
     from ridgewise.app import checking, planning
 
-    named = {"model": idea}
     file = Path(idea) if idea is not None and idea.lower().endswith(".toml") else None
-    flags = {
-        **({} if file else named), "goal": goal, "users": users, "prompt": prompt, "output": output,
-        "context": context, "concurrency": concurrency, "active": active, "think": think, "slo_ttft": slo_ttft,
-        "slo_tpot": slo_tpot, "hours": hours, "busy": busy, "availability": availability, "tokens": tokens,
-        "length": length, "batch": batch, "rank": rank, "deadline": deadline, "budget": budget,
-        "max_power": max_power, "peak": peak, "quant": quant, "engine": engine, "kv_bits": kv_bits,
-        "prices": planning.own_prices(price or []), "host_price": host_price,
-        "hardware": planning.names(hardware or []), "ignore": planning.names(ignore or []),
-    }  # fmt: skip
-    return checking.run(flags, file, "json" if json else form, rules=rules)
+    if file is None:
+        given["model"] = idea
+    return checking.run(planning.named(given), file, "json" if json else form, rules=rules)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import Json, Model
+from ridgewise.app.commands._shared import Json, Model, flags
 
 PANEL = "Decide"
 
@@ -25,7 +25,7 @@ def compare(
     json: Json = False,
 ) -> int:
     """One model on several machines, side by side; with --phases training beside inference."""
+    given = flags(locals(), "model", "hardware", "phases", "plot", "json")
     from ridgewise.app import comparing
 
-    flags = {"engine": engine, "quant": quant, "prompt": prompt, "output": output, "concurrency": concurrency}
-    return comparing.run(model, hardware or [], flags, plot, phases=phases, json=json)
+    return comparing.run(model, hardware or [], given, plot, phases=phases, json=json)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import OUT, Json, Report
+from ridgewise.app.commands._shared import OUT, Json, Report, flags
 
 PANEL = "Decide"
 MONEY = "Money"
@@ -100,18 +100,7 @@ def cost(
     json: Json = False,
 ) -> int:
     """Buy, rent or API? What each costs over years, from which month and load on the answer changes, and why."""
+    given = flags(locals(), "file", "plot", "report", "json")
     from ridgewise.app import costing, planning
 
-    flags = {
-        "model": model, "goal": goal, "priority": priority, "hardware": planning.names([hardware] if hardware else []),
-        "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
-        "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot, "hours": hours, "busy": busy,
-        "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
-        "budget": budget, "max_power": max_power, "quant": quant, "engine": engine, "kv_bits": kv_bits,
-        "prices": planning.own_prices(price or []), "host_price": host_price, "tariff": tariff,
-        "country": country, "horizon": horizon, "rate": rate, "growth": growth, "ramp": ramp, "cached": cached,
-        "rent": rent, "api": api, "api_model": api_model, "hosting": hosting, "pue": pue, "resale": resale,
-        "upkeep": upkeep, "running": running, "tax": tax, "carbon": carbon, "interruptions": interruptions,
-        "restart": restart, "profile": profile, "runs": runs, "quotes": quotes,
-    }  # fmt: skip
-    return costing.run(flags, file, plot, report, json=json)
+    return costing.run(planning.named(given), file, plot, report, json=json)

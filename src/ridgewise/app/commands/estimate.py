@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import LOAD, Device, Json, Model, Report
+from ridgewise.app.commands._shared import LOAD, Device, Json, Model, Report, flags
 
 PANEL = "Look closer"
 HOW = "Deployment"
@@ -107,16 +107,7 @@ def estimate(
     json: Json = False,
 ) -> int:
     """How fast is it? TTFT, TPOT, throughput, watts of one deployment, with intervals."""
+    given = flags(locals(), "model", "hardware", "report", "json")
     from ridgewise.app import estimating
 
-    flags = {
-        "prompt": prompt, "output": output, "concurrency": concurrency, "batch": batch, "cached": cached,
-        "engine": engine, "quant": quant, "kv_bits": kv_bits, "tp": tp, "pp": pp, "ep": ep, "replicas": replicas,
-        "memory": memory, "free": free, "max_sequences": max_sequences, "utilization": utilization,
-        "draft": draft, "draft_tokens": draft_tokens, "acceptance": acceptance,
-        "adapters": adapters, "rank": rank, "ngl": ngl, "cpu_moe": cpu_moe, "host": host,
-        "prefill_on": prefill_on, "prefill_tp": prefill_tp, "prefill_engine": prefill_engine, "link": link,
-        "length": length, "size": size, "steps": steps, "guidance": guidance, "frames": frames, "audio": audio,
-        "beams": beams, "images": images,
-    }  # fmt: skip
-    return estimating.run(model, hardware, flags, report, json=json)
+    return estimating.run(model, hardware, given, report, json=json)

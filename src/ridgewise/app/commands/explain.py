@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import Device, Json, Model
+from ridgewise.app.commands._shared import Device, Json, Model, flags
 
 PANEL = "Look closer"
 
@@ -33,9 +33,7 @@ def explain(
     json: Json = False,
 ) -> int:
     """Every number of an estimate: operators, formulas, inputs with sources, coefficients with evidence."""
+    given = flags(locals(), "model", "hardware", "plot", "why_not", "sensitivity", "json")
     from ridgewise.app import inspecting
 
-    return inspecting.explain(
-        model, hardware, engine, quant, prompt, output, batch, tp, pp, ep, plot, why_not or [],
-        sensitivity=sensitivity, json=json,
-    )  # fmt: skip
+    return inspecting.explain(model, hardware, given, plot, why_not or [], sensitivity=sensitivity, json=json)

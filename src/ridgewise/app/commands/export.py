@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import LOAD, OUT, Json
+from ridgewise.app.commands._shared import LOAD, OUT, Json, flags
 
 PANEL = "Other faces"
 HOW = "Deployment, where no plan says it"
@@ -70,12 +70,7 @@ def export(
     json: Json = False,
 ) -> int:
     """Start it: the command, file or settings of a plan for an engine, a cluster or a training program."""
+    given = flags(locals(), "plan", "hardware", "to", "out", "json")
     from ridgewise.app import exporting
 
-    flags = {
-        "option": option, "weights": weights, "prompt": prompt, "output": output, "context": context,
-        "concurrency": concurrency, "engine": engine, "quant": quant, "kv_bits": kv_bits, "tp": tp, "pp": pp, "ep": ep,
-        "replicas": replicas, "memory": memory, "free": free, "max_sequences": max_sequences,
-        "utilization": utilization, "ngl": ngl, "cpu_moe": cpu_moe,
-    }  # fmt: skip
-    return exporting.run(plan, hardware, to, out, flags, json=json)
+    return exporting.run(plan, hardware, to, out, given, json=json)

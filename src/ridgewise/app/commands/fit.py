@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import Device, Json, Model
+from ridgewise.app.commands._shared import Device, Json, Model, flags
 
 PANEL = "Look closer"
 
@@ -41,9 +41,7 @@ def fit(
     json: Json = False,
 ) -> int:
     """Does it fit? A waterfall of memory per device, and the smallest change that makes it fit."""
+    given = flags(locals(), "model", "hardware", "json")
     from ridgewise.app import inspecting
 
-    return inspecting.fit(
-        model, hardware, engine, quant, context, concurrency, kv_bits, tp, pp, ep, memory, free, ngl, cpu_moe,
-        max_sequences, utilization, json=json,
-    )  # fmt: skip
+    return inspecting.fit(model, hardware, given, json=json)

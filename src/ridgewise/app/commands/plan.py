@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _question as question
-from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Markdown, Report
+from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Markdown, Report, flags
 
 PANEL = "Decide"
 
@@ -42,17 +42,9 @@ def plan(
     horizon: Annotated[
         str | None, typer.Option(help="buy, rent and API compared over: 3y", rich_help_panel=LIMITS)
     ] = None,
-    host_price: Annotated[
-        str | None, typer.Option(help="price of the computer around boards; 0: owned", rich_help_panel=LIMITS)
-    ] = None,
-    price: Annotated[
-        list[str] | None,
-        typer.Option(help="your own price per device: 'RTX 4090=1500'; =0: owned", rich_help_panel=LIMITS),
-    ] = None,
-    hardware: Annotated[
-        list[str] | None,
-        typer.Option(help="only these devices (repeat, or separate with commas)", rich_help_panel=WHAT),
-    ] = None,
+    host_price: question.HostPrice = None,
+    price: question.Price = None,
+    hardware: question.Hardware = None,
     quant: question.Quant = None,
     engine: question.Engine = None,
     kv_bits: question.KvBits = None,
@@ -66,9 +58,7 @@ def plan(
             help="points per doubling: speed, cost, energy, headroom, stability (speed=2)", rich_help_panel=GOAL
         ),
     ] = None,
-    ignore: Annotated[
-        list[str] | None, typer.Option(help="id of a rule that is to say nothing (repeat)", rich_help_panel=OUT)
-    ] = None,
+    ignore: question.Ignore = None,
     also: Annotated[
         str | None, typer.Option(help="training beside use: 'qlora monthly', 'lora 50M weekly'", rich_help_panel=GOAL)
     ] = None,
@@ -101,24 +91,13 @@ def plan(
     markdown: Markdown = False,
 ) -> int:
     """Recommend hardware for a model and a workload, ranked, with reasons."""
-    from ridgewise.app import planning
-
-    flags = {
-        "model": model, "goal": goal, "priority": priority,
-        "users": users, "prompt": prompt, "output": output, "context": context, "concurrency": concurrency,
-        "active": active, "think": think, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
-        "hours": hours, "busy": busy, "host_price": host_price,
-        "tokens": tokens, "length": length, "batch": batch, "rank": rank, "deadline": deadline,
-        "budget": budget, "max_power": max_power, "tariff": tariff, "country": country, "horizon": horizon,
-        "prices": planning.own_prices(price or []),
-        "hardware": planning.names(hardware or []), "quant": quant, "engine": engine, "kv_bits": kv_bits,
-        "availability": availability, "weights": planning.own_weights(weight or []),
-        "ignore": planning.names(ignore or []), "also": also, "have": have,
-        "why_not": planning.names(why_not or []), "pareto": pareto, "all": all_, "sensitivity": sensitivity,
-    }  # fmt: skip
+    given = flags(locals(), "fleet", "json", "markdown")
     if fleet is not None:
         from ridgewise.app import fleets
 
-        fleets.alone({**flags, "file": file, "save": save, "top": top, "report": report})
+        fleets.alone(given)
         return fleets.run(fleet, json=json, markdown=markdown)
-    return planning.run(flags, file, save, top, report, json=json, markdown=markdown)
+    from ridgewise.app import planning
+
+    own = {name: given.pop(name) for name in ("file", "save", "top", "report")}
+    return planning.run(planning.named(given), **own, json=json, markdown=markdown)

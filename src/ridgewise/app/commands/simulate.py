@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ridgewise.app.commands import _service as service
-from ridgewise.app.commands._shared import LOAD, OUT, Device, Json, Model
+from ridgewise.app.commands._shared import LOAD, OUT, Device, Json, Model, flags
 
 PANEL = "Look closer"
 SYSTEM = "System"
@@ -86,16 +86,7 @@ def simulate(
     json: Json = False,
 ) -> int:
     """What do users feel? A service request by request: queues, batches, percentiles, limits kept or broken."""
+    given = flags(locals(), "model", "hardware", "json")
     from ridgewise.app import simulating
 
-    flags = {
-        "rate": rate, "users": users, "trace": trace, "trace_format": trace_format, "speed": speed,
-        "arrivals": arrivals, "active": active, "think": think, "turns": turns, "system_prompt": system_prompt,
-        "prompt": prompt, "output": output, "requests": requests, "seed": seed, "engine": engine, "quant": quant,
-        "kv_bits": kv_bits, "tp": tp, "pp": pp, "memory": memory, "free": free, "policy": policy, "draft": draft,
-        "draft_tokens": draft_tokens, "acceptance": acceptance, "replicas": replicas, "router": router,
-        "decode_replicas": decode_replicas, "link": link, "scale_target": scale_target, "scale_from": scale_from,
-        "start_delay": start_delay, "fail": fail, "repair": repair, "slo_ttft": slo_ttft, "slo_tpot": slo_tpot,
-        "slo_e2e": slo_e2e, "table": table, "perfetto": perfetto,
-    }  # fmt: skip
-    return simulating.simulate(model, hardware, flags, json=json)
+    return simulating.simulate(model, hardware, given, json=json)

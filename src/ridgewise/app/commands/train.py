@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Model, Report
+from ridgewise.app.commands._shared import GOAL, LIMITS, OUT, WHAT, Json, Model, Report, flags
 
 PANEL = "Decide"
 LAYOUT = "Layout: what is not given is searched"
@@ -99,15 +99,7 @@ def train(
     json: Json = False,
 ) -> int:
     """Can it be trained on this, how, how long, at what power and price? The best layout, its memory and its step."""
+    given = flags(locals(), "model", "hardware", "report", "json")
     from ridgewise.app import training
 
-    flags = {
-        "count": count, "goal": goal, "tokens": tokens, "samples": samples, "epochs": epochs, "batch": batch,
-        "length": length, "rank": rank, "method": method, "group": group, "prompt": prompt, "answer": answer,
-        "precision": precision, "optimizer": optimizer, "recompute": recompute, "tp": tp, "pp": pp, "vpp": vpp,
-        "cp": cp, "ep": ep, "dp": dp, "zero": zero, "micro_batch": micro_batch, "schedule": schedule,
-        "offload": offload, "imbalance": imbalance, "chunked_loss": chunked_loss,
-        "program": program, "deadline": deadline, "budget": budget, "tariff": tariff, "memory": memory,
-        "export": export, "top": top,
-    }  # fmt: skip
-    return training.run(model, hardware, flags, report, json=json)
+    return training.run(model, hardware, given, report, json=json)

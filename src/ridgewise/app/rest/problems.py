@@ -42,15 +42,22 @@ def problem(
     return Response(json.dumps(told, ensure_ascii=False), status, headers, MEDIA)
 
 
-def of(error: Exception, status: int = 422) -> Response:
-    """The problem behind an error of ours; ``status``: of a request that cannot be answered."""
+def told(error: Exception) -> tuple[str, str, tuple[str, ...]]:
+    """What an error of ours says, the option at fault, and the nearest that would do."""
     if isinstance(error, RequestError):
-        return problem(status, error.what, error.where.removeprefix("--").replace("-", "_"), error.nearest)
-    if isinstance(error, BusyError):
-        return problem(503, str(error), headers={"Retry-After": "2"})
-    if isinstance(error, TooLongError):
-        return problem(504, str(error))
-    raise error
+        return error.what, error.where.removeprefix("--").replace("-", "_"), error.nearest
+    return str(error), "", ()
+
+
+def status_of(error: Exception, usual: int = 422) -> int:
+    """The status of what went wrong; ``usual``: of a request that cannot be answered."""
+    return 503 if isinstance(error, BusyError) else 504 if isinstance(error, TooLongError) else usual
+
+
+def of(error: Exception, usual: int = 422) -> Response:
+    """The problem behind an error of ours."""
+    status = status_of(error, usual)
+    return problem(status, *told(error), {"Retry-After": "2"} if status == 503 else None)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:

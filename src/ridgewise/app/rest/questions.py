@@ -161,33 +161,19 @@ def refused(errors: Any, question: Question | None) -> RequestError:
 
 
 def _plan(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
-    from ridgewise.app import planning
+    from ridgewise.app.planning import named, planned
 
-    found = planning.planned(named(flags), top=flags.get("top"))
+    made = named(flags)
+    found = planned(made, top=made.pop("top", None))
     further = {"cost": found.money, "insight": found.insight}
     return found.document, {name: one for name, one in further.items() if one is not None}
 
 
-def named(flags: Flags) -> Flags:
-    """Prices, weights and names as the commands pass them on."""
-    from ridgewise.app import planning
-
-    made = {name: value for name, value in flags.items() if name not in ("price", "weight", "top")}
-    if flags.get("price"):
-        made["prices"] = planning.own_prices(flags["price"])
-    if flags.get("weight"):
-        made["weights"] = planning.own_weights(flags["weight"])
-    for name in ("hardware", "ignore", "why_not"):
-        if flags.get(name):
-            many = flags[name]
-            made[name] = planning.names([many] if isinstance(many, str) else many)
-    return made
-
-
 def _check(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
-    from ridgewise.app import checking
+    from ridgewise.app.checking import checked
+    from ridgewise.app.planning import named
 
-    return checking.checked(named(flags)), {}
+    return checked(named(flags)), {}
 
 
 def _export(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
@@ -201,6 +187,7 @@ def _export(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
 
 def _cost(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
     from ridgewise.app.costing import costed
+    from ridgewise.app.planning import named
 
     return costed(named(flags)), {}
 
@@ -223,9 +210,10 @@ def _compare(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
 
 
 def _capacity(flags: Flags) -> tuple[Any, Mapping[str, Any]]:
+    from ridgewise.app.planning import named
     from ridgewise.app.simulating import sized
 
-    made = named(flags) | ({"top": flags["top"]} if flags.get("top") else {})
+    made = named(flags)
     return sized(made.pop("model"), made), {}
 
 

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -17,13 +18,14 @@ from fastapi.staticfiles import StaticFiles
 
 from ridgewise.app.home import own
 from ridgewise.app.rest import catalogue, problems
-from ridgewise.app.rest.desk import Answer, BusyError, TooLongError
-from ridgewise.app.rest.questions import QUESTIONS, Flags, checked, named
+from ridgewise.app.rest.desk import Answer
+from ridgewise.app.rest.questions import QUESTIONS, Flags, checked
 from ridgewise.app.rest.service import tagged
 from ridgewise.app.web import view, why
 from ridgewise.errors import RequestError, RidgewiseError
 from ridgewise.hardware.sheets import load_devices
 from ridgewise.report.charts import field, knee, money, roofline, scaling, topology, waterfall
+from ridgewise.report.comparison import rooflines
 from ridgewise.report.provenance import CitedDocument, cited
 
 #: What the page answers before anything is asked.
@@ -109,7 +111,7 @@ class Pages:
     async def refused(self, error: RidgewiseError, query: Flags, request: Request, path: str = "/") -> HTMLResponse:
         """What is wrong, in the place of the answer."""
         part = request.headers.get(PART) is not None
-        return await self.show("problem.html" if part else "page.html", status_of(error), part="problem.html",
+        return await self.show("problem.html" if part else "page.html", problems.status_of(error), part="problem.html",
                                title="That cannot be answered", name=None,
                                **problem_seen(error, query, path))  # fmt: skip
 
@@ -141,8 +143,8 @@ class Pages:
         except RidgewiseError as error:
             if part == "answer":
                 return await self.refused(error, asked, request)
-            return await self.show("plan.html", status_of(error), answer="problem.html", name=asked.get("model"),
-                                   **problem_seen(error, asked, "/"))  # fmt: skip
+            return await self.show("plan.html", problems.status_of(error), answer="problem.html",
+                                   name=asked.get("model"), **problem_seen(error, asked, "/"))  # fmt: skip
         moves = await self.moves(request, found)
         explained = await self.behind(asked, found.document)
         seen = await to_thread.run_sync(lambda: self.plan_seen(asked, found, moves, explained))
@@ -178,7 +180,7 @@ class Pages:
         first = document.options[0] if document.options else None
         pictures = dict(plan_pictures(document))
         if explained[1] is not None:
-            pictures["roofline"] = roof(explained[1])
+            pictures["roofline"] = roofline.explained(explained[1])
         seen: dict[str, Any] = {
             "query": query, "d": document, "first": first, "moves": moves, "seconds": found.seconds, "path": "/",
             "known": QUESTIONS["plan"].asked.model_fields, "training": document.phase == "training",
@@ -206,7 +208,7 @@ class Pages:
         except RidgewiseError as error:
             return await self.refused(error, query, request, "/look")
         query = query | ({"context": context} if context else {})
-        pictures = dict(fit_pictures(fit)) | {"roofline": roof(explained)}
+        pictures = dict(fit_pictures(fit)) | {"roofline": roofline.explained(explained)}
         title = f"{name} on {view.named(fit.device)}"
         return await self.show("page.html", part="look.html", title=title, query=query, d=estimated,
                                fit=fit, e=explained, name=name, pictures=pictures, path="/look",
@@ -270,7 +272,7 @@ class Pages:
             name = self.shelf.name_of(query["model"])
         except RidgewiseError as error:
             return await self.refused(error, query, request, "/compare")
-        pictures = dict(compare_pictures(found))
+        pictures = dict(rooflines(found))
         return await self.show("page.html", part="compare.html", title=f"{name}, side by side", query=query, d=found,
                                name=name, pictures=pictures, path="/compare",
                                known=QUESTIONS["compare"].asked.model_fields)  # fmt: skip
@@ -377,12 +379,13 @@ class Pages:
     async def toml(self, request: Request) -> Response:
         """The question as a plan file."""
         from ridgewise.app.advising import FURTHER
+        from ridgewise.app.planning import named
         from ridgewise.app.request import from_flags, plan_text
 
         query = fitting(given(request, "plan"))
         try:
             flags = checked(QUESTIONS["plan"], query).flags()
-            text = plan_text(from_flags(None, {k: v for k, v in named(flags).items() if k not in FURTHER}))
+            text = plan_text(from_flags(None, {k: v for k, v in named(flags).items() if k not in (*FURTHER, "top")}))
         except RidgewiseError as error:
             return await self.refused(error, query, request)
         return Response(text, media_type="application/toml",
@@ -399,8 +402,8 @@ class Pages:
                 raise RequestError(f"no memo is written as {form!r}", "form", tuple(known))
             found = await self.ask("plan", query)
             _, explained = await self.behind(query, found.document)
-            memo = made(found.document, explained, found.further.get("cost"))
-            text = await to_thread.run_sync(lambda: known[form](memo))
+            memo = partial(made, found.document, explained, found.further.get("cost"))
+            text = await to_thread.run_sync(lambda: known[form](memo()))
         except RidgewiseError as error:
             return await self.refused(error, query, request)
         media = {"html": "text/html", "pdf": "application/pdf"}.get(form, "text/markdown")
@@ -455,16 +458,10 @@ def targets(engine: str) -> tuple[str, ...]:
     return tuple(name for name, module in known().items() if engine in able(module))
 
 
-def status_of(error: RidgewiseError) -> int:
-    """The status of what went wrong."""
-    return 503 if isinstance(error, BusyError) else 504 if isinstance(error, TooLongError) else 422
-
-
 def problem_seen(error: RidgewiseError, query: Flags, path: str) -> dict[str, Any]:
     """What the template of a problem shows."""
-    where = error.where.removeprefix("--").replace("-", "_") if isinstance(error, RequestError) else ""
-    near = error.nearest if isinstance(error, RequestError) else ()
-    return {"what": getattr(error, "what", str(error)), "where": where, "near": near, "query": query, "path": path}
+    what, where, near = problems.told(error)
+    return {"what": what, "where": where, "near": near, "query": query, "path": path}
 
 
 def _only(query: Flags, names: Any) -> Flags:
@@ -502,14 +499,6 @@ def plan_pictures(d: Any) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def roof(e: Any) -> str:
-    """The roofline of an explanation; empty where the catalogue knows no peak."""
-    if not e.peak_flop_per_s or not e.ridge_point_flop_per_byte:
-        return ""
-    return roofline.roofline(f"{e.model} on {e.device}", e.roofline, e.peak_flop_per_s, e.peak_precision,
-                             e.peak_flop_per_s / e.ridge_point_flop_per_byte)  # fmt: skip
-
-
 def fit_pictures(fit: Any) -> list[tuple[str, str]]:
     """The memory of one device, and all that hold one copy."""
     return [
@@ -538,28 +527,9 @@ def train_pictures(d: Any) -> list[tuple[str, str]]:
     return found
 
 
-def compare_pictures(d: Any) -> list[tuple[str, str]]:
-    """A roofline per machine."""
-    from ridgewise.advise.explaining import Mark
-
-    found = []
-    for machine in d.machines:
-        told = machine.estimate
-        if not told.ridge_point_flop_per_byte or not told.peak_flop_per_s or told.decode.mfu is None:
-            continue
-        marks = [Mark(name, phase.arithmetic_intensity_flop_per_byte, phase.mfu * told.peak_flop_per_s)
-                 for name, phase in (("prefill", told.prefill), ("decode", told.decode))]  # fmt: skip
-        if machine.training:
-            learnt = machine.training
-            marks.append(Mark("training", learnt.arithmetic_intensity_flop_per_byte, learnt.reached_flop_per_s))
-        peak = told.peak_flop_per_s
-        drawn = roofline.roofline(told.device, marks, peak, told.peak_precision, peak / told.ridge_point_flop_per_byte)
-        found.append((told.device, drawn))
-    return found
-
-
 #: Pictures by the question they are of.
 PICTURES: Mapping[str, Callable[[Any], list[tuple[str, str]]]] = {
-    "plan": plan_pictures, "fit": fit_pictures, "explain": lambda e: [("roofline", roof(e))], "cost": money_pictures,
-    "train": train_pictures, "compare": compare_pictures, "capacity": lambda d: [("knee", knee.knee(d))],
+    "plan": plan_pictures, "fit": fit_pictures, "explain": lambda e: [("roofline", roofline.explained(e))],
+    "cost": money_pictures, "train": train_pictures, "compare": rooflines,
+    "capacity": lambda d: [("knee", knee.knee(d))],
 }  # fmt: skip
