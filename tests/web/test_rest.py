@@ -205,9 +205,7 @@ def test_whatever_is_asked_is_answered_as_described(server: str) -> None:
     for result in found.get_all_operations():
         operation = result.ok()
 
-        @settings(
-            max_examples=4, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-        )
+        @FEW
         @given(case=operation.as_strategy())
         def asked(case: Any) -> None:
             case.call_and_validate(checks=checks)
