@@ -112,12 +112,11 @@ def _one_load(flags: Flags, allowed: Sequence[str]) -> str:
 
 def load_from(flags: Flags) -> tuple[Requests, tuple[str, ...]]:
     """The requests that the flags describe, and what was assumed of them."""
-    from ridgewise.simulation.arrivals import arrivals, closed_load, open_load
+    from ridgewise.simulation.arrivals import closed_load, open_load
     from ridgewise.simulation.request import MOST, first, scaled
     from ridgewise.simulation.traces import read_trace
 
     kind = _one_load(flags, ("trace", "users", "rate"))
-    seed = int(flags.get("seed") or 0)
     count = int(number(str(flags["requests"]), "1", "--requests", 1, MOST)) if flags.get("requests") else None
     speed = number(str(flags.get("speed") or 1), "1", "--speed", 1e-3, 1e3)
     if kind == "trace":
@@ -127,16 +126,13 @@ def load_from(flags: Flags) -> tuple[Requests, tuple[str, ...]]:
         return first(found, count) if count else found, note
     if speed != 1:
         raise RequestError("scales the times of a trace", "--speed", ("--trace FILE", "--rate"))
-    prompt, output = lengths_from(flags)
-    told = lengths_told(prompt, output, flags)
-    if kind == "users":
-        people = people_from(flags)
+    shape, amount, told = _shape(flags, kind)
+    prompt, output, people = shape.prompt, shape.output, shape.people
+    if people is not None:
         wanted = count or max(REQUESTS, 8 * people.sessions)
-        system_prompt = int(number(str(flags.get("system_prompt") or 0), "tokens", "--system-prompt", 0, 1e6))
-        return closed_load(people, wanted, prompt, output, seed, system_prompt), (*people.assumptions, *told)
-    form = arrivals(str(flags.get("arrivals") or "poisson"))
-    rate = number(str(flags["rate"]).removesuffix("/s"), "1", "--rate", 1e-6, 1e6)
-    return open_load(form, rate, count or REQUESTS, prompt, output, seed), (f"arrivals: {form} (--arrivals)", *told)
+        return closed_load(people, wanted, prompt, output, shape.seed, shape.system_prompt), told
+    assert shape.arrivals is not None
+    return open_load(shape.arrivals, amount, count or REQUESTS, prompt, output, shape.seed), told
 
 
 def simulate(model: str, hardware: str, flags: Flags, *, json: bool) -> int:
@@ -258,11 +254,18 @@ def _bar(wanted: bool) -> Iterator[Callable[[int, int, float], None] | None]:
 
 
 def shape_from(flags: Flags) -> tuple[Shape, float, tuple[str, ...]]:
+    """The shape of a load for which a system is looked for, its amount, and what was assumed."""
+    shape, amount, told = _shape(flags, _one_load(flags, ("users", "rate")))
+    if shape.arrivals is not None and (form := shape.arrivals.form) in ("diurnal", "at_once"):
+        raise RequestError(f"{form} is no steady load: give the rate of the busiest time", "--arrivals", ("poisson",))
+    return shape, amount, told
+
+
+def _shape(flags: Flags, kind: str) -> tuple[Shape, float, tuple[str, ...]]:
     """The shape of a load, its amount in conversations or requests per second, and what was assumed."""
     from ridgewise.simulation.arrivals import arrivals
     from ridgewise.simulation.capacity import Shape
 
-    kind = _one_load(flags, ("users", "rate"))
     prompt, output = lengths_from(flags)
     told = lengths_told(prompt, output, flags)
     seed = int(flags.get("seed") or 0)
@@ -272,10 +275,6 @@ def shape_from(flags: Flags) -> tuple[Shape, float, tuple[str, ...]]:
         shape = Shape(prompt, output, people, None, system_prompt, seed)
         return shape, float(people.sessions), (*people.assumptions, *told)
     form = arrivals(str(flags.get("arrivals") or "poisson"))
-    if form.form in ("diurnal", "at_once"):
-        raise RequestError(
-            f"{form.form} is no steady load: give the rate of the busiest time", "--arrivals", ("poisson",)
-        )
     rate = number(str(flags["rate"]).removesuffix("/s"), "1", "--rate", 1e-6, 1e6)
     return Shape(prompt, output, None, form, 0, seed), rate, (f"arrivals: {form} (--arrivals)", *told)
 

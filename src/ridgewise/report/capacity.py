@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ridgewise.advise.capacity import BEYOND, Sized, Softer, Step
 from ridgewise.economics.cost import AMORTISATION_MONTHS, sold
+from ridgewise.report.charts.knee import promised
 from ridgewise.report.document import Estimate, Layout, Tier
 from ridgewise.report.simulation import LATENCY_NAMES, NOTES, around, estimate, screen, tier_of
 from ridgewise.report.text import TIER_MARK
@@ -361,10 +362,9 @@ def _amount(value: float, unit: str) -> str:
 
 
 def _systems(found: CapacityDocument) -> Table:
-    named = {text.split(" ")[0]: " ".join(text.split(" ")[:2]) for text in found.limits}
-    first, rest = (named.get(name, f"{name} p95") for name in ("TTFT", "TPOT"))
+    statistics = _statistics(found)
     drawn = Table(header_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    titles = ("rank", "system", first, rest, "tokens/s", f"{found.unit} each", "power", "price", "a month")
+    titles = ("rank", "system", *statistics.values(), "tokens/s", f"{found.unit} each", "power", "price", "a month")
     for title in titles:
         drawn.add_column(title)
     for one in found.systems:
@@ -401,22 +401,18 @@ ROWS, ACROSS = 9, 60
 
 def plots(found: CapacityDocument) -> Iterator[str]:
     """TTFT and TPOT over load: ● as expected, ○ at the slow end, ─ the limit."""
-    limits = {}
-    for text in found.limits:
-        name, statistic, _, amount = text.split(" ", 3)
-        limits[name.lower()] = (statistic, amount)
+    limits, statistics = promised(found.limits), _statistics(found)
     for name in ("ttft", "tpot"):
         points = [(p.load, getattr(p, f"{name}_s")) for p in found.curve]
         drawn = [(x, e.value, e.high) for x, e in points if e is not None]
         if drawn:
-            statistic, amount = limits.get(name, ("p95", ""))
-            yield from plot(f"{LATENCY_NAMES[name]} {statistic}", drawn, _seconds(amount), found.curve_unit)
+            yield from plot(statistics[name], drawn, limits.get(name), found.curve_unit)
 
 
-def _seconds(text: str) -> float | None:
-    from ridgewise.units import parse
-
-    return parse(text, "s") if text else None
+def _statistics(found: CapacityDocument) -> dict[str, str]:
+    """Latencies with the statistic that is promised, or shown where none is: "TTFT p95"."""
+    named = {name.lower(): f"{name} {statistic}" for name, statistic, *_ in map(str.split, found.limits)}
+    return {name: named.get(name, f"{LATENCY_NAMES[name]} p95") for name in ("ttft", "tpot")}
 
 
 def plot(title: str, points: Sequence[tuple[float, float, float]], limit: float | None, unit: str) -> Iterator[str]:
