@@ -434,7 +434,7 @@ def _risks(found: Training) -> Iterator[str]:
             + (f" ({able} leaves more)" if able else "")
         )
     if asked.arch.moe:
-        yield "mixtures of experts: releases of one program were two to four times apart on the same devices"
+        yield "mixtures of experts: releases of one program were up to three times apart on the same devices"
         if asked.hot < HOT:
             (hot,) = turned(asked, plan, hot=HOT)
             yield (

@@ -172,9 +172,14 @@ def _llama(
              if one.disturbed]  # fmt: skip
     return BenchDocument(
         1, "bench", f"llama.cpp ({version}), {threads} threads", f"{cells['model_id']} {model.arch.dtype}",
-        place.device, tuple(compared), len(rows), partial, (), power.watts, None, tuple(runs(place.found)),
+        place.device, tuple(compared), len(rows), moving(rows), partial, (), power.watts, None, tuple(runs(place.found)),
         tuple(notes),
     )  # fmt: skip
+
+
+def moving(rows: Sequence[Row]) -> int:
+    """How many of these measurements predictions rest on; the others are context."""
+    return sum(row["use"] == "score" for row in rows)
 
 
 def local_rows(
@@ -222,7 +227,7 @@ def endpoint(url: str, served: str, load: Load, about: Mapping[str, str | None])
         rows, compared = _served_rows(run, figures, about)
         note = "measured at the client"
     return BenchDocument(
-        1, "bench", url, run.model, about.get("device") or "a server", tuple(compared), rows, run.cut, told,
+        1, "bench", url, run.model, about.get("device") or "a server", tuple(compared), rows, rows, run.cut, told,
         power.watts if "127.0.0.1" in url or "localhost" in url else None, None, (), (note,),
     )  # fmt: skip
 
@@ -316,7 +321,7 @@ def train(model: str, device: str | None, options: Mapping[str, Any]) -> BenchDo
     notes = [] if done.busy >= OURS else [f"others were at work: {100 * done.busy:.0f} % of the time was ours"]
     return BenchDocument(
         1, "bench", f"PyTorch {done.version}, {threads} threads", f"{cells['model_id']} {dtype}", place.device,
-        tuple(compared), 1, done.cut, (), power.watts, done.memory, (), tuple(notes),
+        tuple(compared), 1, moving([row]), done.cut, (), power.watts, done.memory, (), tuple(notes),
     )  # fmt: skip
 
 

@@ -29,9 +29,8 @@ if TYPE_CHECKING:
     from ridgewise.simulation.request import Requests
 
 Flags = Mapping[str, Any]
-#: Lengths of chat where nothing is said: those of ``plan``, spread as real conversations are (Azure's public trace of
-#: November 2023 has standard deviations of 0.95 and 0.77 of the means).
-PROMPT, OUTPUT = "lognormal:1024,0.95", "lognormal:512,0.77"
+#: Mean lengths of chat where nothing is said [tokens]: those of ``plan``, spread as real conversations are.
+PROMPT, OUTPUT = 1024, 512
 #: Requests of a simulation where nothing is said: enough for a 99th percentile of 20.
 REQUESTS = 2000
 #: Link between pools where none is named [B/s]: 400 Gbit/s.
@@ -81,11 +80,11 @@ def people_from(flags: Flags) -> Any:
 
 
 def lengths_from(flags: Flags) -> tuple[Any, Any]:
-    from ridgewise.simulation.lengths import lengths
+    from ridgewise.simulation.lengths import OUTPUT_SPREAD, PROMPT_SPREAD, lengths
 
-    return lengths(str(flags.get("prompt") or PROMPT), "--prompt"), lengths(
-        str(flags.get("output") or OUTPUT), "--output"
-    )
+    prompt = str(flags.get("prompt") or f"lognormal:{PROMPT},{PROMPT_SPREAD:g}")
+    output = str(flags.get("output") or f"lognormal:{OUTPUT},{OUTPUT_SPREAD:g}")
+    return lengths(prompt, "--prompt"), lengths(output, "--output")
 
 
 def lengths_told(prompt: Any, output: Any, flags: Flags) -> tuple[str, ...]:

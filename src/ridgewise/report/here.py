@@ -90,6 +90,7 @@ class Compared:
 class BenchDocument:
     """A run: its conditions, every figure beside its prediction, what went wrong, and what else it now predicts.
 
+    rows      measurements kept, of which ``rows_moving`` move predictions: others were at work during the rest
     partial   why the run ended early; "": it did not
     power_w   mean draw of the devices while it ran; None: nothing here tells it
     """
@@ -101,6 +102,7 @@ class BenchDocument:
     device: str
     compared: tuple[Compared, ...]
     rows: int
+    rows_moving: int
     partial: str
     errors: tuple[str, ...]
     power_w: float | None
@@ -121,8 +123,12 @@ def doctor_lines(document: DoctorDocument) -> Iterator[str]:
     cpu, ram = here.cpu, here.ram
     cores = f"{cpu.cores} cores" + (f", {cpu.threads} threads" if cpu.threads != cpu.cores else "")
     sockets = f"{cpu.sockets} sockets, " if cpu.sockets > 1 else ""
-    isa = ", ".join(cpu.isa) or "no vector instructions known"
-    yield f"processor  {cpu.name or 'unknown'}: {sockets}{cores}, {cpu.architecture}; {isa}"
+    known = (
+        sockets + cores if cpu.cores else "",
+        cpu.architecture,
+        ", ".join(cpu.isa) or "no vector instructions known",
+    )
+    yield f"processor  {cpu.name or 'unknown'}: {', '.join(filter(None, known[:2]))}; {known[2]}"
     caches = [f"{name} {size(held)}" for name, held in (("L2", cpu.l2), ("L3", cpu.l3)) if held]
     nodes = [f"{len(cpu.numa)} memory nodes"] if len(cpu.numa) > 1 else []
     if caches or nodes:
@@ -228,7 +234,9 @@ def print_bench(document: BenchDocument) -> None:
     for note in document.notes:
         print(f"· {note}")
     if document.rows:
-        print(f"{document.rows} measurements kept: they move every prediction for {document.device}")
+        moving = f"{document.rows_moving} of them move" if document.rows_moving else "none of them moves"
+        rest = "; the others, during which others were at work, stand beside" * (document.rows_moving < document.rows)
+        print(f"{document.rows} measurements kept: {moving} every prediction for {document.device}{rest}")
     if document.others:
         print(f"\nOther models on {document.device} now, llama.cpp, one user:")
         for line in aligned(

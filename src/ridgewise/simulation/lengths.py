@@ -22,6 +22,11 @@ from ridgewise.units import digits, parse
 Whole = NDArray[np.int64]
 
 
+#: Standard deviation over mean of prompts and of answers where nothing is said: the conversations of Azure's public
+#: trace of November 2023 (Splitwise, ISCA 2024).
+PROMPT_SPREAD, OUTPUT_SPREAD = 0.95, 0.77
+
+
 @dataclass(frozen=True, slots=True)
 class Lengths:
     """A distribution of whole numbers of tokens, one at least.

@@ -7,12 +7,10 @@ from ridgewise.errors import RequestError
 from ridgewise.serving import Setup
 from ridgewise.simulation.arrivals import People
 from ridgewise.simulation.capacity import Candidate, Shape, bound, most_load
-from ridgewise.simulation.lengths import Lengths
+from ridgewise.simulation.lengths import OUTPUT_SPREAD, PROMPT_SPREAD, Lengths
 from ridgewise.simulation.system import system
 from ridgewise.workloads import Service
 
-#: Standard deviation over mean of prompts and of answers: the conversations of Azure's public trace of November 2023.
-PROMPT_SPREAD, OUTPUT_SPREAD = 0.95, 0.77
 #: How many times what is asked a replica's load is looked for.
 ENOUGH = 1.2
 

@@ -47,8 +47,8 @@ NAMES: Mapping[str, Any] = {
 USUAL: Mapping[str, Any] = {field.name: field.default for field in fields(Service)}
 #: The column of every number, its usual value, the lowest and the highest.
 NUMBERS: Mapping[str, tuple[str, float, float, float]] = {
-    "prompt": ("prompt_tokens", 1024.0, 1.0, 1e8),
-    "output": ("output_tokens", 512.0, 1.0, 1e8),
+    "prompt": ("prompt_tokens", USUAL["prompt"], 1.0, 1e8),
+    "output": ("output_tokens", USUAL["output"], 1.0, 1e8),
     "cached": ("cached_share", 0.0, 0.0, 0.999),
     "concurrency": ("concurrency", 1.0, 1.0, 1e6),
     "price": ("price_factor", 1.0, 0.0, 1e3),

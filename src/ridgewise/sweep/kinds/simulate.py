@@ -15,21 +15,20 @@ import numpy as np
 from ridgewise.serving import Setup
 from ridgewise.simulation.arrivals import Arrivals, arrivals, open_load
 from ridgewise.simulation.fleet import Fleet, router_of, run
-from ridgewise.simulation.lengths import Lengths
+from ridgewise.simulation.lengths import OUTPUT_SPREAD, PROMPT_SPREAD, Lengths
 from ridgewise.simulation.metrics import measured
 from ridgewise.simulation.system import System, cache_tokens, system
 from ridgewise.sweep.kinds import estimate
 
 NAMES: Mapping[str, Any] = {**estimate.NAMES, "arrivals": "poisson"}
-#: Numbers and their columns; lengths are lognormal about ``prompt`` and ``output`` with these spreads, as in Azure's
-#: public trace of conversations; 0: all alike.
+#: Numbers and their columns; lengths are lognormal about ``prompt`` and ``output`` with these spreads; 0: all alike.
 NUMBERS: Mapping[str, tuple[str, float, float, float]] = {
     "rate": ("requests_per_s", 1.0, 1e-6, 1e6),
     "requests": ("requests", 2000.0, 1.0, 1e7),
-    "prompt": ("prompt_tokens", 1024.0, 1.0, 1e7),
-    "output": ("output_tokens", 512.0, 1.0, 1e7),
-    "prompt_spread": ("prompt_spread", 0.95, 0.0, 20.0),
-    "output_spread": ("output_spread", 0.77, 0.0, 20.0),
+    "prompt": ("prompt_tokens", estimate.USUAL["prompt"], 1.0, 1e7),
+    "output": ("output_tokens", estimate.USUAL["output"], 1.0, 1e7),
+    "prompt_spread": ("prompt_spread", PROMPT_SPREAD, 0.0, 20.0),
+    "output_spread": ("output_spread", OUTPUT_SPREAD, 0.0, 20.0),
     "slowness": ("slowness", 1.0, 0.01, 100.0),
     "seed": ("seed", 0.0, 0.0, 2.0**52),
 }
