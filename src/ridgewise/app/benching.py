@@ -172,8 +172,8 @@ def _llama(
              if one.disturbed]  # fmt: skip
     return BenchDocument(
         1, "bench", f"llama.cpp ({version}), {threads} threads", f"{cells['model_id']} {model.arch.dtype}",
-        place.device, tuple(compared), len(rows), moving(rows), partial, (), power.watts, None, tuple(runs(place.found)),
-        tuple(notes),
+        place.device, tuple(compared), len(rows), moving(rows), partial, (), power.watts, None,
+        tuple(runs(place.found)), tuple(notes),
     )  # fmt: skip
 
 
