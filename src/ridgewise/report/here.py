@@ -123,12 +123,9 @@ def doctor_lines(document: DoctorDocument) -> Iterator[str]:
     cpu, ram = here.cpu, here.ram
     cores = f"{cpu.cores} cores" + (f", {cpu.threads} threads" if cpu.threads != cpu.cores else "")
     sockets = f"{cpu.sockets} sockets, " if cpu.sockets > 1 else ""
-    known = (
-        sockets + cores if cpu.cores else "",
-        cpu.architecture,
-        ", ".join(cpu.isa) or "no vector instructions known",
-    )
-    yield f"processor  {cpu.name or 'unknown'}: {', '.join(filter(None, known[:2]))}; {known[2]}"
+    isa = ", ".join(cpu.isa) or "no vector instructions known"
+    told = ", ".join(filter(None, (sockets + cores if cpu.cores else "", cpu.architecture)))
+    yield f"processor  {cpu.name or 'unknown'}: {'; '.join(filter(None, (told, isa)))}"
     caches = [f"{name} {size(held)}" for name, held in (("L2", cpu.l2), ("L3", cpu.l3)) if held]
     nodes = [f"{len(cpu.numa)} memory nodes"] if len(cpu.numa) > 1 else []
     if caches or nodes:
