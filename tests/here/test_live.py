@@ -42,7 +42,7 @@ def test_the_loop_closes(
 ) -> None:
     monkeypatch.setenv("RIDGEWISE_HOME", str(home))
     assert 'kind = "derived"' in (home / "hardware" / "this-machine.toml").read_text()
-    flags = ["--prompts", "64", "--depths", "16,64", "--output", "8", "--slots", "2", "--repeats", "1", "--json"]
+    flags = ["--prompts", "64", "--depths", "16,64", "--output", "96", "--slots", "2", "--repeats", "1", "--json"]
     assert main(["bench", str(model), *flags]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (found["device"], found["rows"], found["partial"]) == ("this-machine", 4, "")
